@@ -1,0 +1,33 @@
+"""DataOps for teams that work in notebooks.
+
+Importing this package loads none of the heavy libraries behind it: each name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbops.quality.notebook import check, expect
+    from nbops.workflow.attach import attach
+
+__all__ = ["attach", "check", "expect"]
+
+_HOMES = {
+    "attach": "nbops.workflow.attach",
+    "check": "nbops.quality.notebook",
+    "expect": "nbops.quality.notebook",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib  # noqa: PLC0415 - keeps `import nbops` down to this file
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

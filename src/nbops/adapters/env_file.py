@@ -1,0 +1,62 @@
+"""The values that a Ploomber pipeline is parameterised with: ``env.yaml`` and ``--env--key value``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["environment_values"]
+
+_PREFIX = "--env--"
+_NOT_VALUES = frozenset({"meta", "_module"})
+
+
+def environment_values(root: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
+    """Return the pipeline's parameters as Ploomber resolves them.
+
+    Args:
+        root: The project's root.
+        arguments: The command line; ``--env--a.b VALUE`` and ``--env--a.b=VALUE`` override the file.
+
+    Returns:
+        The values, nested as in the file; a file that cannot be read counts as empty (Ploomber has said so already).
+    """
+    name = os.environ.get("PLOOMBER_ENV_FILENAME", "env.yaml")
+    values: dict[str, Any] = {}
+    try:
+        found = YAML(typ="safe", pure=True).load((root / name).read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            values = {str(key): value for key, value in found.items() if key not in _NOT_VALUES}
+    except (OSError, UnicodeDecodeError, YAMLError):
+        pass
+    position = 0
+    while position < len(arguments):
+        argument = arguments[position]
+        position += 1
+        if not argument.startswith(_PREFIX):
+            continue
+        key, separator, value = argument[len(_PREFIX) :].partition("=")
+        if not separator:
+            if position >= len(arguments):
+                break
+            value = arguments[position]
+            position += 1
+        _set(values, key.split("."), value)
+    return values
+
+
+def _set(values: dict[str, Any], path: list[str], value: str) -> None:
+    current = values
+    for part in path[:-1]:
+        inner = current.get(part)
+        if not isinstance(inner, dict):
+            inner = current[part] = {}
+        current = inner
+    current[path[-1]] = value

@@ -1,0 +1,110 @@
+"""A papermill engine that keeps what a cell prints within bounds.
+
+Stock papermill keeps every byte in memory and in the executed notebook, and rewrites that notebook after each cell: one loop that
+prints 100 MB makes a build crawl and a report nobody can open. This engine keeps the first ``max_output_bytes`` of each cell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.log import logger
+from papermill.utils import merge_kwargs, remove_args
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ENGINE_NAME", "TRUNCATED", "register_engine"]
+
+ENGINE_NAME = "papermill"
+"""Ploomber insists that a task's engine has the name of its executor, which is ``papermill``."""
+
+TRUNCATED = "[nbops: output truncated after {limit:,} bytes; raise max_output_bytes in [tool.nbops] to keep more]"
+
+_RICH_FACTOR = 5
+"""Rich outputs (tables, figures) come whole or not at all, so they may be this many times larger than printed text."""
+
+
+class _BoundedClient(PapermillNotebookClient):  # type: ignore[misc]
+    """papermill's notebook client with a bound on what each cell prints."""
+
+    def __init__(self, nb_man: Any, *, max_output_bytes: int, **options: Any) -> None:
+        super().__init__(nb_man, **options)
+        self._max_output_bytes = max_output_bytes
+        self._printed: dict[int, int] = {}
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Pass a kernel message on, cut to what is left of the cell's bound; see nbclient's method of this name."""
+        kind = msg["msg_type"]
+        if kind == "stream" and not self._fits(msg["content"], cell_index):
+            return None
+        if kind in {"display_data", "execute_result", "update_display_data"}:
+            self._bound_rich(msg["content"])
+        return super().process_message(msg, cell, cell_index)
+
+    def _fits(self, content: dict[str, Any], cell_index: int) -> bool:
+        used = self._printed.get(cell_index, 0)
+        left = self._max_output_bytes - used
+        if left < 0:
+            return False
+        text = content["text"]
+        size = len(text.encode("utf-8", "replace"))
+        self._printed[cell_index] = used + size
+        if size > left:
+            self._printed[cell_index] = self._max_output_bytes + 1
+            kept = text.encode("utf-8", "replace")[:left].decode("utf-8", "ignore")
+            content["text"] = f"{kept}\n{TRUNCATED.format(limit=self._max_output_bytes)}\n"
+        return True
+
+    def _bound_rich(self, content: dict[str, Any]) -> None:
+        limit = self._max_output_bytes * _RICH_FACTOR
+        data = content.get("data", {})
+        for mime in list(data):
+            if isinstance(data[mime], str) and len(data[mime]) > limit:
+                del data[mime]
+                data.setdefault("text/plain", "")
+                data["text/plain"] = TRUNCATED.format(limit=limit)
+
+
+def register_engine(*, max_output_bytes: int, copy_to: Path | None = None) -> None:
+    """Register the engine with papermill under :data:`ENGINE_NAME`, for this process.
+
+    Args:
+        max_output_bytes: Printed output kept per cell, in bytes.
+        copy_to: Where the executed notebook is kept besides its product, which may be HTML or PDF only.
+    """
+
+    class BoundedEngine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(  # noqa: PLR0917 - papermill's signature
+            cls,
+            nb_man: Any,
+            kernel_name: str,
+            log_output: bool = False,  # noqa: FBT001, FBT002 - papermill's signature
+            stdout_file: Any = None,
+            stderr_file: Any = None,
+            start_timeout: int = 60,
+            execution_timeout: int | None = None,
+            **options: Any,
+        ) -> Any:
+            options = remove_args(["input_path"], **options)
+            final = merge_kwargs(
+                remove_args(["timeout", "startup_timeout"], **options),
+                timeout=execution_timeout or options.get("timeout"),
+                startup_timeout=start_timeout,
+                kernel_name=kernel_name,
+                log=logger,
+                log_output=log_output,
+                stdout_file=stdout_file,
+                stderr_file=stderr_file,
+            )
+            try:
+                return _BoundedClient(nb_man, max_output_bytes=max_output_bytes, **final).execute()
+            finally:
+                if copy_to is not None:
+                    copy_to.write_text(nbformat.writes(nb_man.nb), encoding="utf-8")
+
+    papermill_engines.register(ENGINE_NAME, BoundedEngine)

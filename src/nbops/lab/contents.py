@@ -1,0 +1,196 @@
+"""JupyterLab's way to the files: jupytext's asynchronous contents manager, with the pipeline's parameters shown on open.
+
+Why it exists: jupytext derives an asynchronous manager and Ploomber's server extension wraps it synchronously, so that every
+``/api/contents`` call answers 500. The wheel's drop-in turns Ploomber's extension off and this one on. What Ploomber's did is
+done here without importing Ploomber (about ten CPU seconds), and without its fault that any save makes finished work stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nbops.adapters.pipeline_yaml import FileTask, PipelineFile, find_pipeline, find_task, injected_values, read_pipeline
+from nbops.errors import NbopsError
+from nbops.lab.injection import clean, inject, parameters_cell
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+__all__ = ["derive", "install"]
+
+_Answer = TypeVar("_Answer")
+_PATIENCE_SECONDS = 10.0
+"""How long opening a file waits for ``pipeline.yaml`` to be read, for example from a network drive that hangs."""
+
+
+def install(app: Any) -> None:
+    """Make the server use nbops' contents manager; called while the server is set up, before it makes one.
+
+    Whatever goes wrong is logged and leaves the server's own manager in place: Lab opens files in any case.
+
+    Args:
+        app: The ``ServerApp``.
+    """
+    base = app.contents_manager_class
+    if not asyncio.iscoroutinefunction(base.get) or not hasattr(base, "_get_os_path"):
+        app.log.warning(
+            "[nbops] %s is configured as contents manager: pipeline parameters are not shown in notebooks.", base.__name__
+        )
+        return
+    try:
+        app.contents_manager_class = derive(_with_jupytext(base, app.log))
+    except Exception as error:  # noqa: BLE001 - an unknown release of Jupyter must not keep Lab from opening
+        app.log.warning("[nbops] pipeline parameters are not shown in notebooks: %s: %s", type(error).__name__, error)
+        return
+    app.log.info("[nbops] notebooks of a pipeline show their parameters, upstream and product.")
+
+
+def _with_jupytext(base: Any, log: Logger) -> Any:
+    if hasattr(base, "formats"):
+        return base  # jupytext's own, or derived from it
+    try:
+        from jupytext.async_contentsmanager import build_async_jupytext_contents_manager_class  # noqa: PLC0415
+    except ImportError as error:
+        log.warning("[nbops] jupytext 1.17 or newer is missing, so .py files do not open as notebooks (%s).", error)
+        return base
+    return build_async_jupytext_contents_manager_class(base)
+
+
+def derive(base: Any) -> type[Any]:
+    """Return a contents manager that adds the pipeline's parameters to ``base``.
+
+    Args:
+        base: An asynchronous, file-based contents manager class.
+    """
+
+    class NbopsContentsManager(_PipelineNotebooks, base):  # type: ignore[misc]
+        """Shows a pipeline's parameters in its notebooks, and saves them clean."""
+
+    return NbopsContentsManager
+
+
+_Mixin: Any = object
+
+
+class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
+    """Stands before an asynchronous, file-based contents manager and sees notebooks on their way out and in."""
+
+    load_dag = None
+    """Ploomber's server extension looks for this name and, finding it, leaves the manager alone."""
+
+    async def get(
+        self,
+        path: str,
+        content: bool = True,  # noqa: FBT001, FBT002 - the contents API's signature
+        type: str | None = None,  # noqa: A002
+        format: str | None = None,  # noqa: A002
+        require_hash: bool = False,  # noqa: FBT001, FBT002
+    ) -> dict[str, Any]:
+        extra = {"require_hash": True} if require_hash else {}
+        model: dict[str, Any] = await super().get(path, content=content, type=type, format=format, **extra)
+        if content and model.get("type") == "notebook" and isinstance(model.get("content"), dict):
+            await self._show_parameters(path, model["content"])
+        return model
+
+    async def save(self, model: dict[str, Any], path: str = "") -> Any:
+        if model.get("type") == "notebook" and isinstance(model.get("content"), dict):
+            place = await self._place(path)
+            cleaned = await asyncio.to_thread(clean, model["content"], root=place[0].root if place else None)
+            model = {**model, "content": cleaned}
+        return await super().save(model, path)
+
+    async def get_kernel_path(self, path: str, model: dict[str, Any] | None = None) -> Any:
+        # Builds run notebooks in the project's root; so do kernels here, or relative paths would mean something else. It goes by
+        # folder because Lab asks before it says which notebook a kernel is for: the path ends in a random name.
+        folder = Path(self._get_os_path(path)).parent
+        root = await self._ask(path, _root_for_kernels, folder)
+        inside = None if root is None else _api_path(root, Path(self.root_dir))
+        return await super().get_kernel_path(path, model) if inside is None else inside
+
+    async def _place(self, path: str) -> tuple[PipelineFile, FileTask] | None:
+        """Return the pipeline and task of a notebook; None when it has none, or when that cannot be known."""
+        return await self._ask(path, _look_up, Path(self._get_os_path(path)))
+
+    async def _ask(self, path: str, question: Callable[[Path], _Answer | None], about: Path) -> _Answer | None:
+        """Read the pipeline in a thread, for a bounded time; a broken one must never keep a file from being opened or saved."""
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(question, about), _PATIENCE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - see above
+            self.log.warning(
+                "[nbops] %s: its pipeline is not known: %s", path, error if isinstance(error, NbopsError) else repr(error)
+            )
+        return None
+
+    async def _show_parameters(self, path: str, notebook: dict[str, Any]) -> None:
+        place = await self._place(path)
+        if place is None:
+            return
+        try:
+            await asyncio.wait_for(asyncio.to_thread(_show, notebook, *place), _PATIENCE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self.log.warning("[nbops] %s: its pipeline's parameters are not shown: %s", path, error or type(error).__name__)
+
+
+def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask) -> None:
+    values = injected_values(pipeline, task, parameters_cell=parameters_cell(notebook))
+    inject(notebook, values, language=_language(notebook))
+    _choose_kernel(notebook)
+
+
+def _choose_kernel(notebook: dict[str, Any]) -> None:
+    """Name a kernel in a text notebook that cannot: its file has no header, so Lab would ask for one at each opening."""
+    metadata = notebook["metadata"]
+    if "kernelspec" in metadata or metadata.get("jupytext", {}).get("notebook_metadata_filter") != "-all":
+        return
+    from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager  # noqa: PLC0415 - the server has it loaded
+
+    manager, language = KernelSpecManager(), _language(notebook).lower()
+    names = [NATIVE_KERNEL_NAME, *sorted(manager.find_kernel_specs())]  # the server's own Python first
+    for name in names:
+        with suppress(KeyError):  # NoSuchKernel: then Lab asks
+            spec = manager.get_kernel_spec(name)
+            if str(spec.language).lower() == language:
+                metadata["kernelspec"] = {"name": name, "display_name": spec.display_name, "language": language}
+                return
+
+
+def _api_path(folder: Path, server_root: Path) -> str | None:
+    """Return a folder's path as the contents API names it; None when it is outside of what the server serves."""
+    try:
+        inside = folder.resolve().relative_to(server_root.resolve()).as_posix()
+    except ValueError:
+        return None
+    return "" if inside == "." else inside
+
+
+def _look_up(source: Path) -> tuple[PipelineFile, FileTask] | None:
+    found = find_pipeline(source.parent)
+    if found is None:
+        return None
+    pipeline = read_pipeline(found)
+    task = find_task(pipeline, source)
+    return None if task is None else (pipeline, task)
+
+
+def _root_for_kernels(folder: Path) -> Path | None:
+    """Return the root of the pipeline that has notebooks in this folder, or None."""
+    found = find_pipeline(folder)
+    if found is None:
+        return None
+    pipeline = read_pipeline(found)
+    folder = folder.resolve()
+    return pipeline.root if any(task.source is not None and task.source.parent == folder for task in pipeline.tasks) else None
+
+
+def _language(notebook: dict[str, Any]) -> str:
+    metadata = notebook.get("metadata", {})
+    return str(
+        metadata.get("kernelspec", {}).get("language")
+        or metadata.get("language_info", {}).get("name")
+        or metadata.get("jupytext", {}).get("main_language")
+        or "python"
+    )

@@ -1,0 +1,294 @@
+"""The records that flow through nbops: frozen, without behaviour.
+
+Builders live elsewhere (``contract``, ``quality``, ``workflow``, ``record``). Everything here is made of plain values, tuples and
+mappings, so that a record can be turned into JSON without a decision on the way.
+
+Units: seconds for durations, bytes for sizes, rows for counts; instants are ISO 8601 strings in UTC with a ``Z``.
+Paths are POSIX strings relative to the project's root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+__all__ = [
+    "CellRun",
+    "Check",
+    "CheckResult",
+    "Column",
+    "Dataset",
+    "Environment",
+    "GitState",
+    "LineageEdge",
+    "Measurement",
+    "MetricRequest",
+    "Notice",
+    "Quarantine",
+    "Run",
+    "RunError",
+    "RunStatus",
+    "Severity",
+    "TaskKind",
+    "TaskRun",
+    "TaskStatus",
+    "Verdict",
+]
+
+Verdict = Literal["passed", "warned", "failed", "errored", "skipped"]
+"""``errored`` could not be measured: never counts as passed. ``skipped``: there was nothing to judge."""
+
+Severity = Literal["warn", "error"]
+RunStatus = Literal["running", "succeeded", "failed", "interrupted"]
+TaskStatus = Literal[
+    "succeeded",  # ran, and its products were published
+    "failed",  # raised, died, timed out, or its data failed an error-severity check
+    "held",  # did not run: something upstream failed
+    "up_to_date",  # did not run: nothing it depends on changed
+    "interrupted",  # was running (or waiting) when the run was stopped
+    "not_selected",  # outside what the user asked to build
+]
+TaskKind = Literal["notebook", "script", "function", "sql", "shell", "other"]
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a dataset, as found in the data; what a contract adds stands beside it."""
+
+    name: str
+    physical_type: str
+    """Type as the measuring engine names it, for example ``BIGINT`` or ``VARCHAR``."""
+    logical_type: str | None = None
+    description: str | None = None
+    classification: str | None = None
+    """ODCS classification (``public``, ``restricted``, ``confidential``, ``personal``, ...)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRequest:
+    """A measurement that somebody needs; equal requests are measured once."""
+
+    metric: str
+    column: str | None = None
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One number (or value) taken from a dataset. ``error`` set means that it could not be taken."""
+
+    metric: str
+    column: str | None = None
+    arguments: tuple[tuple[str, Any], ...] = ()
+    value: int | float | str | bool | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One rule of a contract, or one that a notebook declares."""
+
+    id: str
+    """Stable over runs and unique within the dataset, e.g. ``customer_id.nullValues``."""
+    dataset: str
+    metric: str
+    """What is measured: a library metric (``nullValues``...), ``sql``, ``schema``, ``freshness``, or a notebook's expectation."""
+    column: str | None = None
+    arguments: tuple[tuple[str, Any], ...] = ()
+    operator: str | None = None
+    """ODCS operator: ``mustBe``, ``mustNotBe``, ``mustBeGreaterThan``, ``mustBeBetween``..."""
+    expected: Any = None
+    unit: Literal["rows", "percent"] = "rows"
+    severity: Severity = "error"
+    quarantine: bool = False
+    """Row-level rule: rows that break it are set aside, the rest is published."""
+    dimension: str | None = None
+    description: str | None = None
+    origin: str = ""
+    """Where it was declared, e.g. ``contracts/orders.odcs.yaml: schema[0].quality[2]``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """A check's verdict on one dataset in one run."""
+
+    check: Check
+    verdict: Verdict
+    observed: int | float | str | bool | None = None
+    message: str = ""
+    """One sentence: what was expected, what was found."""
+    failing_rows: int | None = None
+    examples: tuple[Mapping[str, Any], ...] = ()
+    """At most five rows that break the rule; values of personal columns are masked."""
+    from_run: str | None = None
+    """The run that measured it, when carried over because neither data nor contract changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """Rows set aside by row-level rules: ``rows_in == rows_out + rows``."""
+
+    dataset: str
+    task: str
+    path: str
+    rows_in: int
+    rows_out: int
+    rows: int
+    reasons: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    """Check id to number of rows that broke it (a row may break several)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A named product holding rows, as one run saw it."""
+
+    name: str
+    task: str
+    path: str
+    format: str
+    """``parquet``, ``csv``, ``jsonl``, ``relation``."""
+    columns: tuple[Column, ...] = ()
+    rows: int | None = None
+    bytes: int | None = None
+    content_hash: str | None = None
+    measurements: tuple[Measurement, ...] = ()
+    verdict: Verdict = "skipped"
+    published: bool = True
+    """False when its checks failed: the path still holds the last good version."""
+    changed: bool = True
+    """False when its content equals that of the run before."""
+    contract: str | None = None
+    contract_hash: str | None = None
+    owner: str | None = None
+    description: str | None = None
+    sla: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    profile: str | None = None
+    """Path of the profile page below ``reports/``."""
+    error: str | None = None
+    """Why it could not be measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRun:
+    """One executed cell. ``index`` counts all cells of the source notebook from 0, without the injected one."""
+
+    index: int
+    seconds: float | None = None
+    status: Literal["succeeded", "failed", "not_run"] = "succeeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunError:
+    """Something that went wrong, scrubbed of secrets, personal values and machine paths."""
+
+    kind: str
+    """Exception class or fault: ``ValueError``, ``KernelDied``, ``Killed``, ``TimeLimit``, ``ChecksFailed``..."""
+    message: str
+    task: str | None = None
+    cell: int | None = None
+    cell_source: str | None = None
+    traceback: str | None = None
+    hint: str | None = None
+    """What to do next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A finding that is no check: an undeclared output, a failed exporter, a truncated output, a recovered fault."""
+
+    kind: str
+    message: str
+    task: str | None = None
+    severity: Severity = "warn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun:
+    """A task of the pipeline in one run."""
+
+    name: str
+    kind: TaskKind
+    status: TaskStatus
+    source: str | None = None
+    reasons: tuple[str, ...] = ()
+    """Why it ran, or why not; sentences for people, the first is the most important."""
+    upstream: tuple[str, ...] = ()
+    products: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """Product key to path; a single unnamed product has the key ``product``."""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    started_at: str | None = None
+    seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    attempts: int = 0
+    cells: tuple[CellRun, ...] = ()
+    notebook: str | None = None
+    """The executed, scrubbed notebook below ``reports/``, e.g. ``runs/<run_id>/tasks/clean.ipynb``."""
+    error: RunError | None = None
+    fingerprint: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    """What the task depended on when it last succeeded: component to hash."""
+    last_success: str | None = None
+    """Id of the run in which it last succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageEdge:
+    """Data flows from ``source`` to ``target``. Nodes are ``task:NAME``, ``dataset:NAME`` or ``file:PATH``."""
+
+    source: str
+    target: str
+    kind: Literal["reads", "writes"] = "reads"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitState:
+    """Where the code came from."""
+
+    commit: str | None = None
+    branch: str | None = None
+    """None on a detached head."""
+    dirty: bool = False
+    changed_files: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the code ran on."""
+
+    python: str
+    platform: str
+    nbops: str
+    packages: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """Distribution name to version, of those that the pipeline imports."""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One ``ploomber build`` (or ``ploomber task``)."""
+
+    id: str
+    """Sortable UTC stamp and a short random suffix: ``20261122T194156Z-1f0c9a``."""
+    status: RunStatus
+    verdict: Verdict
+    """The worst of all: a run with a failed task is ``failed`` whatever its checks say."""
+    pipeline: str
+    command: str
+    """``ploomber build``, ``ploomber task clean``..."""
+    started_at: str
+    finished_at: str | None = None
+    seconds: float | None = None
+    git: GitState | None = None
+    environment: Environment | None = None
+    parameters: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    """The pipeline's ``env`` values; secrets are masked."""
+    tasks: tuple[TaskRun, ...] = ()
+    datasets: tuple[Dataset, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    quarantine: tuple[Quarantine, ...] = ()
+    lineage: tuple[LineageEdge, ...] = ()
+    errors: tuple[RunError, ...] = ()
+    notices: tuple[Notice, ...] = ()

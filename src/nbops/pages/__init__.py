@@ -1,0 +1,1 @@
+"""Run and history -> HTML: complete without JavaScript, from ``file://``, with no outside request (``render``)."""

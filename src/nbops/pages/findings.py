@@ -1,0 +1,294 @@
+"""What a reader must know about a run, worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nbops.pages.text import count, cut, duration, join, plural, short
+from nbops.pages.words import expectation, label, observed, rank, rule, run_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from nbops.model import CheckResult, Quarantine, Run, RunError, TaskRun
+
+__all__ = ["Finding", "Headline", "fault", "findings", "headline"]
+
+
+_FAULTS = {
+    "ChecksFailed": "made data that failed its checks",
+    "ContractError": "has a contract that is written wrong",
+    "KernelDied": "lost its kernel",
+    "OutOfMemory": "ran out of memory",
+    "CellTimeLimit": "ran into the time limit of a cell",
+    "Exited": "exited before its end",
+    "ForeignProduct": "wrote what another task makes",
+    "Interrupted": "was interrupted",
+    "Killed": "was killed",
+    "NotPublished": "could not publish its products",
+    "TimeLimit": "ran into its time limit",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that went wrong, or that somebody should look at."""
+
+    mark: str
+    title: str
+    message: str = ""
+    hint: str = ""
+    task: str | None = None
+    cell: int | None = None
+    dataset: str | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    """Label and text: expected, observed, severity, where it was declared..."""
+    examples: tuple[Mapping[str, Any], ...] = ()
+    source: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """A run in one sentence; ``mark`` is the worst of everything in it."""
+
+    mark: str
+    title: str
+    tally: tuple[str, ...]
+    """Short phrases: tasks, checks, rows in quarantine, time."""
+
+
+def findings(run: Run) -> tuple[Finding, ...]:
+    """Return a run's findings, worst first.
+
+    Failed tasks, then failed and errored checks, unmeasured datasets, interruption, held tasks, quarantine, notices and warned
+    checks. Within a kind the ledger's order stays.
+    """
+    found = [
+        *_tasks(run),
+        *_errors(run),
+        *_checks(run, "failed"),
+        *_notices(run, "error"),
+        *_checks(run, "errored"),
+        *_unmeasured(run),
+        *_ending(run),
+        *_held(run),
+        *_quarantines(run),
+        *_notices(run, "warn"),
+        *_checks(run, "warned"),
+    ]
+    return tuple(sorted(found, key=lambda finding: rank(finding.mark)))
+
+
+def headline(run: Run, found: tuple[Finding, ...] | None = None) -> Headline:
+    """Return a run's headline: the worst finding leads.
+
+    Args:
+        run: The run.
+        found: Its findings, where the caller has them already.
+    """
+    found = findings(run) if found is None else found
+    mark = run_mark(run)
+    if found:
+        worst = found[0]
+        milder = {"quarantined": "warned", "notice": "warned"}
+        mark = min(mark, milder.get(worst.mark, worst.mark), key=rank)
+        return Headline(mark=mark, title=short(worst.title, 160), tally=_tally(run))
+    if mark not in {"passed", "skipped"}:
+        return Headline(
+            mark=mark, title=f"The run ended as {label(mark).lower()}, and its ledger gives no detail", tally=_tally(run)
+        )
+    ran = sum(task.status == "succeeded" for task in run.tasks)
+    if ran:
+        title = f"{plural(ran, 'task')} ran, {_verdicts(run)}"
+    elif run.tasks:
+        title = f"Nothing to do: {plural(len(run.tasks), 'task')} up to date or not selected"
+    else:
+        title = "The pipeline has no tasks"
+    return Headline(mark=mark, title=title, tally=_tally(run))
+
+
+def _verdicts(run: Run) -> str:
+    judged = [result for result in run.checks if result.verdict != "skipped"]
+    return f"{plural(len(judged), 'check')} passed" if judged else "no checks declared"
+
+
+def _tally(run: Run) -> tuple[str, ...]:
+    tasks = Counter(task.status for task in run.tasks)
+    checks = Counter(result.verdict for result in run.checks)
+    phrases = [
+        f"{count(number)} {label(status).lower()}" for status, number in sorted(tasks.items(), key=lambda item: rank(item[0]))
+    ]
+    rows = sum(entry.rows for entry in run.quarantine)
+    bad = [f"{count(checks[verdict])} {verdict}" for verdict in ("failed", "errored", "warned") if checks[verdict]]
+    parts = [
+        f"{plural(len(run.tasks), 'task')}: {', '.join(phrases)}" if run.tasks else "no tasks",
+        f"{plural(len(run.checks), 'check')}: {', '.join(bad) or 'none failed'}" if run.checks else "no checks",
+        plural(len(run.datasets), "dataset"),
+    ]
+    parts += [f"{plural(rows, 'row')} quarantined"] if rows else []
+    parts += [duration(run.seconds)] if run.seconds is not None else []
+    return tuple(parts)
+
+
+def _tasks(run: Run) -> Iterator[Finding]:
+    explained = {result.check.dataset for result in run.checks if result.verdict in {"failed", "errored"}}
+    writers = {dataset.task for dataset in run.datasets if dataset.name in explained}
+    for task in run.tasks:
+        error = task.error
+        if task.status != "failed" and error is None:
+            continue
+        if error is not None and error.kind == "ChecksFailed" and task.name in writers:
+            continue  # the checks themselves say more
+        if error is None:
+            yield Finding(mark="failed", title=f"Task {task.name} failed", message=" ".join(task.reasons[:1]), task=task.name)
+        else:
+            yield _error(error, task)
+
+
+def _errors(run: Run) -> Iterator[Finding]:
+    told = {(task.name, task.error.kind, task.error.message) for task in run.tasks if task.error}
+    checked = any(result.verdict in {"failed", "errored"} for result in run.checks)
+    for error in run.errors:
+        ending = error.kind == "Interrupted" and error.task is None  # told by _ending
+        if ending or (error.task, error.kind, error.message) in told or (error.kind == "ChecksFailed" and checked):
+            continue
+        yield _error(error, None)
+
+
+def _error(error: RunError, task: TaskRun | None) -> Finding:
+    name = task.name if task else error.task
+    mark = "interrupted" if task is not None and task.status == "interrupted" else "failed"
+    subject = f"Task {short(name, 60)}" if name else "The run"
+    facts = (("Attempts", count(task.attempts)),) if task and task.attempts > 1 else ()
+    return Finding(
+        mark=mark,
+        title=f"{subject} {fault(error)}",
+        message=error.message,
+        hint=error.hint or "",
+        task=name if task else None,
+        cell=error.cell,
+        facts=facts,
+        source=error.cell_source or "",
+        traceback=error.traceback or "",
+    )
+
+
+def fault(error: RunError) -> str:
+    """Return what went wrong as the end of a sentence.
+
+    >>> from nbops.model import RunError
+    >>> fault(RunError(kind="ValueError", message="", cell=3)), fault(RunError(kind="KernelDied", message=""))
+    ('raised ValueError in cell 3', 'lost its kernel')
+    """
+    where = f" in cell {error.cell}" if error.cell is not None else ""
+    return f"{_FAULTS.get(error.kind) or f'raised {short(error.kind, 60)}'}{where}"
+
+
+def _checks(run: Run, verdict: str) -> Iterator[Finding]:
+    held = {dataset.name for dataset in run.datasets if not dataset.published}
+    for result in run.checks:
+        if result.verdict == verdict:
+            yield _check(result, held=result.check.dataset in held)
+
+
+def _check(result: CheckResult, *, held: bool) -> Finding:
+    check = result.check
+    expected, seen = expectation(check), observed(result)
+    subject = rule(check)
+    facts: list[tuple[str, str]] = []
+    if result.verdict == "errored":
+        title = f"{check.dataset}: {short(subject, 100)} could not be measured"
+        facts.append(("Expected", expected))
+    elif expected and result.observed is not None:
+        title = f"{check.dataset}: {short(subject, 80)} is {short(seen, 40)}, expected {short(expected, 40)}"
+    else:
+        title = f"{check.dataset}: {short(subject, 100)} {result.verdict}"
+        facts += [("Expected", expected), ("Observed", seen)]
+    facts += [("Rows that break it", count(result.failing_rows))] if result.failing_rows is not None else []
+    facts += [("Severity", check.severity), ("Check", check.id)]
+    facts += [("Declared in", check.origin)] if check.origin else []
+    facts += [("Measured in run", result.from_run)] if result.from_run else []
+    if result.verdict == "failed" and held:
+        facts.append(("Published", "no: the last good version stays in place"))
+    return Finding(
+        mark=result.verdict,
+        title=title,
+        message=result.message or check.description or "",
+        dataset=check.dataset,
+        facts=tuple((name, text) for name, text in facts if text),
+        examples=result.examples[:5],
+    )
+
+
+def _unmeasured(run: Run) -> Iterator[Finding]:
+    for dataset in run.datasets:
+        if dataset.error:
+            yield Finding(
+                mark="errored", title=f"{dataset.name} could not be measured", message=dataset.error, dataset=dataset.name
+            )
+
+
+def _ending(run: Run) -> Iterator[Finding]:
+    stopped = [task.name for task in run.tasks if task.status == "interrupted" and task.error is None]
+    during = f" during {join([short(name, 40) for name in stopped])}" if stopped else ""
+    if run.status == "interrupted" or stopped:
+        said = [short(error.message, 300) for error in run.errors if error.kind == "Interrupted"]
+        message = " ".join(
+            [*(f"{text.rstrip('.')}." for text in said[:1]), "What had finished is published; the next build goes on from there."]
+        )
+        yield Finding(mark="interrupted", title=f"The run was interrupted{during}", message=message)
+    if run.status == "running":
+        message = "No end is recorded: it is still going, or it was killed. The next build tells which."
+        yield Finding(mark="running", title="The run has not finished", message=message)
+
+
+def _held(run: Run) -> Iterator[Finding]:
+    held = [task for task in run.tasks if task.status == "held"]
+    if held:
+        names = join([short(task.name, 40) for task in held], limit=6)
+        reasons = list(dict.fromkeys(task.reasons[0] for task in held if task.reasons))
+        yield Finding(mark="held", title=f"{plural(len(held), 'task')} held: {names}", message=" ".join(reasons[:3]))
+
+
+def _quarantines(run: Run) -> Iterator[Finding]:
+    for entry in run.quarantine:
+        if entry.rows_in != entry.rows_out + entry.rows:
+            yield _unbalanced(entry)
+        elif entry.rows:
+            share = f" ({100 * entry.rows / entry.rows_in:.3g} %)" if entry.rows_in > 0 else ""
+            reasons = [f"{short(name, 60)} {count(rows)}" for name, rows in sorted(entry.reasons.items(), key=_by_rows)]
+            yield Finding(
+                mark="quarantined",
+                title=f"{plural(entry.rows, 'row')} of {entry.dataset} quarantined{share}",
+                message=f"By rule: {join(reasons, limit=6)}." if reasons else "",
+                dataset=entry.dataset,
+                facts=(("Set aside in", cut(entry.path, 300)),),
+            )
+
+
+def _unbalanced(entry: Quarantine) -> Finding:
+    difference = entry.rows_in - entry.rows_out - entry.rows
+    message = (
+        f"{count(entry.rows_in)} rows in, {count(entry.rows_out)} out and {count(entry.rows)} quarantined: "
+        f"{plural(abs(difference), 'row')} {'missing' if difference > 0 else 'too many'}."
+    )
+    return Finding(mark="failed", title=f"Rows of {entry.dataset} do not add up", message=message, dataset=entry.dataset)
+
+
+def _by_rows(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
+
+
+def _notices(run: Run, severity: str) -> Iterator[Finding]:
+    known = {task.name for task in run.tasks}
+    for notice in run.notices:
+        if notice.severity == severity:
+            task = notice.task if notice.task in known else None
+            about = f"{short(notice.task, 60)}: " if notice.task else ""
+            mark = "failed" if severity == "error" else "notice"
+            yield Finding(
+                mark=mark, title=f"{about}{short(notice.kind.replace('_', ' '), 80)}", message=notice.message, task=task
+            )

@@ -1,0 +1,107 @@
+"""The template environment: escapes everything, knows no undefined name, and bounds every value."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from nbops.pages import text, words
+from nbops.pages.names import page_name
+from nbops.pages.views import balance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["STYLESHEET", "markup", "page"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+STYLESHEET = _TEMPLATES / "nbops.css"
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+def _final(thing: Any) -> Any:
+    """Bound and clean whatever a template prints; what is markup already was made by us."""
+    if hasattr(thing, "__html__"):
+        return thing
+    return "" if thing is None else text.clean(text.cut(str(thing)))
+
+
+def _short(thing: Any, limit: int = 80) -> str:
+    return text.short(str(thing), limit)
+
+
+def _tail(thing: str, limit: int) -> str:
+    return thing if len(thing) <= limit else "…" + thing[-limit:]
+
+
+def _example_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _by_rows(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_final,
+    )
+    environment.filters.update(
+        balance=balance,
+        by_rows=_by_rows,
+        contract_name=lambda path: path.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".odcs"),
+        count=text.count,
+        cut=text.cut,
+        duration=text.duration,
+        example_columns=_example_columns,
+        expectation=words.expectation,
+        instant=text.instant,
+        label=words.label,
+        minute=text.minute,
+        mark=words.mark,
+        no_ansi=lambda thing: _ANSI.sub("", thing),
+        observed=words.observed,
+        page_name=page_name,
+        percent=lambda number: f"{number:.2f}%",
+        plural=text.plural,
+        px=lambda number: f"{number:.1f}".removesuffix(".0"),
+        rule=words.rule,
+        short=_short,
+        size=text.size,
+        tail=_tail,
+        value=text.value,
+    )
+    return environment
+
+
+def page(template: str, context: Mapping[str, Any]) -> str:
+    """Return a page as HTML text.
+
+    Args:
+        template: File name in ``templates/``.
+        context: What it shows; a name that is missing raises ``jinja2.UndefinedError``.
+    """
+    html = _environment().get_template(template).render(context)
+    return re.sub(r"\n\s*\n+", "\n", html) + "\n" if "<pre" not in html else _squeeze(html)
+
+
+def _squeeze(html: str) -> str:
+    """Drop the blank lines that control tags leave, except in preformatted text."""
+    parts: Sequence[str] = re.split(r"(<pre\b.*?</pre>)", html, flags=re.DOTALL)
+    return "".join(part if part.startswith("<pre") else re.sub(r"\n\s*\n+", "\n", part) for part in parts) + "\n"
+
+
+def markup(template: str, *values: Any) -> Markup:
+    """Return a small piece of markup with its values escaped, for facts that hold more than text."""
+    return Markup(template).format(*(_final(item) for item in values))  # noqa: S704  # literal templates only

@@ -1,0 +1,178 @@
+"""The process that makes profiles: ``python -m nbops.quality._profile_worker``, JSON lines in, JSON lines out.
+
+A line of input holds the fields of a ``ProfileRequest`` and ``seconds``. Output says ``{"event": "ready"}`` once
+the profiler is imported (the larger part of the time), then ``{"event": "result", ...}`` for each line, with the finished page in
+it: the worker writes no file, so one that outlives its parent does no harm.
+
+A process of its own, because the profiler takes seconds to import, hundreds of megabytes, prints, warns and can hang.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from nbops.quality._profile_page import Page, render_page
+from nbops.quality._profile_sample import Field, Sample, read_sample, schema_of
+
+__all__ = ["describe", "load_profiler", "main"]
+
+_MODULES = ("ydata_profiling", "data_profiling")
+"""The profiler and its successor (``fg-data-profiling``), which keeps the interface."""
+_SETTINGS: Mapping[str, Any] = {
+    "progress_bar": False,
+    "pool_size": 1,  # the order of work is the order of columns
+    "samples": None,  # no raw rows on a page that is committed
+    "duplicates": None,
+    "interactions": None,
+    "missing_diagrams": None,  # drawn from the same counts on our page
+    "correlations": {"auto": {"calculate": True, "threshold": 0.5}},
+    "vars": {"cat": {"characters": False, "words": False}, "text": {"characters": False, "words": True}},
+    "plot": {"histogram": {"bins": 30}},
+}
+_GRACE_SECONDS = 5.0
+
+
+def load_profiler() -> Any:
+    """Import the profiler's ``ProfileReport``, quietly and without its call home.
+
+    Raises:
+        ImportError: Neither the profiler nor its successor is installed.
+    """
+    os.environ["YDATA_PROFILING_NO_ANALYTICS"] = "True"
+    os.environ["YDATA_SUPPRESS_BANNER"] = "1"
+    os.environ.setdefault("MPLBACKEND", "agg")
+    warnings.simplefilter("ignore")
+    # numba is optional for what is used here; without it the import is a second shorter and nothing is compiled
+    sys.modules.setdefault("numba", None)  # type: ignore[arg-type]
+    found = _import_first()
+    if found is None:
+        sys.modules.pop("numba", None)
+        found = _import_first()
+    if found is None:
+        raise ImportError(" or ".join(_MODULES))
+    return found
+
+
+def _import_first() -> Any:
+    for name in _MODULES:
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name).ProfileReport
+    return None
+
+
+def describe(profiler: Any, frame: Any, fields: Sequence[Field]) -> tuple[Any, frozenset[str]]:
+    """Let the profiler describe a frame; a column that it cannot bear is left out, not the whole page.
+
+    Returns:
+        The description (None when no column could be described), and the keys of the columns left out.
+    """
+    keys = [field.key for field in fields]
+    schema = dict(schema_of(fields, len(frame)))
+
+    def attempt(columns: list[str]) -> Any:
+        report = profiler(frame[columns].copy(), type_schema={key: schema[key] for key in columns if key in schema}, **_SETTINGS)
+        return report.get_description()
+
+    try:
+        return attempt(keys), frozenset()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # whatever it is, the next lines find the column that causes it
+        good = [key for key in keys if _bearable(attempt, key)]
+    return (attempt(good) if good else None), frozenset(keys) - frozenset(good)
+
+
+def _bearable(attempt: Any, key: str) -> bool:
+    try:
+        attempt([key])
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001
+        return False
+    return True
+
+
+def main(questions: IO[str], answers: IO[str]) -> int:
+    """Answer questions until there are no more (or the parent is gone).
+
+    Args:
+        questions: A JSON document a line: the fields of a ``ProfileRequest``, and ``seconds``.
+        answers: Takes a JSON document a line.
+
+    Returns:
+        The exit code: 0, or 3 when the profiler cannot be imported.
+    """
+    try:
+        profiler = load_profiler()
+    except ImportError as error:
+        _say(
+            answers, {"event": "broken", "error": f"{error} cannot be imported. Try: pip install ydata-profiling 'setuptools<81'"}
+        )
+        return 3
+    _say(answers, {"event": "ready"})
+    for line in questions:
+        request = json.loads(line)
+        # the parent keeps the time; this is for when it is gone
+        faulthandler.dump_traceback_later(float(request["seconds"]) + _GRACE_SECONDS, exit=True)
+        _say(answers, {"event": "result", **_serve(profiler, request)})
+        faulthandler.cancel_dump_traceback_later()
+    return 0
+
+
+def _serve(profiler: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    started = time.monotonic()
+    stage = "reading"
+    try:
+        sample = read_sample(Path(request["data"]), data_format=request["format"], personal=request["personal"],
+                             sample_rows=request["sample_rows"])  # fmt: skip
+        stage = "profiling"
+        description, unbearable = describe(profiler, sample.frame, sample.fields) if _has_values(sample) else (None, frozenset())
+        stage = "rendering"
+        html = render_page(Page(request=request, sample=sample, description=description, unbearable=unbearable))
+    except Exception as error:  # noqa: BLE001  # one bad dataset must not cost the others their profiles
+        return {"error": _trouble(stage, error)}
+    return {
+        "html": html,
+        "rows": sample.rows,
+        "lenient": sample.lenient,
+        "sampled": len(sample.frame) if sample.frame is not None else 0,
+        "columns": len(sample.columns),
+        "profiled": len(sample.fields) - len(unbearable),
+        "seconds": time.monotonic() - started,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+    }
+
+
+def _has_values(sample: Sample) -> bool:
+    return bool(sample.fields) and len(sample.frame) > 0
+
+
+def _trouble(stage: str, error: BaseException) -> str:
+    """Say what went wrong without the exception's text: DuckDB quotes the line of the file, pandas the value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{stage} failed with {type(error).__name__}{where}"
+
+
+def _say(out: IO[str], message: Mapping[str, Any]) -> None:
+    out.write(json.dumps(message) + "\n")
+    out.flush()
+
+
+if __name__ == "__main__":
+    # libraries print; what they print must not land among the answers
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.exit(main(sys.stdin, answers))

@@ -1,0 +1,68 @@
+"""The DuckDB that measures: in memory, with its own directory for spilling, and shut off from everything but the data.
+
+A contract's SQL may read the dataset (and those it refers to), and nothing else: once the views are made, access to other files is
+switched off, Python's variables are out of reach, extensions cannot be loaded, and the settings are locked. Works on DuckDB 1.3+.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from nbops.quality.sqltext import literal
+
+__all__ = ["connect", "lock", "safe_path"]
+
+
+@contextlib.contextmanager
+def connect(*, memory_limit: str | None = None, threads: int | None = None) -> Iterator[tuple[Any, Path]]:
+    """Open a DuckDB in memory; yields it and a private directory that is deleted with it.
+
+    Raises:
+        duckdb.Error: The memory limit is no size.
+    """
+    with tempfile.TemporaryDirectory(prefix="nbops-", ignore_cleanup_errors=True) as scratch:
+        connection = duckdb.connect(":memory:")
+        try:
+            spill = Path(scratch) / "spill"
+            settings: dict[str, Any] = {
+                "temp_directory": str(spill),
+                "TimeZone": "UTC",
+                "python_enable_replacements": False,
+                "enable_progress_bar": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+            if memory_limit is not None:
+                settings["memory_limit"] = memory_limit
+            if threads is not None:
+                settings["threads"] = threads
+            for name, value in settings.items():
+                connection.execute(f"SET {name} = {literal(value)}")
+            yield connection, Path(scratch)
+        finally:
+            connection.close()
+
+
+def safe_path(path: Path, *, scratch: Path) -> str:
+    """Return a path that DuckDB takes as it is: with ``*?[`` in it, it would be read as a pattern."""
+    text = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links, and the suffix decides on the format
+    if not any(sign in text for sign in "*?["):
+        return text
+    link = scratch / f"link{len(list(scratch.iterdir()))}{''.join(path.suffixes) if path.is_file() else ''}"
+    link.symlink_to(text)
+    return str(link)
+
+
+def lock(connection: Any, *, files: Iterable[str], directories: Iterable[str]) -> None:
+    """Switch off access to everything but the given files and directories, and lock the settings."""
+    connection.execute(f"SET allowed_paths = [{', '.join(literal(item) for item in files)}]")
+    connection.execute(f"SET allowed_directories = [{', '.join(literal(item) for item in directories)}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")

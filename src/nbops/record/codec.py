@@ -1,0 +1,103 @@
+"""Records of :mod:`nbops.model` to plain values and back, driven by the type hints of their fields."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from nbops.record.plain import clean_text, plain, round_number
+
+__all__ = ["decode", "encode", "field_types"]
+
+_SECONDS_DECIMALS = 3
+
+
+@cache
+def field_types(kind: type) -> dict[str, tuple[Field[Any], Any]]:
+    """Return the fields of a record type and their resolved types, by name."""
+    hints = get_type_hints(kind)
+    return {item.name: (item, hints[item.name]) for item in fields(kind)}
+
+
+def encode(record: Any) -> dict[str, Any]:
+    """Return a record as plain values; fields that are None or empty and have a default are left out.
+
+    Args:
+        record: An instance of one of the dataclasses of :mod:`nbops.model`.
+    """
+    found: dict[str, Any] = {}
+    kind: type = type(record)
+    for name, (item, hint) in field_types(kind).items():
+        value = _encode_field(name, getattr(record, name), hint)
+        optional = item.default is not MISSING or item.default_factory is not MISSING
+        if optional and (value is None or value == "" or (isinstance(value, (dict, list)) and not value)):
+            continue
+        found[name] = value
+    return found
+
+
+def _encode_field(name: str, value: Any, hint: Any) -> Any:
+    if value is None:
+        return None
+    if name == "seconds":
+        rounded = round_number(float(value), decimals=_SECONDS_DECIMALS)
+        return rounded if isinstance(rounded, float) else None
+    if name == "arguments":  # pairs; as an object they read better in a diff
+        return plain(dict(value))
+    if is_dataclass(value):
+        return encode(value)
+    if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
+        return [encode(item) for item in value]
+    return plain(value)
+
+
+def _frozen(value: Any) -> Any:
+    """Return plain JSON values with tuples for lists, as the records hold them."""
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def decode(kind: type, data: Mapping[str, Any]) -> Any:
+    """Return the record of type ``kind`` that ``data`` describes; keys that it does not know are passed over.
+
+    Args:
+        kind: A dataclass of :mod:`nbops.model`.
+        data: Plain values that agree with the schema of the ledger.
+
+    Raises:
+        TypeError: A field without a default is missing.
+    """
+    found = {}
+    for name, (_, hint) in field_types(kind).items():
+        if name in data:
+            found[name] = _decoder(hint)(data[name]) if name != "arguments" else tuple(sorted(_frozen(data[name]).items()))
+    return kind(**found)
+
+
+@cache
+def _decoder(hint: Any) -> Callable[[Any], Any]:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if is_dataclass(hint):
+        return lambda value: decode(hint, value)  # type: ignore[arg-type]
+    if origin is tuple and is_dataclass(arguments[0]):
+        record: type = arguments[0]  # type: ignore[assignment]
+        return lambda value: tuple(decode(record, item) for item in value)
+    if origin in (Union, types.UnionType):
+        return _union_decoder(arguments)
+    if hint is float:
+        return float
+    return _frozen
+
+
+def _union_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
+    kinds = [item for item in arguments if item is not type(None)]
+    if len(kinds) == 1 and get_origin(kinds[0]) is not Literal:
+        inner = _decoder(kinds[0])
+        return lambda value: None if value is None else inner(value)
+    return _frozen

@@ -1,0 +1,373 @@
+"""One git commit of what is under ``reports/``, and of nothing else.
+
+The commit is made beside the user's work: a temporary index starts from HEAD, takes in ``reports/``, and becomes a tree and a
+commit; the branch moves only if nobody moved it meanwhile. The user's own index gets the entries under ``reports/`` and keeps all
+others, staged or not; the work tree is only read. Hooks do not run, and the commit is not signed.
+
+What the user had staged under ``reports/`` is replaced by what lies there on disk, as that is what is committed.
+
+Order matters when the process is killed. Until the branch moves nothing has happened but a few loose objects. The user's index is
+brought up to date just before: were it after, an index that still holds the old reports would undo the commit when the user
+commits next.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from nbops.record.git import Git, GitError, NoGitError
+from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
+
+__all__ = ["CommitOutcome", "commit_reports", "git_state"]
+
+_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints", "*.tmp", "*.swp", "*~")
+_ATTEMPTS = 5  # when somebody else commits at the same moment
+_LOCK_SECONDS = 10.0
+_LOCK_STEP = 0.1  # seconds between two attempts
+_BLOBS = 64  # files that are held in memory at once
+_FALLBACK = ("nbops", "nbops@localhost")
+_NO_OBJECT = re.compile(r"0+")
+_BROKEN_FILTER = re.compile(r"filter '(?P<name>[^'\s]+)' failed")
+_PREFIX = "nbops-index-"
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+Check = Callable[[Iterable[tuple[str, bytes]]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitOutcome:
+    """What became of a commit."""
+
+    status: Literal["committed", "nothing", "no_repository", "unsafe_state", "failed"]
+    commit: str | None = None
+    message: str = ""
+    """For people: what happened, and what to do when it did not work."""
+    files: int = 0
+    """Number of files that were added, changed or removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file that the commit changes; ``object`` is None when it is removed."""
+
+    path: str
+    mode: str
+    object: str | None
+
+
+def commit_reports(
+    root: Path,
+    *,
+    reports: str = "reports",
+    files: Sequence[Path] | None = None,
+    message: str,
+    trailers: Mapping[str, str],
+    check: Check,
+    lock_seconds: float = _LOCK_SECONDS,
+) -> CommitOutcome:
+    """Commit what is under ``reports/``; leave everything else of the repository alone.
+
+    Args:
+        root: The project's root; the repository may begin above it.
+        reports: The folder to commit, relative to the root.
+        files: Only these files (written or removed); everything under ``reports`` when None.
+        message: Subject and body of the commit.
+        trailers: Trailers of the message, such as ``Run``.
+        check: Is given path (relative to the root) and content of each file that the commit adds or changes; raises to refuse.
+        lock_seconds: How long to wait for another git process.
+
+    Returns:
+        What happened. Without git or repository, or in the middle of a merge, rebase or the like nothing is committed; the next
+        call takes the files along.
+
+    Raises:
+        GuardError: What ``check`` raised; nothing was committed.
+    """
+    try:
+        repository = open_repository(root)
+    except NoGitError as error:
+        return CommitOutcome(status="no_repository", message=f"Reports are not committed: {error}.")
+    except GitError as error:
+        return _no_repository(root, error)
+    job = _Job(repository, root, reports, files, _full_message(message, trailers), check, lock_seconds)
+    try:
+        return job.run()
+    except GitError as error:
+        return CommitOutcome(
+            status="failed", message=f"Reports are not committed: {error}. The next run's commit takes them along."
+        )
+
+
+def _no_repository(root: Path, error: GitError) -> CommitOutcome:
+    if "not a git repository" in str(error) or "without a work tree" in str(error):
+        text = f"Reports are not committed: {root.name or 'the project'} is in no git work tree. `git init` makes it one."
+        return CommitOutcome(status="no_repository", message=text)
+    return CommitOutcome(status="failed", message=f"Reports are not committed: {error}.")  # such as "dubious ownership"
+
+
+def _full_message(message: str, trailers: Mapping[str, str]) -> bytes:
+    lines = [f"{name}: {' '.join(str(value).split())}" for name, value in trailers.items()]
+    text = "\n\n".join([message.strip() or "nbops: reports", *(["\n".join(lines)] if lines else [])]) + "\n"
+    return text.replace("\0", "").encode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    repository: Repository
+    root: Path
+    reports: str
+    files: Sequence[Path] | None
+    message: bytes
+    check: Check
+    lock_seconds: float
+
+    @property
+    def _git(self) -> Git:
+        return self.repository.git
+
+    @property
+    def _folder(self) -> str:
+        """The folder to commit, relative to the top of the work tree."""
+        return self.repository.prefix + Path(self.reports).as_posix()
+
+    def run(self) -> CommitOutcome:
+        if self.root.joinpath(self.reports).is_symlink():
+            text = f"Reports are not committed: {self.reports} is a symbolic link. Make it a folder of the project."
+            return CommitOutcome(status="failed", message=text)
+        try:
+            return self.insist()
+        except GitError as error:
+            broken = _BROKEN_FILTER.search(str(error))
+            if broken is None:
+                raise
+            # a filter such as LFS is asked for and not installed: store the files as they are
+            name = broken["name"]
+            without = (f"filter.{name}.required=false", f"filter.{name}.clean=", f"filter.{name}.process=")
+            return replace(self, repository=replace(self.repository, git=replace(self._git, settings=without))).insist()
+
+    def insist(self) -> CommitOutcome:
+        for _ in range(_ATTEMPTS):
+            outcome = self._unsafe() or self._attempt()
+            if outcome is not None:
+                return outcome
+        text = "Reports are not committed: the branch moved again and again. The next run's commit takes them along."
+        return CommitOutcome(status="failed", message=text)
+
+    def _unsafe(self) -> CommitOutcome | None:
+        what = in_the_middle(self.repository)
+        if what is None and not wait_for_index(self.repository, self.lock_seconds):
+            what = "another git command (index.lock is there; remove it if none is running)"
+        if what is None:
+            return None
+        text = f"Reports are not committed: the repository is in the middle of {what}. The next run's commit takes them along."
+        return CommitOutcome(status="unsafe_state", message=text)
+
+    def _attempt(self) -> CommitOutcome | None:
+        """Make the commit; return None when the branch moved meanwhile."""
+        head = self._head()
+        with _temporary_index(self.repository) as git:
+            _start_from(git, head)
+            self._add(git, head)
+            changes = _changes(git, head)
+            tree = git.line("write-tree")
+            if changes:
+                self.check(self._contents(git, changes))
+        if not changes:
+            self._refresh_index(tree)
+            return CommitOutcome(status="nothing", commit=head, message="Reports are unchanged; there is nothing to commit.")
+        identity, note = _identity(self._git)
+        parents = ["-p", head] if head else []
+        writer = replace(self._git, environment=identity)
+        commit = writer.call("commit-tree", "--no-gpg-sign", tree, *parents, data=self.message).decode().strip()
+        if self._head() != head:
+            return None
+        index_note = self._refresh_index(tree)
+        if not self._move(writer, commit, head):
+            self._refresh_index(self._git.line("rev-parse", "--verify", "HEAD^{tree}"))  # as it was
+            return None
+        text = f"Committed {len(changes)} file{'s' if len(changes) != 1 else ''} as {commit[:10]}.{note}{index_note}"
+        return CommitOutcome(status="committed", commit=commit, message=text, files=len(changes))
+
+    def _head(self) -> str | None:
+        return self._git.maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+
+    def _add(self, git: Git, head: str | None) -> None:
+        """Take what lies on disk into the index."""
+        there = (self._git.folder / self._folder).exists()
+        tracked = head is not None and bool(git.call("ls-files", "-z", "--", f":(top,literal){self._folder}"))
+        if not there and not tracked:
+            return
+        paths = [self._folder] if self.files is None else self._named(git)
+        if not paths:
+            return
+        wanted = [f":(top,literal){path}" for path in paths]
+        junk = [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}" for name in _JUNK]
+        junk += [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}/**" for name in _JUNK]
+        data = b"\0".join(os.fsencode(item) for item in (*wanted, *junk))
+        sparse = ["--sparse"] if git.maybe("config", "--type=bool", "core.sparseCheckout") == "true" else []
+        options = ["--all", "--force", *sparse, "--pathspec-from-file=-", "--pathspec-file-nul"]
+        git.call("add", *options, data=data)
+
+    def _named(self, git: Git) -> list[str]:
+        """Return the wanted files relative to the top, those that exist or did."""
+        base = self.root.absolute()
+        names = []
+        for file in self.files or ():
+            relative = os.path.relpath(base / file, base).replace(os.sep, "/")
+            if relative.startswith(f"{Path(self.reports).as_posix()}/"):
+                names.append(self.repository.prefix + relative)
+        tracked = set(os.fsdecode(git.call("ls-files", "-z", "--", f":(top,literal){self._folder}")).split("\0"))
+        return [name for name in names if name in tracked or os.path.lexists(self._git.folder / name)]
+
+    def _contents(self, git: Git, changes: Sequence[_Change]) -> Iterator[tuple[str, bytes]]:
+        wanted = [change for change in changes if change.object is not None and change.mode != "160000"]  # no submodules
+        for at in range(0, len(wanted), _BLOBS):
+            part = wanted[at : at + _BLOBS]
+            for change, data in zip(part, _blobs(git, [change.object or "" for change in part]), strict=True):
+                content = data
+                if data.startswith(_LFS):  # the pointer is committed, the file itself is pushed
+                    with suppress(OSError):
+                        content = (self._git.folder / change.path).read_bytes()
+                yield change.path.removeprefix(self.repository.prefix), content
+
+    def _refresh_index(self, tree: str) -> str:
+        """Give the user's index the entries of ``tree`` under reports; return a note when that did not work."""
+        folder = f":(top,literal){self._folder}"
+        until = time.monotonic() + self.lock_seconds
+        while True:
+            try:
+                self._write_entries(tree, folder)
+            except GitError as error:  # noqa: PERF203  (it waits in between)
+                if "index.lock" not in str(error) or time.monotonic() >= until:
+                    return f" Your index could not be brought up to date ({error}): `git reset -q -- {self.reports}` does it."
+                time.sleep(_LOCK_STEP)
+            else:
+                return ""
+
+    def _write_entries(self, tree: str, folder: str) -> None:
+        """Write those entries into the user's index that differ from ``tree``; all others keep every bit."""
+        stale = self._git.call("diff-index", "--cached", "--raw", "-z", "--no-renames", "--full-index", "-R", tree, "--", folder)
+        entries = [f"{change.mode} {change.object or '0' * len(tree)}\t{change.path}" for change in _parsed(stale)]
+        if not entries:
+            return
+        self._git.call("update-index", "-z", "--index-info", data=b"".join(os.fsencode(entry) + b"\0" for entry in entries))
+        with suppress(GitError):  # only saves the next `git status` some reading
+            self._git.call("add", "--refresh", "--", folder)
+
+    def _move(self, git: Git, commit: str, head: str | None) -> bool:
+        """Move the branch from ``head`` to ``commit``; say False when somebody else moved it first."""
+        subject = self.message.split(b"\n", 1)[0].decode("utf-8", "replace")
+        until = time.monotonic() + self.lock_seconds
+        while True:
+            try:
+                git.call("update-ref", "-m", f"commit (nbops): {subject}", "HEAD", commit, head or "")
+            except GitError as error:  # noqa: PERF203  (it waits in between)
+                if self._head() != head:
+                    return False
+                if ".lock" not in str(error) or time.monotonic() >= until:
+                    raise
+                time.sleep(_LOCK_STEP)
+            else:
+                return True
+
+
+def _blobs(git: Git, objects: Sequence[str]) -> Iterator[bytes]:
+    """Yield the content of some objects, format: https://git-scm.com/docs/git-cat-file#_batch_output."""
+    printed = git.call("cat-file", "--batch", data="\n".join(objects).encode() + b"\n")
+    at = 0
+    for name in objects:
+        end = printed.index(b"\n", at)
+        about = printed[at:end].split(b" ")
+        if len(about) != 3:  # noqa: PLR2004  (object, type, size; else "missing")
+            raise GitError(f"object {name} cannot be read")
+        size = int(about[2])
+        yield printed[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+
+
+def _globbed(path: str) -> str:
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
+
+
+@contextmanager
+def _temporary_index(repository: Repository) -> Iterator[Git]:
+    """Yield git with an index of its own that begins as a copy of the user's, so that unchanged files are not read again."""
+    _sweep(repository.folder)
+    descriptor, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=repository.folder)
+    os.close(descriptor)
+    path = Path(name)
+    try:
+        path.unlink()  # git takes an empty file for a damaged index
+        with suppress(OSError):
+            shutil.copyfile(repository.index, path)
+        yield replace(
+            repository.git,
+            settings=(*repository.git.settings, "core.splitIndex=false", "index.sparse=false"),
+            environment={"GIT_INDEX_FILE": name},
+        )
+    finally:
+        for left in (path, path.with_name(f"{path.name}.lock")):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        number = path.name.removeprefix(_PREFIX).split("-")[0]
+        if number.isdigit() and not psutil.pid_exists(int(number)):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _start_from(git: Git, head: str | None) -> None:
+    """Make the index that of HEAD; what is known of unchanged files is kept."""
+    if head is None:
+        git.call("read-tree", "--empty")
+        return
+    try:
+        git.call("read-tree", "--reset", head)
+    except GitError:  # a copied index that cannot be read: begin from nothing
+        Path(git.environment["GIT_INDEX_FILE"]).unlink(missing_ok=True)
+        git.call("read-tree", head)
+
+
+def _parsed(raw: bytes) -> list[_Change]:
+    """Return the new side of ``git diff --raw -z``, format: https://git-scm.com/docs/git-diff-index#_raw_output_format."""
+    fields = os.fsdecode(raw).split("\0")
+    changes = []
+    for about, path in zip(fields[0::2], fields[1::2], strict=False):
+        _, mode, _, new, _ = about.split(" ")
+        changes.append(_Change(path, mode, None if _NO_OBJECT.fullmatch(mode) else new))
+    return changes
+
+
+def _changes(git: Git, head: str | None) -> list[_Change]:
+    if head is not None:
+        return _parsed(git.call("diff-index", "--cached", "--raw", "-z", "--no-renames", "--full-index", head))
+    staged = os.fsdecode(git.call("ls-files", "--stage", "-z")).split("\0")
+    return [_Change(path, *about.split(" ")[:2]) for about, path in (entry.split("\t", 1) for entry in staged if entry)]
+
+
+def _identity(git: Git) -> tuple[dict[str, str], str]:
+    """Return who commits, as environment variables, and a note when git does not know."""
+    strict = replace(git, settings=(*git.settings, "user.useConfigOnly=true"))
+    if strict.maybe("var", "GIT_AUTHOR_IDENT") and strict.maybe("var", "GIT_COMMITTER_IDENT"):
+        return {}, ""
+    name, address = _FALLBACK
+    found = {
+        f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what, text in (("NAME", name), ("EMAIL", address))
+    }
+    note = f" Git does not know who you are, so it says {name} <{address}>: set user.name and user.email."
+    return found, note

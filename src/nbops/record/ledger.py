@@ -1,0 +1,160 @@
+"""The ledger: a :class:`~nbops.model.Run` as JSON text, and back.
+
+The text is canonical: keys sorted, one value a line, numbers rounded (seconds to 3 decimals, others to 12 significant digits),
+lists in a fixed order, what is None or empty left out, UTF-8, a newline at the end. Two runs over the same input differ only in
+times, ids, durations and memory, so `git diff --no-index` between two ledgers reads as what changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from nbops.errors import LedgerError
+from nbops.model import Run
+from nbops.record.codec import decode, encode
+from nbops.record.schema import SCHEMA_PATH, SCHEMA_VERSION
+
+__all__ = ["SCHEMA_VERSION", "from_json", "stable_view", "to_json", "validate"]
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From a version to the next: a function for each version that is no longer written."""
+
+_VOLATILE = frozenset({"finished_at", "from_run", "last_success", "peak_memory_bytes", "seconds", "started_at"})
+
+
+def _text(item: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    return tuple(str(item.get(name, "")) for name in names)
+
+
+def _ordered(document: dict[str, Any]) -> dict[str, Any]:
+    """Put every list whose order says nothing into a fixed one; tasks stay in their topological order."""
+    position = {task["name"]: index for index, task in enumerate(document.get("tasks", ()))}
+
+    def by_task(item: Mapping[str, Any]) -> int:
+        return position.get(item.get("task", ""), -1)
+
+    for task in document.get("tasks", ()):
+        _sort(task, "upstream", str)
+        _sort(task, "cells", lambda cell: cell["index"])
+    for dataset in document.get("datasets", ()):
+        _sort(dataset, "measurements", lambda item: (*_text(item, "column", "metric"), json.dumps(item, sort_keys=True)))
+    _sort(document, "datasets", lambda item: _text(item, "name", "path"))
+    _sort(document, "checks", lambda item: (*_text(item["check"], "dataset", "id"), json.dumps(item, sort_keys=True)))
+    _sort(document, "quarantine", lambda item: _text(item, "dataset", "path"))
+    _sort(document, "lineage", lambda item: _text(item, "source", "target", "kind"))
+    _sort(document, "errors", by_task)
+    _sort(document, "notices", lambda item: (by_task(item), *_text(item, "kind", "message")))
+    return document
+
+
+def _sort(holder: dict[str, Any], name: str, key: Callable[[Any], Any]) -> None:
+    if name in holder:
+        holder[name].sort(key=key)
+
+
+def _document(run: Run) -> dict[str, Any]:
+    return {**_ordered(encode(run)), "schema_version": SCHEMA_VERSION}
+
+
+def to_json(run: Run) -> str:
+    """Return the ledger's text for a run.
+
+    Args:
+        run: A scrubbed run; this function hides nothing.
+
+    Returns:
+        JSON that agrees with ``run.schema.json``, with a newline at the end.
+    """
+    return json.dumps(_document(run), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Callable[[Any], Any]:
+    import fastjsonschema  # noqa: PLC0415  (only who reads a ledger pays for it)
+
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+    return compiled
+
+
+def validate(document: object) -> None:
+    """Check a ledger against the schema that is shipped with nbops.
+
+    Args:
+        document: The parsed JSON of a ledger of the current version.
+
+    Raises:
+        LedgerError: The document does not agree; the message names the place and the rule.
+    """
+    from fastjsonschema import JsonSchemaValueException  # noqa: PLC0415
+
+    try:
+        _validator()(document)
+    except JsonSchemaValueException as error:
+        where = ".".join(str(part) for part in error.path) if error.path else "data"
+        message = str(error.message)[:300]
+        raise LedgerError(f"ledger: {where}: {message}. The format is described in {SCHEMA_PATH.name} of nbops.") from error
+
+
+def _versioned(document: object) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise LedgerError(f"ledger: a JSON object is needed, found {type(document).__name__}.")
+    version = document.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise LedgerError(f"ledger: schema_version: a whole number from 1 is needed, found {str(version)[:50]!r}.")
+    if version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"ledger: schema_version: {version} was written by a newer nbops; this one reads 1 to {SCHEMA_VERSION}. "
+            "Upgrade it: `pip install --upgrade nbops`."
+        )
+    while version < SCHEMA_VERSION:
+        document = _UPGRADES[version](document)
+        version += 1
+    return document
+
+
+def from_json(text: str) -> Run:
+    """Return the run that a ledger describes, whichever version of nbops up to this one wrote it.
+
+    Args:
+        text: The text of a ``run.json``.
+
+    Returns:
+        The run; lists inside parameters and other free values come back as tuples.
+
+    Raises:
+        LedgerError: The text is no JSON, no ledger, or was written by a newer nbops.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise LedgerError(f"ledger: not JSON: {error}. Restore it with `git checkout -- <file>`.") from error
+    document = _versioned(document)
+    validate(document)
+    try:
+        run: Run = decode(Run, document)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise LedgerError(f"ledger: cannot be read: {error}.") from error
+    return run
+
+
+def _without_volatile(value: Any, run_id: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_volatile(item, run_id) for key, item in value.items() if key not in _VOLATILE}
+    if isinstance(value, list):
+        return [_without_volatile(item, run_id) for item in value]
+    return value.replace(run_id, "<run>") if isinstance(value, str) and run_id else value
+
+
+def stable_view(run: Run) -> dict[str, Any]:
+    """Return the ledger without what differs between two runs over the same input.
+
+    Left out are instants, durations, memory, ids of runs and the commit's hash (each run's own commit moves it); the run's id
+    inside paths and messages reads ``<run>``.
+    """
+    view: dict[str, Any] = _without_volatile(_document(run), run.id)
+    del view["id"]
+    view.get("git", {}).pop("commit", None)
+    return view

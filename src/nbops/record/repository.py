@@ -1,0 +1,108 @@
+"""What a git repository is like at the moment: where it is, whether a commit can be made, what the code's state is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbops.model import GitState
+from nbops.record.git import Git, GitError
+
+__all__ = ["Repository", "git_state", "in_the_middle", "open_repository", "wait_for_index"]
+
+_STATES = (
+    ("MERGE_HEAD", "a merge"),
+    ("rebase-merge", "a rebase"),
+    ("rebase-apply", "a rebase or `git am`"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+    ("sequencer", "a cherry-pick or revert of several commits"),
+)
+_STEP = 0.1  # seconds between two looks at a lock
+_STATUS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A work tree of a repository, seen from the project's folder."""
+
+    git: Git
+    """Runs at the top of the work tree."""
+    prefix: str
+    """Path of the project below the top, with a slash at the end; empty when it is the top."""
+    folder: Path
+    """The git folder of this work tree."""
+    index: Path
+
+
+def open_repository(root: Path) -> Repository:
+    """Return the repository that a project is in.
+
+    Raises:
+        NoGitError: There is no git.
+        GitError: The project is in no repository, or git refuses it; the message is git's.
+    """
+    git = Git(folder=root)
+    if git.line("rev-parse", "--is-inside-work-tree") != "true":
+        raise GitError("the project is in a repository without a work tree (bare, or inside .git)")
+    top = Path(git.line("rev-parse", "--show-toplevel"))
+    found = git.line("rev-parse", "--show-prefix")
+    folder = root / git.line("rev-parse", "--git-dir")
+    index = root / git.line("rev-parse", "--git-path", "index")
+    return Repository(git=Git(folder=top), prefix=found, folder=folder, index=index)
+
+
+def in_the_middle(repository: Repository) -> str | None:
+    """Say what the user is in the middle of that forbids a commit, None when nothing is.
+
+    A bisect is allowed: its commits are on no branch, and are left when it ends.
+    """
+    for name, what in _STATES:
+        if (repository.folder / name).exists():
+            return what
+    if repository.git.call("ls-files", "--unmerged", "-z"):
+        return "resolving conflicts"
+    return None
+
+
+def wait_for_index(repository: Repository, seconds: float) -> bool:
+    """Wait until no other git process holds the index; say whether it is free."""
+    lock = repository.index.with_name("index.lock")
+    until = time.monotonic() + seconds
+    while lock.exists():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_STEP)
+    return True
+
+
+def git_state(root: Path, *, ignore: Sequence[str] = ("reports",)) -> GitState | None:
+    """Return where the code of a project stands.
+
+    Args:
+        root: The project's root.
+        ignore: Paths relative to it whose changes do not make the code dirty: what nbops itself commits.
+
+    Returns:
+        The state, or None when there is no git or no repository. Changed files are counted in the whole repository, as code may
+        come from anywhere in it; files that git ignores do not count. When git cannot say in a minute, the code counts as dirty.
+    """
+    try:
+        repository = open_repository(root)
+        commit = repository.git.maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+        branch = repository.git.maybe("symbolic-ref", "--quiet", "--short", "HEAD")
+    except GitError:
+        return None
+    exclude = [f":(top,exclude,literal){repository.prefix}{Path(path).as_posix()}" for path in ignore]
+    quick = Git(folder=repository.git.folder, seconds=_STATUS_SECONDS)
+    try:
+        listed = quick.call(
+            "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--", ":(top)", *exclude
+        )
+    except GitError:
+        return GitState(commit=commit, branch=branch, dirty=True)
+    changed = [entry for entry in os.fsdecode(listed).split("\0") if entry]
+    return GitState(commit=commit, branch=branch, dirty=bool(changed), changed_files=len(changed))

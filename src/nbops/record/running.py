@@ -1,0 +1,185 @@
+"""Which runs are going on, and what becomes of those that were killed.
+
+A run that goes on has a marker ``.nbops/running/<run_id>.json`` beside the project: process, host and when the process started,
+so that a process id that was given to somebody else is not taken for it. The marker is local and never committed.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from nbops.errors import LedgerError
+from nbops.model import Run, RunError
+from nbops.record.store import ledger_path, read_run, replace_file, run_ids, write_run
+from nbops.record.summaries import summaries
+
+__all__ = [
+    "RunningProcess",
+    "alive_here",
+    "is_alive",
+    "mark_interrupted",
+    "read_running",
+    "recover",
+    "remove_running",
+    "write_running",
+]
+
+_CLOCK_TOLERANCE = 2.0  # seconds; the start of a process is derived from the boot time, which clocks may shift
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningProcess:
+    """The process that works on a run."""
+
+    run_id: str
+    pid: int
+    host: str
+    process_started: float
+    """Seconds since the epoch, as the operating system says."""
+
+
+def _marker(state: Path, run_id: str) -> Path:
+    ledger_path(state, run_id)  # refuses what is no id
+    return state / "running" / f"{run_id}.json"
+
+
+def write_running(state: Path, run_id: str) -> Path:
+    """Note that this process works on a run.
+
+    Args:
+        state: The project's ``.nbops`` folder.
+        run_id: The run.
+
+    Returns:
+        The marker.
+
+    Raises:
+        LedgerError: It could not be written.
+    """
+    process = psutil.Process()
+    marker = RunningProcess(run_id=run_id, pid=process.pid, host=socket.gethostname(), process_started=process.create_time())
+    path = _marker(state, run_id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, (json.dumps(asdict(marker), indent=2) + "\n").encode())
+    except OSError as error:
+        raise LedgerError(f"{path}: cannot be written: {error}. See that the folder can be written to.") from error
+    return path
+
+
+def read_running(state: Path, run_id: str) -> RunningProcess | None:
+    """Return who works (or worked) on a run, None when nobody said so or the marker is damaged."""
+    try:
+        data: Any = json.loads(_marker(state, run_id).read_bytes())
+        return RunningProcess(
+            run_id=str(data["run_id"]),
+            pid=int(data["pid"]),
+            host=str(data["host"]),
+            process_started=float(data["process_started"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def remove_running(state: Path, run_id: str) -> None:
+    """Forget who works on a run; that it was forgotten before is no error."""
+    with suppress(OSError):
+        _marker(state, run_id).unlink()
+
+
+def is_alive(marker: RunningProcess) -> bool:
+    """Say whether the process of a marker still runs.
+
+    A marker of another host cannot be looked at and counts as gone: who asks holds the project's lock, so no build goes on.
+    """
+    if marker.host != socket.gethostname():
+        return False
+    try:
+        process = psutil.Process(marker.pid)
+        started = process.create_time()
+        return abs(started - marker.process_started) <= _CLOCK_TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def alive_here(state: Path) -> Callable[[Run], bool]:
+    """Return the question that :func:`recover` asks of a run, answered from the markers in ``state``."""
+
+    def alive(run: Run) -> bool:
+        marker = read_running(state, run.id)
+        return marker is not None and is_alive(marker)
+
+    return alive
+
+
+def mark_interrupted(
+    reports: Path,
+    run_id: str,
+    *,
+    message: str = "The process of this build was killed before it could finish (kill -9, out of memory, power).",
+) -> Run:
+    """Write into a run's ledger that it was interrupted.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        run_id: A run whose ledger says ``running``; one that has ended is returned as it is.
+        message: What happened, for people.
+
+    Returns:
+        The run as its ledger now says.
+
+    Raises:
+        LedgerError: The ledger cannot be read or written.
+    """
+    run = read_run(reports, run_id)
+    if run.status != "running":
+        return run
+    error = RunError(
+        kind="Killed",
+        message=message,
+        hint="Build again: what had been published stays, the rest is run. `dmesg` or the system's log may say who killed it.",
+    )
+    ended = replace(
+        run, status="interrupted", verdict="failed" if run.verdict == "failed" else "errored", errors=(*run.errors, error)
+    )
+    write_run(reports, ended)
+    return ended
+
+
+def recover(reports: Path, alive: Callable[[Run], bool], *, cache: Path | None = None) -> list[Run]:
+    """Mark all runs as interrupted that say ``running`` and whose process is gone.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        alive: Says whether a run still goes on; see :func:`alive_here`.
+        cache: The folder of :func:`~nbops.record.summaries.summaries`, so that not every ledger is read again.
+
+    Returns:
+        The runs that were marked, the oldest first. Ledgers that cannot be read are passed over.
+
+    Raises:
+        LedgerError: A ledger could not be written.
+    """
+    if cache is not None:
+        ids = [item.id for item in reversed(summaries(reports, cache)) if item.status == "running"]
+    else:
+        ids = run_ids(reports)
+    ended: list[Run] = []
+    for run_id in ids:
+        try:
+            run = read_run(reports, run_id)
+        except LedgerError:
+            continue
+        if run.status == "running" and not alive(run):
+            ended.append(mark_interrupted(reports, run_id))
+    return ended

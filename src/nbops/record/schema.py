@@ -1,0 +1,109 @@
+"""The JSON Schema of the ledger, made from the records themselves.
+
+``run.schema.json`` beside this file is what :func:`build` returns; ``python -m nbops.record.schema`` writes it anew, and a test
+holds the two together. Format: JSON Schema draft-07, https://json-schema.org/draft-07/schema.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from nbops import model
+from nbops.record.codec import field_types
+
+__all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build"]
+
+SCHEMA_VERSION = 1
+"""Raised when an older nbops could misread what a newer one writes; optional fields may come without it."""
+
+SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
+
+_SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+def _documentation() -> dict[str, dict[str, str]]:
+    """Return the text under each field of :mod:`nbops.model`, by record and field; "" holds the record's own."""
+    found: dict[str, dict[str, str]] = {}
+    for node in ast.parse(inspect.getsource(model)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        texts = found[node.name] = {"": ast.get_docstring(node) or ""}
+        for field, below in zip(node.body, node.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+                texts[field.target.id] = " ".join(str(ast.literal_eval(below.value)).split())
+    return found
+
+
+def _of_type(hint: Any) -> dict[str, Any]:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return {}
+    if is_dataclass(hint):
+        return {"$ref": f"#/definitions/{hint.__name__}"}  # type: ignore[union-attr]
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in (Union, types.UnionType):
+        return _of_union([_of_type(item) for item in arguments])
+    return _of_container(origin, arguments) if arguments else {"type": _SCALARS[hint]}
+
+
+def _of_container(origin: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
+    if origin is tuple:
+        return {"type": "array", "items": _of_type(arguments[0])}
+    if not (isinstance(origin, type) and issubclass(origin, Mapping)):
+        raise TypeError(f"the schema has no word for fields of type {origin}")
+    value = _of_type(arguments[1])
+    return {"type": "object", "additionalProperties": value} if value else {"type": "object"}
+
+
+def _of_union(options: list[dict[str, Any]]) -> dict[str, Any]:
+    if all(set(option) == {"type"} for option in options):
+        return {"type": [option["type"] for option in options]}
+    return {"anyOf": options}
+
+
+def _of_record(kind: type, texts: Mapping[str, str]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for name, (_, hint) in sorted(field_types(kind).items()):
+        shape = {"type": "object"} if name == "arguments" else _of_type(hint)
+        properties[name] = {**shape, "description": texts[name]} if name in texts and "$ref" not in shape else shape
+    required = [
+        name
+        for name, (item, _) in sorted(field_types(kind).items())
+        if item.default is MISSING and item.default_factory is MISSING
+    ]
+    return {"type": "object", "description": texts.get("", ""), "properties": properties, "required": required}
+
+
+def build() -> dict[str, Any]:
+    """Return the schema of the ledger that this version of nbops writes."""
+    texts = _documentation()
+    kinds = [getattr(model, name) for name in model.__all__ if is_dataclass(getattr(model, name))]
+    definitions = {
+        kind.__name__: _of_record(kind, texts.get(kind.__name__, {})) for kind in kinds if kind is not model.MetricRequest
+    }
+    run = definitions.pop("Run")
+    run["properties"]["schema_version"] = {"type": "integer", "minimum": 1, "description": "Version of this format."}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Ledger of an nbops run",
+        "$comment": "None and empty values are left out. Numbers that are not finite are the texts NaN, Infinity and -Infinity.",
+        **run,
+        "required": [*run["required"], "schema_version"],
+        "definitions": definitions,
+    }
+
+
+def _main() -> None:
+    SCHEMA_PATH.write_text(json.dumps(build(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,269 @@
+"""Where ledgers are kept: ``reports/runs/<run_id>/run.json``, one folder a run.
+
+A ledger is written beside its place and renamed, so that it is there whole or not at all. Nothing here removes a ledger.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from nbops.errors import LedgerError, did_you_mean
+from nbops.model import Notice, Run
+from nbops.record.ledger import from_json, to_json
+
+__all__ = [
+    "LEDGER",
+    "latest_run",
+    "ledger_path",
+    "load_runs",
+    "new_run_id",
+    "prune",
+    "read_run",
+    "replace_file",
+    "resolve_run_id",
+    "run_ids",
+    "write_run",
+]
+
+LEDGER = "run.json"
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}", re.ASCII)
+_PAGES = frozenset({".html", ".ipynb"})
+_SHOWN_IDS = 10  # an error names at most this many runs
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full: free some space (`nbops gc` removes old pages) and build again",
+    errno.EDQUOT: "your disk quota is used up: free some space (`nbops gc` removes old pages) and build again",
+    errno.EROFS: "the file system is read-only: mount it writable, or run the project from a place that is",
+    errno.EACCES: "you may not write there: change the folder's permissions or owner",
+    errno.EPERM: "you may not write there: change the folder's permissions or owner",
+    errno.ENOTDIR: "a file stands where a folder is needed: move it away",
+    errno.EEXIST: "a file stands where a folder is needed: move it away",
+}
+
+
+def new_run_id(now: datetime) -> str:
+    """Return a fresh id that sorts by time: UTC to the second, then six random hexadecimal digits.
+
+    Args:
+        now: An instant with a time zone; without one it is taken as UTC.
+
+    >>> from datetime import datetime, timezone
+    >>> new_run_id(datetime(2026, 11, 22, 19, 41, 56, tzinfo=timezone.utc))[:17]
+    '20261122T194156Z-'
+    """
+    instant = now.astimezone(timezone.utc) if now.tzinfo else now
+    return f"{instant:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def ledger_path(reports: Path, run_id: str) -> Path:
+    """Return where the ledger of a run is kept.
+
+    Raises:
+        LedgerError: ``run_id`` has not the form of one (which also keeps paths such as ``../x`` out).
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise LedgerError(f"run id {run_id[:60]!r}: the form is 20261122T194156Z-1f0c9a. `nbops runs` lists them.")
+    return reports / "runs" / run_id / LEDGER
+
+
+def _failure(path: Path, error: OSError) -> LedgerError:
+    hint = _HINTS.get(error.errno or 0, "see that the folder can be written to, and build again")
+    return LedgerError(f"{path}: cannot be written ({error.strerror or error}); {hint}.")
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder; when the block fails, take away again what was made and is empty."""
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for parent in made:
+            with suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; file systems and platforms that cannot are left alone."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file so that its place holds the old content or the new one, whatever is killed when.
+
+    Args:
+        path: The file; its folder exists.
+        data: The whole content.
+        durable: Also survive a loss of power.
+
+    Raises:
+        OSError: It could not be written; nothing is left behind.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)  # mkstemp makes it private; a ledger is for the team
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def write_run(reports: Path, run: Run) -> Path:
+    """Write a run's ledger, in place of an earlier one of the same run.
+
+    Args:
+        reports: The project's ``reports`` folder; made when it is missing.
+        run: A scrubbed run.
+
+    Returns:
+        The path of the ledger.
+
+    Raises:
+        LedgerError: It could not be written; what to do is said, and nothing half-written is left.
+    """
+    path = ledger_path(reports, run.id)
+    data = to_json(run).encode()
+    try:
+        with _new_folder(path.parent):
+            replace_file(path, data)
+    except OSError as error:
+        raise _failure(path, error) from error
+    return path
+
+
+def read_run(reports: Path, run_id: str) -> Run:
+    """Return a stored run.
+
+    Raises:
+        LedgerError: There is none of that id, or its ledger is damaged.
+    """
+    path = ledger_path(reports, run_id)
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError as error:
+        raise LedgerError(f"{path}: there is no such run. `nbops runs` lists them.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LedgerError(f"{path}: cannot be read: {error}. `git checkout -- {path.name}` there restores it.") from error
+    try:
+        run = from_json(text)
+    except LedgerError as error:
+        raise LedgerError(f"{path}: {error}") from error
+    if run.id != run_id:
+        raise LedgerError(f"{path}: it is the ledger of run {run.id!r}; the folder was renamed or copied.")
+    return run
+
+
+def run_ids(reports: Path) -> list[str]:
+    """Return the ids of all stored runs, the newest last."""
+    try:
+        with os.scandir(reports / "runs") as entries:
+            names = [entry.name for entry in entries if _RUN_ID.fullmatch(entry.name) and entry.is_dir()]
+    except OSError:
+        return []
+    return sorted(name for name in names if (reports / "runs" / name / LEDGER).is_file())
+
+
+def latest_run(reports: Path) -> Run | None:
+    """Return the newest run whose ledger can be read, None when there is none."""
+    for run_id in reversed(run_ids(reports)):
+        with suppress(LedgerError):
+            return read_run(reports, run_id)
+    return None
+
+
+def load_runs(reports: Path) -> tuple[list[Run], list[Notice]]:
+    """Return all stored runs, the newest last, and a notice for each ledger that cannot be read."""
+    found = [_run_or_notice(reports, run_id) for run_id in run_ids(reports)]
+    return [item for item in found if isinstance(item, Run)], [item for item in found if isinstance(item, Notice)]
+
+
+def _run_or_notice(reports: Path, run_id: str) -> Run | Notice:
+    try:
+        return read_run(reports, run_id)
+    except LedgerError as error:
+        return Notice(kind="ledger", message=str(error))
+
+
+def resolve_run_id(reports: Path, text: str) -> str:
+    """Return the run that somebody means: ``latest``, an id, or the beginning or the end of one.
+
+    Raises:
+        LedgerError: There are no runs, none fits, or more than one does.
+    """
+    ids = run_ids(reports)
+    if not ids:
+        raise LedgerError(f"{reports / 'runs'}: there are no runs yet. `ploomber build` makes the first.")
+    if text == "latest":
+        return ids[-1]
+    wanted = text.strip()
+    found = [run_id for run_id in ids if wanted and (run_id.startswith(wanted) or run_id.endswith(wanted))]
+    if wanted in ids or len(found) == 1:
+        return wanted if wanted in ids else found[0]
+    if found:
+        shown = ", ".join(found[-_SHOWN_IDS:])
+        raise LedgerError(f"run {text[:60]!r}: {len(found)} runs fit. Write more of the id, among: {shown}.")
+    raise LedgerError(f"run {text[:60]!r}: there is no such run. {did_you_mean(wanted[:60], ['latest', *ids[-_SHOWN_IDS:]])}")
+
+
+def prune(reports: Path, keep: int) -> list[Path]:
+    """Remove the pages (HTML, executed notebooks) of all runs but the newest ``keep``; ledgers stay for ever.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        keep: How many runs keep their pages; at least 1.
+
+    Returns:
+        The files that were removed, sorted.
+
+    Raises:
+        LedgerError: ``keep`` is below 1, or a page could not be removed.
+    """
+    if keep < 1:
+        raise LedgerError(f"keep_runs: {keep}: at least 1 is needed, as the latest run is shown by the index page.")
+    removed: list[Path] = []
+    for run_id in run_ids(reports)[:-keep]:
+        folder = reports / "runs" / run_id
+        try:
+            removed += _remove_pages(folder)
+        except OSError as error:
+            raise _failure(folder, error) from error
+    return sorted(removed)
+
+
+def _remove_pages(folder: Path) -> list[Path]:
+    removed: list[Path] = []
+    for where, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            path = Path(where, name)
+            if path.suffix in _PAGES:
+                path.unlink()
+                removed.append(path)
+        for name in folders:
+            with suppress(OSError):  # only what is empty by now
+                Path(where, name).rmdir()
+    return removed

@@ -1,0 +1,1 @@
+"""The sole wiring of the stages: plan, execute, measure, judge, publish, record, render, commit."""

@@ -1,0 +1,145 @@
+"""From what a build learned to the Run that is recorded: pure."""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from nbops.model import CheckResult, Dataset, Environment, LineageEdge, Quarantine, TaskRun, Verdict
+from nbops.workflow.hashing import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from nbops.workflow.taskrecord import TaskRecord
+
+__all__ = ["checks_of", "datasets_of", "environment_of", "lineage_of", "quarantine_of", "task_run", "verdict_of"]
+
+_ORDER: Mapping[Verdict, int] = {"skipped": 0, "passed": 1, "warned": 2, "errored": 3, "failed": 4}
+
+
+def task_run(record: TaskRecord, *, root: Path, notebook: str | None) -> TaskRun:
+    """Return the ledger's entry of a task.
+
+    Args:
+        record: What the build learned.
+        root: The project's root.
+        notebook: Path of the committed executed notebook below ``reports/``.
+    """
+    spec = record.spec
+    source = spec.source
+    shown = None
+    if source is not None:
+        shown = source.relative_to(root).as_posix() if root in source.parents else source.name
+    return TaskRun(
+        name=spec.name,
+        kind=spec.kind,
+        status=record.status,
+        source=shown,
+        reasons=record.reasons,
+        upstream=spec.upstream,
+        products={product.key: product.path for product in spec.products},
+        parameters=spec.parameters,
+        started_at=record.started_at,
+        seconds=record.seconds,
+        peak_memory_bytes=record.peak_memory_bytes,
+        attempts=record.attempts,
+        cells=record.cells,
+        notebook=notebook,
+        error=record.error,
+        fingerprint=record.fingerprint,
+        last_success=record.last_success,
+    )
+
+
+def datasets_of(records: Iterable[TaskRecord], *, previous: Mapping[str, str | None]) -> tuple[Dataset, ...]:
+    """Return every dataset that was looked at.
+
+    Args:
+        records: The build's tasks.
+        previous: Dataset to content hash in the run before.
+    """
+    found: list[Dataset] = []
+    for record in records:
+        for audit in record.audits:
+            dataset = audit.dataset
+            changed = dataset.content_hash is None or previous.get(dataset.name) != dataset.content_hash
+            found.append(replace(dataset, published=record.published, changed=changed))
+    return tuple(sorted(found, key=lambda dataset: dataset.name))
+
+
+def checks_of(records: Iterable[TaskRecord]) -> tuple[CheckResult, ...]:
+    """Return every check's result."""
+    found = [result for record in records for audit in record.audits for result in audit.results]
+    found += [result for record in records for result in record.noted]
+    return tuple(sorted(found, key=lambda result: (result.check.dataset, result.check.id)))
+
+
+def quarantine_of(records: Iterable[TaskRecord]) -> tuple[Quarantine, ...]:
+    """Return what was set aside in this run."""
+    return tuple(audit.quarantine for record in records for audit in record.audits if audit.quarantine is not None)
+
+
+def verdict_of(records: Iterable[TaskRecord], checks: Iterable[CheckResult], *, errors: bool) -> Verdict:
+    """Return the worst of all: a failed or held task, or an unfinished one, outweighs every passed check."""
+    records = list(records)
+    if errors or any(record.status in {"failed", "interrupted"} for record in records):
+        return "failed"
+    worst: Verdict = "skipped"
+    for result in checks:
+        verdict = result.verdict
+        if verdict in {"failed", "errored"} and result.check.severity == "warn":
+            verdict = "warned"
+        if _ORDER[verdict] > _ORDER[worst]:
+            worst = verdict
+    return "passed" if worst == "skipped" else worst
+
+
+def lineage_of(records: Mapping[str, TaskRecord]) -> tuple[LineageEdge, ...]:
+    """Return edges at dataset level: what tasks read (upstream datasets, input files) and what they make."""
+    edges: set[LineageEdge] = set()
+    for name, record in records.items():
+        text = "\n".join(record.spec.code)
+        for up in record.spec.upstream:
+            for dataset in _read_of(records.get(up), up, text):
+                edges.add(LineageEdge(source=f"dataset:{dataset}", target=f"task:{name}", kind="reads"))
+            if up in records and not records[up].plans:
+                edges.add(LineageEdge(source=f"task:{up}", target=f"task:{name}", kind="reads"))
+        recipe: Mapping[str, Any] = record.recipe or record.fingerprint
+        for path in recipe.get("files", {}):
+            edges.add(LineageEdge(source=f"file:{path}", target=f"task:{name}", kind="reads"))
+        for plan in record.plans:
+            edges.add(LineageEdge(source=f"task:{name}", target=f"dataset:{plan.name}", kind="writes"))
+    return tuple(sorted(edges, key=lambda edge: (edge.source, edge.target)))
+
+
+def _read_of(record: TaskRecord | None, up: str, text: str) -> list[str]:
+    """Return the upstream task's datasets that the code names; all of them where it names none."""
+    if record is None:
+        return []
+    named = [
+        plan.name
+        for plan in record.plans
+        if re.search(rf"upstream\[\s*['\"]{re.escape(up)}['\"]\s*\]\[\s*['\"]{re.escape(plan.key)}['\"]\s*\]", text)
+    ]
+    return named or [plan.name for plan in record.plans]
+
+
+def environment_of(records: Iterable[TaskRecord], *, nbops: str) -> Environment:
+    """Return what the code ran on: versions of what the pipeline imports."""
+    packages: dict[str, str] = {}
+    for record in records:
+        packages.update((record.recipe or record.fingerprint).get("packages", {}))
+    packages.pop("python", None)
+    python = platform.python_version()
+    listed = [f"{name}=={version}" for name, version in sorted(packages.items())]
+    return Environment(
+        python=python,
+        platform=f"{platform.system()} {platform.machine()}",
+        nbops=nbops,
+        packages=dict(sorted(packages.items())),
+        fingerprint=digest(python, *listed)[:16],
+    )

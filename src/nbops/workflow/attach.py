@@ -1,0 +1,62 @@
+"""``on_render: nbops.attach``: the one line that hands a Ploomber pipeline to nbops."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbops.adapters import ploomber
+from nbops.adapters.env_file import environment_values
+from nbops.adapters.ploomber import DagRunner, SingleTaskRunner
+from nbops.contract.config import load_config
+from nbops.workflow.build import build
+from nbops.workflow.status import stale_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["attach"]
+
+ploomber.mend_metadata()  # attach is looked up before anything is rendered, which is when a broken metadata file hurts
+
+
+def attach(dag: Any) -> None:
+    """Put nbops in charge of a Ploomber DAG; called by Ploomber after each render.
+
+    Nothing is written here: ``ploomber status``, ``plot`` and ``report`` call it too.
+
+    Args:
+        dag: The rendered DAG.
+
+    Raises:
+        ConfigError: ``[tool.nbops]`` is wrong.
+    """
+    root = Path.cwd().resolve()
+    config = load_config(root)
+    parameters = environment_values(root, sys.argv)
+
+    def build_all(current: Any, forced: bool, workers: int) -> Mapping[str, float | None]:  # noqa: FBT001 - called by position
+        runner = DagRunner(current, forced=forced, parameters=parameters)
+        runner.workers = workers
+        return build(runner, root=root, config=config, command=_command("ploomber build")).seconds
+
+    def build_task(current: Any, task: str, forced: bool) -> None:  # noqa: FBT001 - called by position
+        runner = SingleTaskRunner(current, task, forced=forced, parameters=parameters)
+        build(runner, root=root, config=config, command=_command(f"ploomber task {task}"), selected=task)
+
+    if ploomber.is_debugging(dag):
+        return  # --debug needs the task in this process and the terminal: Ploomber's own executor does that
+    ploomber.install(dag, build=build_all, build_task=build_task)
+    if ploomber.is_building():
+        return  # what runs is decided task by task, once upstream data is known
+    runner = DagRunner(dag, forced=ploomber.is_forced(), parameters=parameters)
+    ploomber.show_status(dag, stale_tasks(runner, root=root, config=config))
+
+
+def _command(default: str) -> str:
+    """Return what the user typed, when it was Ploomber's command line."""
+    if not sys.argv or Path(sys.argv[0]).name not in {"ploomber", "nbops"}:
+        return default
+    known = default.split()
+    return " ".join([default, *(word for word in sys.argv[1:] if word not in known)])

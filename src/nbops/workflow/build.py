@@ -1,0 +1,346 @@
+"""A build from beginning to end: lock, recover, schedule, record, render, commit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from importlib import metadata
+from typing import TYPE_CHECKING, Literal
+
+from nbops.contract.odcs import load_contracts
+from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError, TaskError
+from nbops.model import Notice, Run, RunError
+from nbops.quality.audit import Audit
+from nbops.record.commit import git_state
+from nbops.record.running import alive_here, recover, remove_running, write_running
+from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_ids, write_run
+from nbops.workflow import publish
+from nbops.workflow.assemble import checks_of, datasets_of, environment_of, lineage_of, quarantine_of, task_run, verdict_of
+from nbops.workflow.conclude import Conclusion, conclude, scrubber_for
+from nbops.workflow.context import Context
+from nbops.workflow.datasets import orphan_contracts, plan_datasets
+from nbops.workflow.fingerprint import Fingerprinter
+from nbops.workflow.hashing import HashCache
+from nbops.workflow.lock import project_lock
+from nbops.workflow.progress import Progress, duration
+from nbops.workflow.schedule import Scheduler
+from nbops.workflow.state import StateStore
+from nbops.workflow.stop import StopSignals
+from nbops.workflow.taskrecord import TaskRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from nbops.contract.config import Config
+    from nbops.contract.records import Contract
+    from nbops.pipeline import Runner, TaskSpec
+
+__all__ = ["BuildResult", "build"]
+
+_ON_LOCK = "NBOPS_ON_LOCK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """How a build ended."""
+
+    run: Run
+    seconds: Mapping[str, float | None]
+    """Task to seconds; None for tasks that did not run."""
+
+
+def build(runner: Runner, *, root: Path, config: Config, command: str, selected: str | None = None) -> BuildResult:
+    """Build the pipeline (or one task of it) as a recorded, committed run.
+
+    Args:
+        runner: The pipeline.
+        root: The project's root, absolute.
+        config: The project's settings.
+        command: What the user called, for the record.
+        selected: The only task to build, or None for all.
+
+    Returns:
+        The run, once it is recorded.
+
+    Raises:
+        TaskError: A task failed or was held; the run is recorded.
+        ConfigError: The contracts are wrong; the run is recorded.
+        LockedError: Another build holds the project.
+        LedgerError: The run cannot be recorded; nothing was executed.
+        EarlyStop: A task asked to end here; the run is recorded.
+        SystemExit: The user stopped the build; the run is recorded as interrupted.
+    """
+    progress = Progress()
+    started = datetime.now(timezone.utc)
+    with StopSignals() as stop:
+        with project_lock(
+            root,
+            command=command,
+            started_at=_iso(started),
+            on_lock=_on_lock(config),
+            say=progress.say,
+            stopped=stop.stopped,
+        ) as lock:
+            work = _Build(
+                runner, root=root, config=config, command=command, selected=selected, progress=progress, stop=stop, lock=lock
+            )
+            result = work.run()
+        if stop.stopped():
+            progress.say(f"nbops: stopped by {stop.name}; recorded as interrupted run {result.run.id}", colour="yellow")
+            raise SystemExit(stop.exit_code)
+    return result
+
+
+def _on_lock(config: Config) -> Literal["wait", "fail"]:
+    asked = os.environ.get(_ON_LOCK, config.on_lock)
+    if asked not in {"wait", "fail"}:
+        raise ConfigError(f"{_ON_LOCK}={asked!r}: unknown. Allowed: wait, fail.")
+    return "fail" if asked == "fail" else "wait"
+
+
+class _Build:
+    """One build; lives as long as the lock is held."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        root: Path,
+        config: Config,
+        command: str,
+        selected: str | None,
+        progress: Progress,
+        stop: StopSignals,
+        lock: int,
+    ) -> None:
+        self.runner, self.root, self.config, self.command = runner, root, config, command
+        self.selected, self.progress, self.stop, self.lock = selected, progress, stop, lock
+        self.reports = root / config.reports
+        self.started = datetime.now(timezone.utc)
+        self.run_id = self._new_id()
+        self.notices: list[Notice] = []
+        self.errors: list[RunError] = []
+        self.records: dict[str, TaskRecord] = {}
+        self.previous = latest_run(self.reports)
+        self.git = git_state(root)
+
+    def _new_id(self) -> str:
+        """Return an id that sorts after every earlier one, also of a run begun in the same second."""
+        earlier = run_ids(self.reports)
+        moment = self.started
+        while True:
+            candidate = new_run_id(moment)
+            if not earlier or candidate > earlier[-1]:
+                return candidate
+            moment += timedelta(seconds=1)
+
+    def run(self) -> BuildResult:
+        tasks = self.runner.tasks()
+        with ExitStack() as cleanup:
+            self._open()
+            cleanup.callback(remove_running, self.root / ".nbops", self.run_id)
+            scratch = self.root / ".nbops/work" / self.run_id
+            cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
+            try:
+                contracts = load_contracts(self.root / self.config.contracts)
+            except ConfigError as error:
+                self.errors.append(RunError(kind=type(error).__name__, message=str(error)))
+                self._prepare(tasks, {})
+                self._hold_all("held: the contracts cannot be read")
+                self._conclude({})
+                raise
+            self._prepare(tasks, contracts)
+            early = self._schedule(tasks, scratch)
+            run = self._conclude(contracts)
+        if self.stop.stopped():
+            return BuildResult(run=run, seconds={})
+        self._raise_failures(run)
+        if early is not None:
+            raise EarlyStop(early)
+        return BuildResult(run=run, seconds={n: r.seconds if r.status == "succeeded" else None for n, r in self.records.items()})
+
+    def _open(self) -> None:
+        """Take over from builds that were killed, and write the ledger that says this one runs."""
+        state = self.root / ".nbops"
+        shutil.rmtree(state / "work", ignore_errors=True)
+        for sentence in publish.recover(self.root):
+            self.notices.append(Notice(kind="recovered", message=sentence))
+            self.progress.say(f"nbops: {sentence}", colour="yellow")
+        for run in recover(self.reports, alive_here(state), cache=state / "cache"):
+            self.notices.append(
+                Notice(kind="recovered", message=f"run {run.id} was killed before it could end; its ledger now says so")
+            )
+            self.progress.say(f"nbops: run {run.id} was killed before it could end; its ledger now says so", colour="yellow")
+        write_running(state, self.run_id)
+        write_run(self.reports, self._snapshot(status="running"))
+
+    def _prepare(self, tasks: tuple[TaskSpec, ...], contracts: Mapping[str, Contract]) -> None:
+        plans = plan_datasets(self.root, tasks, contracts)
+        self.records = {task.name: TaskRecord(spec=task, plans=plans[task.name]) for task in tasks}
+        if self.selected is None:
+            self.notices += orphan_contracts(plans, contracts)
+
+    def _hold_all(self, reason: str) -> None:
+        for record in self.records.values():
+            record.status, record.done, record.reasons = "held", True, (reason,)
+
+    def _schedule(self, tasks: tuple[TaskSpec, ...], scratch: Path) -> str | None:
+        hashes = HashCache(self.root / ".nbops/cache/hashes.json")
+        workers = max(1, self.runner.workers)
+        context = Context(
+            root=self.root,
+            run_id=self.run_id,
+            now=self.started,
+            config=self.config,
+            runner=self.runner,
+            fingerprinter=Fingerprinter(root=self.root, tasks=tasks, config=self.config, hashes=hashes),
+            states=StateStore(self.root, ledgers=self._ledgers_if_needed(tasks)),
+            progress=self.progress,
+            stop=self.stop,
+            lock=self.lock,
+            work=scratch,
+            threads=max(1, (os.cpu_count() or 1) // workers),
+            earlier_audits=self._earlier_audits(),
+            changed=self._refresh,
+        )
+        scheduler = Scheduler(context, self.records, selected=self.selected)
+        self.progress.say(f"nbops run {self.run_id}: {len(tasks)} tasks")
+        try:
+            scheduler.run()
+        finally:
+            hashes.save()
+        return scheduler.early_stop
+
+    def _ledgers_if_needed(self, tasks: tuple[TaskSpec, ...]) -> list[Run] | None:
+        """Read the ledgers only when a task's local state is missing: a fresh clone, or ``.nbops`` was deleted."""
+        states = StateStore(self.root)
+        if all(states.path(task.name).exists() for task in tasks):
+            return None
+        runs, _ = load_runs(self.reports)
+        return runs
+
+    def _earlier_audits(self) -> Callable[[str, str], tuple[Audit, ...] | None]:
+        known: dict[str, Run | None] = {}
+
+        def find(run_id: str, task: str) -> tuple[Audit, ...] | None:
+            if run_id not in known:
+                try:
+                    known[run_id] = read_run(self.reports, run_id)
+                except LedgerError:
+                    known[run_id] = None
+            run = known[run_id]
+            if run is None:
+                return None
+            return tuple(
+                Audit(
+                    dataset=dataset,
+                    results=tuple(r for r in run.checks if r.check.dataset == dataset.name),
+                    quarantine=None,
+                )
+                for dataset in run.datasets
+                if dataset.task == task
+            )
+
+        return find
+
+    def _refresh(self) -> None:
+        """Keep the ledger on disk abreast, so that a killed run still tells how far it came."""
+        scrubber = scrubber_for(self.root, self.config, self.runner.parameters(), self.records, personal=None)
+        write_run(self.reports, scrubber.run(self._snapshot(status="running")))
+
+    def _snapshot(
+        self, *, status: Literal["running", "succeeded", "failed", "interrupted"], notebooks: Mapping[str, str] | None = None
+    ) -> Run:
+        done = {name: record for name, record in self.records.items() if record.done or status != "running"}
+        checks = checks_of(done.values())
+        finished = datetime.now(timezone.utc)
+        ended = status != "running"
+        previous = {dataset.name: dataset.content_hash for dataset in self.previous.datasets} if self.previous else {}
+        return Run(
+            id=self.run_id,
+            status=status,
+            verdict=verdict_of(done.values(), checks, errors=bool(self.errors)),
+            pipeline=self.runner.name,
+            command=self.command,
+            started_at=_iso(self.started),
+            finished_at=_iso(finished) if ended else None,
+            seconds=(finished - self.started).total_seconds() if ended else None,
+            git=self.git,
+            environment=environment_of(done.values(), nbops=metadata.version("nbops")),
+            parameters=self.runner.parameters(),
+            tasks=tuple(task_run(r, root=self.root, notebook=(notebooks or {}).get(n)) for n, r in done.items()),
+            datasets=datasets_of(done.values(), previous=previous),
+            checks=checks,
+            quarantine=quarantine_of(done.values()),
+            lineage=lineage_of(self.records) if ended else (),
+            errors=(*self.errors, *(r.error for r in done.values() if r.error is not None)),
+            notices=(*self.notices, *(notice for r in done.values() for notice in r.notices)),
+        )
+
+    def _conclude(self, contracts: Mapping[str, Contract]) -> Run:
+        failed = bool(self.errors) or any(record.status == "failed" for record in self.records.values())
+        status: Literal["succeeded", "failed", "interrupted"] = "failed" if failed else "succeeded"
+        if self.stop.stopped():
+            status = "interrupted"
+            self.errors.append(RunError(kind="Interrupted", message=f"the build was stopped by {self.stop.name}"))
+        with _announced(self.progress):
+            outcome: Conclusion = conclude(
+                root=self.root,
+                config=self.config,
+                run_of=lambda notebooks, notices: self._final(status, notebooks, notices),
+                parameters=self.runner.parameters(),
+                records=self.records,
+                contracts=contracts,
+            )
+        self._say_end(outcome)
+        return outcome.run
+
+    def _final(
+        self, status: Literal["succeeded", "failed", "interrupted"], notebooks: Mapping[str, str], notices: tuple[Notice, ...]
+    ) -> Run:
+        run = self._snapshot(status=status, notebooks=notebooks)
+        return replace(run, notices=(*run.notices, *notices))
+
+    def _say_end(self, outcome: Conclusion) -> None:
+        run = outcome.run
+        colour = {"passed": "green", "warned": "yellow"}.get(run.verdict, "red")
+        checks = len(run.checks)
+        passed = sum(1 for result in run.checks if result.verdict == "passed")
+        took = duration(run.seconds or 0.0)
+        self.progress.say(f"nbops run {run.id}: {run.verdict.upper()}, {passed}/{checks} checks passed, {took}", colour=colour)
+        for sentence in outcome.said:
+            self.progress.say(f"nbops: {sentence}")
+
+    def _raise_failures(self, run: Run) -> None:
+        failed = [task for task in run.tasks if task.status == "failed"]
+        if not failed:
+            return
+        held = [task.name for task in run.tasks if task.status == "held"]
+        lines = [f"run {run.id} failed."]
+        for task in failed:
+            error = task.error
+            where = f" (cell {error.cell})" if error and error.cell is not None else ""
+            lines.append(f"  {task.name}{where}: {error.kind + ': ' + error.message if error else 'failed'}")
+            if error and error.hint:
+                lines.append(f"    {error.hint}")
+        if held:
+            lines.append(f"  held: {', '.join(held)}")
+        lines.append(f"  report: {self.config.reports}/index.html; what failed is kept in .nbops/failed/{run.id}")
+        raise TaskError("\n".join(lines))
+
+
+@contextmanager
+def _announced(progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except NbopsError as error:
+        progress.say(f"nbops: the run could not be recorded: {error}", colour="red")
+        raise
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

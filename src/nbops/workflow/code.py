@@ -1,0 +1,243 @@
+"""What a task's code says of itself: its meaning without comments, what it imports, which files it names.
+
+Python is compared by its syntax tree, so that a comment, a blank line or a reformatting reruns nothing. What is no Python
+(magics, other languages) is compared as text without outer blanks.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nbops.workflow.hashing import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["Imported", "code_hash", "function_closure", "imports_of", "literals_of", "resolve_modules"]
+
+_MAGIC = re.compile(r"^\s*[%!]")
+_LONGEST_PATH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One import: ``module`` at ``level`` leading dots, with the names taken from it."""
+
+    module: str
+    level: int
+    names: tuple[str, ...]
+
+
+def _parse(code: str) -> ast.Module | None:
+    """Return the syntax tree; IPython's line magics are taken out first. None when it is no Python."""
+    lines = code.splitlines()
+    if lines and lines[0].lstrip().startswith("%%"):
+        return None
+    plain = "\n".join("" if _MAGIC.match(line) else line for line in lines)
+    try:
+        return ast.parse(plain)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def code_hash(cells: Iterable[str], *, language: str) -> str:
+    """Return a hash of what the code does.
+
+    Args:
+        cells: The code cells in order (a script or statement is one cell).
+        language: ``python`` or another; only Python is compared by its syntax tree.
+    """
+    parts: list[str] = []
+    for cell in cells:
+        tree = _parse(cell) if language == "python" else None
+        if tree is None:
+            text = cell.strip()
+        else:
+            magics = [line.strip() for line in cell.splitlines() if _MAGIC.match(line)]
+            text = "\n".join([*magics, ast.dump(_without_docstrings(tree))])
+            if not tree.body and not magics:
+                continue  # an empty cell, or only comments
+        if text:
+            parts.append(text)
+    return digest("code", language, *parts)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
+def function_closure(module_source: str, name: str) -> tuple[str, tuple[Imported, ...]] | None:
+    """Return the code that a function of a module needs, and what that code imports.
+
+    Takes the function and, transitively, every top-level definition of the same module that it mentions, so that editing an
+    unrelated function of the module reruns nothing.
+
+    Args:
+        module_source: Text of the module.
+        name: The function.
+
+    Returns:
+        Code and imports, or None when the module cannot be parsed or does not define the function.
+    """
+    tree = _parse(module_source)
+    if tree is None:
+        return None
+    defined: dict[str, list[ast.stmt]] = {}
+    imported: dict[str, Imported] = {}
+    for node in tree.body:
+        for bound in _bound_names(node):
+            defined.setdefault(bound, []).append(node)
+        for item, names in _import_bindings(node):
+            imported.update(dict.fromkeys(names, item))
+    if name not in defined:
+        return None
+    wanted, queue = {name}, [name]
+    while queue:
+        for node in defined[queue.pop()]:
+            mentioned = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+            fresh = (mentioned & defined.keys()) - wanted
+            wanted |= fresh
+            queue += sorted(fresh)
+    chosen = [node for node in tree.body if any(bound in wanted for bound in _bound_names(node))]
+    used = {inner.id for node in chosen for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    inner_imports = [item for node in chosen for item, _ in _all_imports(node)]
+    needed = [imported[bound] for bound in sorted(used & imported.keys())]
+    code = "\n".join(ast.unparse(node) for node in chosen)
+    return code, tuple(dict.fromkeys([*needed, *inner_imports]))
+
+
+def _bound_names(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return []
+    return [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)]
+
+
+def _import_bindings(node: ast.AST) -> Iterator[tuple[Imported, list[str]]]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield Imported(alias.name, 0, ()), [alias.asname or alias.name.split(".")[0]]
+    elif isinstance(node, ast.ImportFrom):
+        names = tuple(alias.name for alias in node.names)
+        yield Imported(node.module or "", node.level, names), [alias.asname or alias.name for alias in node.names]
+
+
+def _all_imports(tree: ast.AST) -> Iterator[tuple[Imported, list[str]]]:
+    for node in ast.walk(tree):
+        yield from _import_bindings(node)
+
+
+def imports_of(cells: Iterable[str]) -> tuple[Imported, ...]:
+    """Return every import in the code, wherever it stands."""
+    found: list[Imported] = []
+    for cell in cells:
+        tree = _parse(cell)
+        if tree is not None:
+            found += [item for item, _ in _all_imports(tree)]
+    return tuple(dict.fromkeys(found))
+
+
+def literals_of(cells: Iterable[str]) -> tuple[str, ...]:
+    """Return the string constants of the code that could be paths (for SQL and others: what stands in single quotes)."""
+    found: list[str] = []
+    for cell in cells:
+        tree = _parse(cell)
+        if tree is None:
+            found += re.findall(r"'([^'\n]+)'", cell)
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+                # SQL inside a notebook names its files in single quotes
+                found += re.findall(r"'([^'\n]+)'", node.value)
+    return tuple(
+        dict.fromkeys(text for text in found if 0 < len(text) <= _LONGEST_PATH and "\n" not in text and "\0" not in text)
+    )
+
+
+def resolve_modules(
+    imports: Iterable[Imported], *, near: Path | None, search: Iterable[Path]
+) -> tuple[dict[Path, str], set[str]]:
+    """Follow imports through the project's own modules.
+
+    Args:
+        imports: Where to start.
+        near: The file that holds them (for relative imports), if any.
+        search: Folders that imports start from.
+
+    Returns:
+        The project files reached, each with the hash of its code; and the top-level names of everything imported from elsewhere.
+    """
+    roots = list(dict.fromkeys(search))
+    reached: dict[Path, str] = {}
+    outside: set[str] = set()
+    queue: list[tuple[Imported, Path | None]] = [(item, near) for item in imports]
+    while queue:
+        item, origin = queue.pop()
+        files = _locate(item, origin, roots)
+        if not files:
+            if item.level == 0 and item.module:
+                outside.add(item.module.split(".")[0])
+            continue
+        for file in files:
+            if file in reached:
+                continue
+            try:
+                text = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                continue
+            reached[file] = code_hash([text], language="python")
+            queue += [(inner, file) for inner in imports_of([text])]
+    return reached, outside
+
+
+def _locate(item: Imported, origin: Path | None, roots: list[Path]) -> list[Path]:
+    """Return the files that an import runs: the module, the packages above it, and submodules among the names."""
+    if item.level:
+        if origin is None:
+            return []
+        base = origin.parent
+        for _ in range(item.level - 1):
+            base = base.parent
+        bases = [base]
+    else:
+        bases = roots
+    parts = [part for part in item.module.split(".") if part]
+    for base in bases:
+        found = _files_of(base, parts)
+        if found:
+            for name in item.names:
+                found += [file for file in _files_of(base, [*parts, name]) if file not in found]
+            return found
+        if item.level and not parts:
+            return [file for name in item.names for file in _files_of(base, [name])]
+    return []
+
+
+def _files_of(base: Path, parts: list[str]) -> list[Path]:
+    found: list[Path] = []
+    folder = base
+    for index, part in enumerate(parts):
+        module = folder / f"{part}.py"
+        package = folder / part / "__init__.py"
+        last = index == len(parts) - 1
+        if package.is_file():
+            found.append(package)
+        elif module.is_file() and last:
+            found.append(module)
+            return found
+        elif not (folder / part).is_dir() or last:
+            return []
+        folder = folder / part
+    return found

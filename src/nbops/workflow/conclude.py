@@ -1,0 +1,215 @@
+"""The end of a build: profiles, scrubbing, the ledger, the pages, one commit."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from nbops.errors import DataError, GuardError
+from nbops.model import Dataset, Notice, Run
+from nbops.pages.names import page_name
+from nbops.pages.render import render_index, render_run
+from nbops.quality.profile import ProfileRequest, profile_many
+from nbops.record.commit import commit_reports
+from nbops.record.guard import refuse, scan
+from nbops.record.notebook import dump_notebook
+from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
+from nbops.record.store import prune, replace_file, write_run
+from nbops.record.summaries import summaries
+from nbops.workflow.datasets import format_of
+from nbops.workflow.taskrecord import TaskRecord, load_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from nbops.contract.config import Config
+    from nbops.contract.records import Contract
+
+__all__ = ["Conclusion", "conclude", "scrubber_for"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """How the recording went."""
+
+    run: Run
+    said: tuple[str, ...]
+    """Sentences for the user."""
+
+
+def secrets_of(config: Config, parameters: Mapping[str, Any], records: Mapping[str, TaskRecord]) -> tuple[str, ...]:
+    """Return every secret value that this build knows: of parameters and of the environment."""
+    every = {**parameters, **{f"{n}.{k}": v for n, record in records.items() for k, v in record.spec.parameters.items()}}
+    return collect_secrets(every, os.environ, config.secrets)
+
+
+def scrubber_for(
+    root: Path,
+    config: Config,
+    parameters: Mapping[str, Any],
+    records: Mapping[str, TaskRecord],
+    *,
+    personal: PersonalValues | None,
+) -> Scrubber:
+    """Return what takes secrets, personal values and machine paths out of everything that is recorded."""
+    moved: dict[str, str] = {}
+    for record in records.values():
+        moved.update(record.aliases)
+    secrets = secrets_of(config, parameters, records)
+    return Scrubber(root, secrets=secrets, personal=personal, moved=moved, secret_names=config.secrets)
+
+
+def conclude(
+    *,
+    root: Path,
+    config: Config,
+    run_of: Callable[[Mapping[str, str], tuple[Notice, ...]], Run],
+    parameters: Mapping[str, Any],
+    records: Mapping[str, TaskRecord],
+    contracts: Mapping[str, Contract],
+) -> Conclusion:
+    """Record a run that has ended.
+
+    Args:
+        root: The project's root.
+        config: The project's settings.
+        run_of: Makes the Run, given the committed notebooks by task and notices of the recording itself.
+        parameters: The pipeline's parameters.
+        records: What is known of each task.
+        contracts: Contracts by dataset.
+
+    Returns:
+        The run as recorded, and what to tell the user.
+
+    Raises:
+        LedgerError: The ledger cannot be written.
+        GuardError: What was about to be committed holds something private; the run is recorded, not committed.
+    """
+    reports = root / config.reports
+    personal = _personal_values(root, records, contracts)
+    scrubber = scrubber_for(root, config, parameters, records, personal=personal)
+    first = run_of({}, ())
+    notebooks = _write_notebooks(reports, first.id, records, scrubber)
+    profiles, notices = _profiles(root, reports, config, first.datasets, contracts)
+    run = run_of(notebooks, notices)
+    run = replace(run, datasets=tuple(replace(d, profile=profiles.get(d.name)) for d in run.datasets))
+    run = scrubber.run(run)
+    write_run(reports, run)
+    render_run(run, reports=reports)
+    render_index(summaries(reports, root / ".nbops/cache"), latest=run, reports=reports)
+    prune(reports, config.keep_runs)
+    said = _commit(root, config, run, secrets=secrets_of(config, parameters, records), personal=personal) if config.commit else ()
+    return Conclusion(run=run, said=said)
+
+
+def _personal_values(root: Path, records: Mapping[str, TaskRecord], contracts: Mapping[str, Contract]) -> PersonalValues | None:
+    """Collect the values of personal columns wherever this run may have shown them: datasets, quarantine, failed attempts."""
+    sources: list[tuple[Path, str, list[str]]] = []
+    for record in records.values():
+        for plan in record.plans:
+            columns = contracts[plan.name].personal_columns if plan.name in contracts else frozenset()
+            if not columns:
+                continue
+            paths = [root / plan.final_path, *sorted((root / ".nbops/failed").glob(f"*/*/tree/{plan.final_path}"))]
+            quarantined = sorted((root / "quarantine" / plan.name).glob("*.parquet"))[-1:]
+            sources += [(path, format_of(path.name), sorted(columns)) for path in [*paths, *quarantined] if path.is_file()]
+    if not sources:
+        return None
+    try:
+        return PersonalValues.from_files(sources)
+    except DataError:
+        # a file that cannot be read shows no values either, but it must not keep the others from being masked
+        return PersonalValues.from_files([source for source in sources if _readable(source)])
+
+
+def _readable(source: tuple[Path, str, list[str]]) -> bool:
+    try:
+        PersonalValues.from_files([source])
+    except DataError:
+        return False
+    return True
+
+
+def _write_notebooks(reports: Path, run_id: str, records: Mapping[str, TaskRecord], scrubber: Scrubber) -> dict[str, str]:
+    written: dict[str, str] = {}
+    for name, record in records.items():
+        notebook = load_notebook(record.notebook) if record.notebook is not None else None
+        if notebook is None:
+            continue
+        relative = f"runs/{run_id}/tasks/{page_name(name)}.ipynb"
+        path = reports / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, dump_notebook(scrubber.notebook(notebook)).encode(), durable=False)
+        written[name] = relative
+    return written
+
+
+def _profiles(
+    root: Path, reports: Path, config: Config, datasets: Iterable[Dataset], contracts: Mapping[str, Contract]
+) -> tuple[dict[str, str], tuple[Notice, ...]]:
+    """Make the profiles of datasets whose content changed; returns their paths below ``reports/``."""
+    if not config.profile:
+        return {}, ()
+    found: dict[str, str] = {}
+    wanted: list[ProfileRequest] = []
+    for dataset in datasets:
+        relative = f"profiles/{page_name(dataset.name)}.html"
+        personal = contracts[dataset.name].personal_columns if dataset.name in contracts else frozenset()
+        data = root / dataset.path
+        if not dataset.published or dataset.content_hash is None or not data.is_file():
+            if (reports / relative).exists():
+                found[dataset.name] = relative
+            continue
+        wanted.append(
+            ProfileRequest(
+                dataset=dataset.name,
+                data=data,
+                format=dataset.format,
+                output=reports / relative,
+                content_hash=dataset.content_hash,
+                personal=personal,
+                rows=dataset.rows,
+                measurements=dataset.measurements,
+                sample_rows=config.profile_rows,
+                description=dataset.description or "",
+            )
+        )
+    notices: list[Notice] = []
+    for result in profile_many(wanted, seconds=config.profile_seconds):
+        if result.status != "failed":
+            found[result.dataset] = f"profiles/{page_name(result.dataset)}.html"
+        else:
+            notices.append(Notice(kind="profile", message=f"{result.dataset}: no profile: {result.error}"))
+    return found, tuple(notices)
+
+
+def _commit(
+    root: Path, config: Config, run: Run, *, secrets: tuple[str, ...], personal: PersonalValues | None
+) -> tuple[str, ...]:
+    def check(files: Iterable[tuple[str, bytes]]) -> None:
+        refuse(scan(files, secrets=secrets, personal=personal, root=root))
+
+    tasks, checks = _counts(task.status for task in run.tasks), _counts(result.verdict for result in run.checks)
+    try:
+        outcome = commit_reports(
+            root,
+            reports=config.reports,
+            files=None,
+            message=f"nbops: {run.verdict}, {len(run.tasks)} tasks, {len(run.checks)} checks ({run.id})",
+            trailers={"Nbops-Run": run.id, "Nbops-Verdict": run.verdict, "Nbops-Tasks": tasks, "Nbops-Checks": checks},
+            check=check,
+        )
+    except GuardError as error:
+        raise GuardError(f"{error}\nThe run is recorded in {config.reports}/, but it was not committed.") from error
+    if outcome.status == "committed":
+        return (f"committed {config.reports}/ as {(outcome.commit or '')[:10]}",)
+    return (outcome.message,) if outcome.message else ()
+
+
+def _counts(words: Iterable[str]) -> str:
+    found: dict[str, int] = {}
+    for word in words:
+        found[word] = found.get(word, 0) + 1
+    return " ".join(f"{word}={count}" for word, count in sorted(found.items())) or "none"

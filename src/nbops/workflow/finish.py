@@ -1,0 +1,210 @@
+"""How a task ends: published, tried again, failed; and what is kept of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbops.errors import NbopsError
+from nbops.model import CheckResult, Notice, RunError, TaskStatus
+from nbops.workflow import publish
+from nbops.workflow.failure import describe
+from nbops.workflow.progress import duration
+from nbops.workflow.state import TaskState
+from nbops.workflow.taskrecord import TaskRecord, cells_of, load_notebook, source_index
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbops.pipeline import TaskSpec
+    from nbops.quality.audit import Audit
+    from nbops.workflow.context import Context
+    from nbops.workflow.publish import Staging
+    from nbops.workflow.worker import Made
+
+__all__ = ["Finisher", "blocking", "checks_failed", "upstream_contents", "utc_now"]
+
+_EARLY_STOP = "DAGBuildEarlyStop"
+_NOT_RETRIED = frozenset({"ChecksFailed", "ForeignProduct", "NotPublished", "SyntaxError", "NoSuchKernel", _EARLY_STOP})
+
+
+def blocking(audits: tuple[Audit, ...], noted: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    """Return the results that hold a publication: error severity, and failed or not measurable."""
+    results = [result for audit in audits for result in audit.results] + list(noted)
+    return tuple(r for r in results if r.check.severity == "error" and r.verdict in {"failed", "errored"})
+
+
+def checks_failed(bad: tuple[CheckResult, ...], *, published: bool) -> RunError:
+    """Return the error of a task whose data broke error-severity checks."""
+    first = bad[0]
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    what = "what is published breaks its contract" if published else "publication is held, the last good version stays"
+    return RunError(
+        kind="ChecksFailed",
+        message=f"{first.check.dataset}: {first.check.id}: {first.message}{more}; {what}",
+        hint="Mend the data or its source; or change the rule, its severity, or let it quarantine rows.",
+    )
+
+
+def upstream_contents(contents: Mapping[str, Mapping[str, str]], spec: TaskSpec) -> dict[str, str]:
+    """Return what each upstream product means now, ``task.key`` to hash."""
+    return {f"{up}.{key}": value for up in spec.upstream for key, value in sorted(contents.get(up, {}).items())}
+
+
+class Finisher:
+    """Brings tasks to their end.
+
+    Args:
+        context: What the build works with.
+        records: Task name to record, in topological order.
+    """
+
+    def __init__(self, context: Context, records: Mapping[str, TaskRecord]) -> None:
+        self._context = context
+        self._records = records
+        self.contents: dict[str, Mapping[str, str]] = {}
+        """Task to the meaning of its products, for what is downstream."""
+        self.retry_at: dict[str, float] = {}
+        """Task to the monotonic time of its next attempt."""
+        self.early_stop: str | None = None
+
+    def keep_notebook(self, record: TaskRecord, staging: Staging) -> None:
+        """Copy the executed notebook before its staging folder goes, and read the cells' timings from it."""
+        candidates = [staging.notebook, *(Path(path).with_suffix(".ipynb") for path in staging.staged.values())]
+        for candidate in candidates:
+            notebook = load_notebook(candidate)
+            if notebook is not None:
+                record.cells = cells_of(notebook)
+                target = self._context.work / f"{staging.folder.name}.ipynb"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(candidate, target)
+                record.notebook = target
+                return
+
+    def placed(self, record: TaskRecord, error: RunError) -> RunError:
+        """Return the error with its task, and its cell counted as in the source."""
+        cell = error.cell
+        if cell is not None and record.notebook is not None:
+            notebook = load_notebook(record.notebook)
+            if notebook is not None:
+                cell = source_index(notebook, cell)
+        return replace(error, task=record.spec.name, cell=cell)
+
+    def publish(self, record: TaskRecord, staging: Staging, made: Made) -> RunError | None:
+        """Publish what was made; returns the error when it cannot be."""
+        context, spec = self._context, record.spec
+        extra = [(staging.tree / path, context.root / path) for path in made.undeclared]
+        taken = [path for path in made.undeclared if self._is_product(context.root / path)]
+        if taken:
+            names = ", ".join(path.as_posix() for path in taken)
+            return RunError(kind="ForeignProduct", message=f"the task wrote {names}, which another task makes")
+        if made.undeclared:
+            names = ", ".join(path.as_posix() for path in made.undeclared[:5])
+            record.notices.append(
+                Notice(
+                    kind="undeclared_output", task=spec.name, message=f"wrote {names} beside its products without declaring it"
+                )
+            )
+        quarantine = context.root / context.config.quarantine
+        if staging.quarantine.is_dir():
+            extra += [
+                (path, quarantine / path.relative_to(staging.quarantine))
+                for path in sorted(staging.quarantine.rglob("*.parquet"))
+            ]
+        try:
+            outputs = context.fingerprinter.outputs(self._staged_spec(spec, staging))
+            fingerprint = {
+                **record.recipe,
+                "upstream": upstream_contents(self.contents, spec),
+                "outputs": outputs,
+                "contents": context.fingerprinter.contents(spec, recipe=record.recipe, outputs=outputs, run_id=context.run_id),
+            }
+            state = TaskState(run_id=context.run_id, audited=context.run_id, fingerprint=fingerprint)
+            publish.publish(
+                staging, root=context.root, extra=extra, state=(context.states.path(spec.name), context.states.document(state))
+            )
+        except (NbopsError, OSError) as error:
+            return replace(describe(error), kind="NotPublished")
+        record.fingerprint, record.last_success, record.published = fingerprint, context.run_id, True
+        return None
+
+    def _staged_spec(self, spec: TaskSpec, staging: Staging) -> TaskSpec:
+        products = tuple(replace(p, path=staging.staged[p.key]) if p.key in staging.staged else p for p in spec.products)
+        return replace(spec, products=products)
+
+    def _is_product(self, path: Path) -> bool:
+        return any((self._context.root / p.path).resolve() == path for item in self._records.values() for p in item.spec.products)
+
+    def succeeded(self, record: TaskRecord) -> None:
+        """Note a task whose products are published."""
+        name = record.spec.name
+        self.contents[name] = record.fingerprint["contents"]
+        record.error = None
+        try:
+            self._context.runner.finished(name)
+        except Exception as error:  # noqa: BLE001 - metadata or upload of the runner
+            record.notices.append(
+                Notice(kind="runner", task=name, message=f"published, but the runner's own notes failed: {error}")
+            )
+        rows = sum(audit.dataset.rows or 0 for audit in record.audits)
+        detail = duration(record.seconds or 0.0) + (f", {rows:,} rows" if record.audits else "")
+        self.done(record, "succeeded", detail)
+
+    def retry_or_fail(self, record: TaskRecord, staging: Staging) -> None:
+        """Try again when the settings allow it, else keep what failed for inspection."""
+        context, name, error = self._context, record.spec.name, record.error
+        if error is not None and error.kind == _EARLY_STOP:
+            self.early_stop = f"{name}: {error.message}"
+            record.reasons = (f"stopped the build here: {error.message}",)
+            record.error = None
+            shutil.rmtree(staging.folder, ignore_errors=True)
+            self.done(record, "held", "asked to stop here")
+            return
+        settings = context.config.for_task(name)
+        if error is not None and error.kind not in _NOT_RETRIED and record.attempts <= (settings.retries or 0):
+            delay = (settings.retry_delay or 0.0) * 2 ** (record.attempts - 1)
+            context.progress.say(
+                f"{name}: {error.kind}: {_first_line(error.message)}; trying again in {delay:g} s", colour="yellow"
+            )
+            record.notices.append(
+                Notice(
+                    kind="retry",
+                    task=name,
+                    message=f"attempt {record.attempts} failed: {error.kind}: {_first_line(error.message)}",
+                )
+            )
+            self.retry_at[name] = time.monotonic() + delay
+            return
+        if not publish.is_decided(staging):
+            publish.set_aside(staging, root=context.root, run_id=context.run_id)
+        try:
+            context.runner.failed(name)
+        except Exception as hook:  # noqa: BLE001 - the user's hook must not hide the failure itself
+            record.notices.append(Notice(kind="hook", task=name, message=f"on_failure raised {type(hook).__name__}: {hook}"))
+        self.fail(record)
+
+    def fail(self, record: TaskRecord) -> None:
+        """Note a task that failed for good."""
+        error = record.error
+        self.done(record, "failed", f"{error.kind}: {_first_line(error.message)}" if error else "")
+
+    def done(self, record: TaskRecord, status: TaskStatus, detail: str) -> None:
+        """Note the end of a task, and tell the user."""
+        record.status, record.done = status, True
+        names = list(self._records)
+        self._context.progress.task(names.index(record.spec.name) + 1, len(names), record.spec.name, status, detail)
+        self._context.changed()
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().splitlines()[0] if text.strip() else ""
+    return line if len(line) <= 160 else line[:157] + "..."  # noqa: PLR2004 - a terminal's line
+
+
+def utc_now() -> str:
+    """Return now as ISO 8601 with milliseconds."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")[:-4] + "Z"

@@ -1,0 +1,231 @@
+"""One attempt at a task, in a process of its own that can be timed, measured and killed.
+
+The process is forked, so that the rendered pipeline need not be pickled and its imports are not paid again. What must not be
+shared after a fork is made in the child: kernels, sockets, database connections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copyreg
+import ctypes
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from nbops.model import RunError
+from nbops.workflow.failure import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+__all__ = ["Outcome", "TaskProcess"]
+
+
+# records hold read-only mappings, which pickle does not know
+def _read_only(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(items)
+
+
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
+
+_SAMPLE_SECONDS = 0.25
+_GRACE_SECONDS = 3.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended."""
+
+    value: Any = None
+    """What the work returned."""
+    error: RunError | None = None
+    seconds: float = 0.0
+    peak_memory_bytes: int | None = None
+
+
+class TaskProcess:
+    """A forked process that does some work and sends back what it returned.
+
+    Args:
+        work: Called in the child; what it returns must be picklable.
+        environment: Variables set in the child.
+        log: Where the child's standard output and error go.
+        close: Descriptors that the child must not keep (the project's lock).
+        time_limit: Seconds until the child is killed, or None.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        close: tuple[int, ...] = (),
+        time_limit: float | None = None,
+    ) -> None:
+        context = multiprocessing.get_context("fork")
+        self._receiver, sender = context.Pipe(duplex=False)
+        self.started = time.monotonic()
+        self._time_limit = time_limit
+        self._peak = 0
+        self._sampled = 0.0
+        self._message: bytes | None = None
+        self._process = context.Process(target=_child, args=(work, environment, log, close, sender, self._receiver))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with warnings.catch_warnings():
+            # Python 3.12 warns of forking with threads: those that libraries keep (BLAS) are not used by the child
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
+        sender.close()
+
+    @property
+    def connection(self) -> Connection:
+        """What becomes readable when the child has sent its result or is gone."""
+        return self._receiver
+
+    def poll(self) -> Outcome | None:
+        """Return how the attempt ended, or None while it goes on; call it a few times a second."""
+        now = time.monotonic()
+        if now - self._sampled >= _SAMPLE_SECONDS:
+            self._sampled = now
+            self._peak = max(self._peak, _tree_memory(self._process.pid))
+        if self._receiver.poll():
+            with contextlib.suppress(EOFError, OSError):
+                self._message = self._receiver.recv_bytes()
+            return self._finish()
+        if not self._process.is_alive():
+            return self._finish()
+        if self._time_limit is not None and now - self.started > self._time_limit:
+            self.kill()
+            return self._ended(
+                RunError(
+                    kind="TimeLimit",
+                    message=f"ran longer than its time limit of {self._time_limit:g} s and was stopped",
+                    hint="Raise time_limit in [tool.nbops] (or for this task in [tool.nbops.tasks]), or make it faster.",
+                )
+            )
+        return None
+
+    def kill(self) -> None:
+        """Stop the child and everything that it started: first asking, then not."""
+        victims = _family(self._process.pid)
+        for victim in victims:
+            with contextlib.suppress(psutil.Error):
+                victim.terminate()
+        _, alive = psutil.wait_procs(victims, timeout=_GRACE_SECONDS)
+        for victim in alive:
+            with contextlib.suppress(psutil.Error):
+                victim.kill()
+        self._process.join(_GRACE_SECONDS)
+
+    def _finish(self) -> Outcome:
+        family = _family(self._process.pid)
+        self._process.join(_GRACE_SECONDS)
+        if self._process.is_alive():
+            self.kill()
+        for orphan in family:
+            # kernels and pools whose parent is gone
+            with contextlib.suppress(psutil.Error):
+                orphan.kill()
+        if self._message is None:
+            return self._ended(self._death())
+        ok, value = pickle.loads(self._message)  # noqa: S301 - from our own child through an anonymous pipe
+        return self._ended(None, value) if ok else self._ended(value)
+
+    def _ended(self, error: RunError | None, value: Any = None) -> Outcome:
+        self._receiver.close()
+        return Outcome(value=value, error=error, seconds=time.monotonic() - self.started, peak_memory_bytes=self._peak or None)
+
+    def _death(self) -> RunError:
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            memory = f" It used {self._peak / 1e6:,.0f} MB at its peak." if self._peak else ""
+            if -code == signal.SIGKILL:
+                return RunError(
+                    kind="Killed",
+                    message=f"the task's process was killed (SIGKILL), most often by the system for want of memory.{memory}",
+                    hint="Give it less data or more memory; `dmesg` tells whether the system killed it.",
+                )
+            return RunError(kind="Killed", message=f"the task's process died of {name}.{memory}")
+        return RunError(kind="Exited", message=f"the task ended its own process (exit code {code}) before it was done")
+
+
+def _child(  # noqa: PLR0917 - handed over by multiprocessing
+    work: Callable[[], Any],
+    environment: Mapping[str, str],
+    log: Path,
+    close: tuple[int, ...],
+    sender: Connection,
+    receiver: Connection,
+) -> None:
+    os.setsid()
+    _die_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+    receiver.close()
+    for descriptor in close:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    # the parent's stream objects may be replaced or hold unwritten text; these live as long as the process
+    sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    os.environ.update(environment)
+    try:
+        message = pickle.dumps((True, work()))
+    except BaseException as error:  # noqa: BLE001 - also SystemExit and KeyboardInterrupt of the user's code
+        message = pickle.dumps((False, describe(error)))
+    with contextlib.suppress(OSError):
+        sender.send_bytes(message)
+    sender.close()
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when the build dies, however it dies."""
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent or parent == 1:
+        os._exit(1)
+
+
+def _family(pid: int | None) -> list[psutil.Process]:
+    try:
+        head = psutil.Process(pid)
+        return [*head.children(recursive=True), head]
+    except psutil.Error:
+        return []
+
+
+def _tree_memory(pid: int | None) -> int:
+    """Return resident bytes of what the process started (and its own, when it started nothing)."""
+    total = 0
+    family = _family(pid)
+    for process in family[:-1] or family:
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total

@@ -1,0 +1,62 @@
+"""Pages made again from ledgers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nbops.errors import LedgerError
+from nbops.pages.render import render_index, render_run
+from nbops.record.store import latest_run, read_run, run_ids
+from nbops.record.summaries import summaries
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nbops.contract.config import Config
+
+__all__ = ["Rebuilt", "rebuild_pages"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """Which pages were made."""
+
+    runs: tuple[str, ...]
+    pages: int
+    unreadable: tuple[str, ...]
+    """Why a ledger was passed over, a sentence each."""
+
+
+def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> Rebuilt:
+    """Make the pages of runs, and the index, from their ledgers.
+
+    Args:
+        root: The project's root.
+        config: The project's settings.
+        run_id: The only run to render; by default the newest ``keep_runs``, as older ones keep no pages.
+
+    Returns:
+        What was made. A damaged ledger does not keep the pages of the others from being made.
+
+    Raises:
+        LedgerError: The ledger of ``run_id`` cannot be read.
+        OSError: A page cannot be written.
+    """
+    reports = root / config.reports
+    done: list[str] = []
+    problems: list[str] = []
+    pages = 0
+    for wanted in run_ids(reports)[-config.keep_runs :] if run_id is None else [run_id]:
+        try:
+            run = read_run(reports, wanted)
+        except LedgerError as error:
+            if run_id is not None:
+                raise
+            problems.append(str(error))
+            continue
+        pages += len(render_run(run, reports=reports)) - 1  # the stylesheet is no page
+        done.append(wanted)
+    listed = summaries(reports, root / ".nbops/cache")
+    pages += len(render_index(listed, latest=latest_run(reports), reports=reports)) - 1
+    return Rebuilt(runs=tuple(done), pages=pages, unreadable=tuple(problems))

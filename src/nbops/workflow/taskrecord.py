@@ -1,0 +1,89 @@
+"""What a build learns of each task while it goes on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nbops.model import CellRun, CheckResult, Notice, RunError, TaskStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from nbops.pipeline import TaskSpec
+    from nbops.quality.audit import Audit
+    from nbops.workflow.datasets import DatasetPlan
+
+__all__ = ["TaskRecord", "cells_of", "source_index"]
+
+_NO_SOURCE_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag", "debugging-settings"})
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskRecord:
+    """A task in the build that is going on (mutable; the ledger's ``TaskRun`` is made of it)."""
+
+    spec: TaskSpec
+    plans: tuple[DatasetPlan, ...]
+    status: TaskStatus = "interrupted"
+    """Until something better is known: a build that is stopped leaves its waiting tasks so."""
+    done: bool = False
+    reasons: tuple[str, ...] = ()
+    attempts: int = 0
+    started_at: str | None = None
+    seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    error: RunError | None = None
+    audits: tuple[Audit, ...] = ()
+    noted: tuple[CheckResult, ...] = ()
+    notices: list[Notice] = field(default_factory=list)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    last_success: str | None = None
+    carried: bool = False
+    """Its audits were made by an earlier run."""
+    notebook: Path | None = None
+    """The executed notebook as it is, before scrubbing."""
+    cells: tuple[CellRun, ...] = ()
+    published: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_notebook(path: Path) -> dict[str, Any] | None:
+    """Return an executed notebook, or None when there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("cells"), list) else None
+
+
+def _is_source(cell: Mapping[str, Any]) -> bool:
+    return not _NO_SOURCE_TAGS & set(cell.get("metadata", {}).get("tags", []))
+
+
+def source_index(notebook: Mapping[str, Any], index: int) -> int:
+    """Return which cell of the source a cell of the executed notebook is, both counted from 0."""
+    return sum(1 for cell in notebook["cells"][:index] if _is_source(cell))
+
+
+def cells_of(notebook: Mapping[str, Any]) -> tuple[CellRun, ...]:
+    """Return the source cells of an executed notebook with papermill's timings."""
+    found: list[CellRun] = []
+    for index, cell in enumerate(cell for cell in notebook["cells"] if _is_source(cell)):
+        if cell.get("cell_type") != "code":
+            continue
+        meta = cell.get("metadata", {}).get("papermill", {})
+        failed = bool(meta.get("exception")) or any(out.get("output_type") == "error" for out in cell.get("outputs", []))
+        ran = meta.get("status") in {"completed", "failed"} or cell.get("execution_count") is not None
+        seconds = meta.get("duration")
+        found.append(
+            CellRun(
+                index=index,
+                seconds=float(seconds) if isinstance(seconds, int | float) else None,
+                status="failed" if failed else "succeeded" if ran else "not_run",
+            )
+        )
+    return tuple(found)

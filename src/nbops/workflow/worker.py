@@ -1,0 +1,116 @@
+"""What happens in a task's own process: execute, then audit what was made, before anyone sees it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbops.errors import TaskError
+from nbops.pipeline import ExecuteOptions, Runner, TaskSpec
+from nbops.quality.audit import Audit, audit
+from nbops.quality.notes import read_notes
+from nbops.workflow.publish import Staging, missing_products, undeclared
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from nbops.contract.config import Config
+    from nbops.model import CheckResult
+    from nbops.workflow.datasets import DatasetPlan
+
+__all__ = ["Made", "audit_task", "child_environment", "execute_task"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What an attempt made."""
+
+    audits: tuple[Audit, ...]
+    noted: tuple[CheckResult, ...]
+    undeclared: tuple[Path, ...]
+
+
+def child_environment(task: TaskSpec, *, root: Path, staging: Staging) -> dict[str, str]:
+    """Return the variables that a task's process gets.
+
+    The notebook's own folder and the project's root are importable, as they are when the notebook is run by hand in JupyterLab
+    or when the pipeline is run by Ploomber alone.
+    """
+    paths = [str(task.source.parent)] if task.source is not None else []
+    paths += [str(root), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {
+        "NBOPS_NOTES": str(staging.notes),
+        "NBOPS_TASK": task.name,
+        "NBOPS_PROJECT": str(root),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+    }
+
+
+def execute_task(runner: Runner, task: TaskSpec, *, staging: Staging, config: Config) -> None:
+    """Run the task into its staging folder.
+
+    Raises:
+        TaskError: It ended without making all its products.
+        Exception: Whatever the task raised.
+    """
+    options = ExecuteOptions(
+        max_output_bytes=config.max_output_bytes, notebook=staging.notebook if task.kind == "notebook" else None
+    )
+    runner.execute(task.name, staged=staging.staged, options=options)
+    missing = missing_products(staging)
+    if missing:
+        names = ", ".join(f"product['{key}'] ({Path(staging.final[key]).name})" for key in missing)
+        raise TaskError(
+            f"the task ended without making {names}. Write it to the path in the `product` parameter; "
+            f"a path written out in the code, or deleting the file afterwards, cannot be published."
+        )
+
+
+def audit_task(
+    task: TaskSpec,
+    *,
+    staging: Staging,
+    plans: tuple[DatasetPlan, ...],
+    references: Mapping[str, Path],
+    config: Config,
+    run_id: str,
+    now: datetime,
+    threads: int,
+    rewrite: bool = True,
+) -> Made:
+    """Measure and judge what is in the staging folder; rows that a rule sets aside are taken out of it.
+
+    Args:
+        task: The task.
+        staging: What it made.
+        plans: Its datasets.
+        references: Other datasets as they are published, for relationships.
+        config: The project's settings.
+        run_id: Names the quarantine file.
+        now: The run's start, for freshness.
+        threads: Threads that measuring may use.
+        rewrite: False for what is published already: no row is taken out, a row that breaks a rule breaks the check.
+    """
+    own = {plan.name: Path(staging.staged[plan.key]) for plan in plans}
+    audits = []
+    for plan in plans:
+        quarantine = staging.quarantine / plan.name / f"{run_id}.parquet"
+        audits.append(
+            audit(
+                own[plan.name],
+                name=plan.name,
+                task=task.name,
+                final_path=plan.final_path,
+                contract=plan.contract,
+                references={**references, **own},
+                now=now,
+                quarantine_path=quarantine if rewrite else None,
+                quarantine_label=f"{config.quarantine}/{plan.name}/{run_id}.parquet",
+                memory_limit=config.memory_limit,
+                threads=threads,
+            )
+        )
+    return Made(audits=tuple(audits), noted=read_notes(staging.notes), undeclared=tuple(undeclared(staging)))

@@ -1,0 +1,158 @@
+"""A small project, and a JupyterLab server that sees nothing but what was installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+PIPELINE = """\
+tasks:
+  - source: notebooks/first.py
+    product: {nb: "{{out}}/first.ipynb", data: "{{out}}/first.csv"}
+    params: {rows: 3, label: 'a "b" é'}
+  - source: notebooks/second.ipynb
+    product: {nb: "{{out}}/second.ipynb", data: "{{out}}/second.csv"}
+"""
+FIRST = """\
+# %% tags=["parameters"]
+upstream = None
+product = None
+rows = 1
+label = ""
+
+# %% [markdown]
+# # First
+
+# %%
+from pathlib import Path
+
+Path(product["data"]).parent.mkdir(exist_ok=True, parents=True)
+Path(product["data"]).write_text("a\\n" + "1\\n" * rows, encoding="utf-8")
+"""
+SECOND = """\
+from pathlib import Path
+
+Path(product["data"]).parent.mkdir(exist_ok=True, parents=True)
+Path(product["data"]).write_text(str(upstream), encoding="utf-8")
+print(Path(product["data"]).resolve())
+"""
+
+
+def notebook(*cells: tuple[str, list[str]]) -> Any:
+    """Return a notebook of code cells, each given as its source and tags."""
+    made = [nbformat.v4.new_code_cell(source, metadata={"tags": tags} if tags else {}) for source, tags in cells]
+    for index, cell in enumerate(made):
+        cell["id"] = f"cell-{index}"
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    return nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project of two notebooks, one of each kind, beside a plain module."""
+    root = tmp_path / "shop"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+    (root / "env.yaml").write_text("out: output\n", encoding="utf-8")
+    (root / "notebooks" / "first.py").write_text(FIRST, encoding="utf-8")
+    (root / "notebooks" / "helpers.py").write_text("def one():\n    return 1\n", encoding="utf-8")
+    second = notebook(('upstream = ["first"]\nproduct = None', ["parameters"]), (SECOND, []))
+    nbformat.write(second, root / "notebooks" / "second.ipynb")
+    return root
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    root: Path
+    log: Path
+
+    def request(self, path: str, *, method: str = "GET", body: Any = None, token: str | None = None) -> tuple[int, Any]:
+        """Return status and decoded JSON of a request to the server's API."""
+        request = urllib.request.Request(
+            f"{self.url}/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token if token is None else token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, None
+
+
+def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "PYTEST", "COV_"))}
+    for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        kept[name] = str(home / name.lower())
+        Path(kept[name]).mkdir(parents=True, exist_ok=True)
+    return {**kept, **extra}
+
+
+def _start(root: Path, home: Path, options: tuple[str, ...], extra: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], Server]:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    log = home / "server.log"
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True"]
+    command += [f"--LabApp.workspaces_dir={home / 'ws'}", f"--LabApp.user_settings_dir={home / 'us'}", *options]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=root, env=_environment(home, extra), stdout=output, stderr=subprocess.STDOUT)
+    return process, Server(url=f"http://127.0.0.1:{port}", token=token, root=root, log=log)
+
+
+def _wait(process: subprocess.Popen[bytes], server: Server) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, server.log.read_text(errors="replace")
+        try:
+            if server.request("api/status")[0] == 200:
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not answer: {server.log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Return a function that starts JupyterLab on a folder; all are stopped at the end."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(root: Path, *options: str, **extra: str) -> Server:
+        process, server = _start(root, tmp_path / f"home-{len(running)}", options, extra)
+        running.append(process)
+        _wait(process, server)
+        return server
+
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,109 @@
+"""JupyterLab after a plain install, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+_READY = """() => {
+  const widget = window.jupyterapp.shell.currentWidget;
+  if (!widget?.context?.isReady || document.querySelector('#jupyterlab-splash')) return false;
+  const kernel = widget.sessionContext?.session?.kernel;
+  return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+_SOURCES = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.sharedModel.getSource())"
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
+        page = browser.new_page()
+        page.set_default_timeout(90_000)
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        yield page
+        browser.close()
+
+
+def _open(page: Any, server: Any, path: str) -> None:
+    page.goto(f"{server.url}/lab/tree/{path}?reset&token={server.token}")
+    page.wait_for_function("() => window.jupyterapp !== undefined")
+    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    page.wait_for_function(_READY)
+
+
+def _edit_run_save(page: Any, *, line: str) -> None:
+    """Add a line to the last cell, run everything, wait for it, and save."""
+    page.evaluate(
+        """line => { const model = window.jupyterapp.shell.currentWidget.content.widgets.at(-1).model.sharedModel;
+                     model.setSource(model.getSource() + '\\n' + line); }""",
+        line,
+    )
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.wait_for_function(
+        """() => { const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');
+                 return cells.every(cell => cell.model.executionCount) && cells.at(-1).model.executionState !== 'running'; }"""
+    )
+    page.wait_for_function(_READY)
+    page.evaluate(
+        """() => { window.saved = ''; window.jupyterapp.shell.currentWidget.context.save().then(
+                     () => { window.saved = 'done'; }, error => { window.saved = String(error); }); }"""
+    )
+    page.wait_for_function("() => window.saved")
+    assert page.evaluate("() => window.saved") == "done"
+
+
+def test_ipynb_shows_its_parameters_and_is_saved_clean(page: Any, lab: Any, project: Any) -> None:
+    server = lab(project)
+    assert server.request("api/contents")[0] == 200
+    _open(page, server, "notebooks/second.ipynb")
+    assert 'upstream = {"first": {"nb": "output/first.ipynb", "data": "output/first.csv"}}' in page.evaluate(_SOURCES)[1]
+    _edit_run_save(page, line="assert upstream['first']['data'] == 'output/first.csv'")
+    text = (project / "notebooks" / "second.ipynb").read_text(encoding="utf-8")
+    saved = nbformat.reads(text, as_version=4)
+    nbformat.validate(saved)
+    assert len(saved.cells) == 2
+    assert "assert upstream" in saved.cells[1].source
+    assert saved.cells[1].outputs[0].text == "output/second.csv\n"
+    for private in (str(project), "injected", "papermill", "trusted", "iopub"):
+        assert private not in text
+    assert (project / "output" / "second.csv").is_file(), "the kernel runs where builds run"
+    assert server.request("api/contents/notebooks")[0] == 200
+    assert page.errors == []
+
+
+def test_percent_py_opens_as_a_notebook_and_modules_as_text(page: Any, lab: Any, project: Any) -> None:
+    original = (project / "notebooks" / "first.py").read_text(encoding="utf-8")
+    server = lab(project)
+    _open(page, server, "notebooks/first.py")
+    sources = page.evaluate(_SOURCES)
+    assert "rows = 3" in sources[1]
+    assert "product = " in sources[1]
+    assert sources[2] == "# First"
+    _edit_run_save(page, line="edited = True")
+    text = (project / "notebooks" / "first.py").read_text(encoding="utf-8")
+    assert text.splitlines()[-1] == "edited = True"
+    assert text.replace("\nedited = True", "") == original, "nothing else changed"
+    page.evaluate("() => { window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/helpers.py'}); }")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.context?.path === 'notebooks/helpers.py'")
+    assert page.evaluate("() => window.jupyterapp.shell.currentWidget.content.constructor.name !== 'Notebook'")
+    assert page.locator(".jp-FileEditor").count() == 1
+    assert page.errors == []
+
+
+def test_no_cloud_button(page: Any, lab: Any, project: Any) -> None:
+    server = lab(project)
+    _open(page, server, "notebooks/second.ipynb")
+    assert page.get_by_text("Share Notebook").count() == 0
+    assert "Ploomber" not in page.locator("body").inner_text()

@@ -1,0 +1,602 @@
+"""Profiles: the same bytes for the same data, nothing personal, nothing executed, nothing hanging, whatever the data is."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbops.model import Measurement
+from nbops.quality import _profile_process
+from nbops.quality._profile_sample import draw, is_private, kind_of, read_sample
+from nbops.quality._profile_text import clean, number, percent, short
+from nbops.quality.profile import Profiler, ProfileRequest, ProfileResult, is_current, profile_many
+
+duckdb = pytest.importorskip("duckdb")
+
+HOSTILE = "<script>alert('x')</script>"
+PLANTED = "planted.person@example.org"
+VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "path"})
+
+ORDERS = f"""
+    SELECT i AS order_id, (i * 7919) % 997 AS customer, CASE WHEN i % 11 = 0 THEN NULL ELSE (i * 31 % 10007) / 100.0 END AS price,
+           CASE WHEN i % 2 = 0 THEN '{PLANTED}' ELSE 'person' || i || '@example.org' END AS "Email",
+           ['DE', 'UK', 'FR'][1 + i % 3] AS country, TIMESTAMP '2024-01-01' + to_minutes(i::INT) AS at, i % 3 = 0 AS guest,
+           'blue lamp number ' || (i * 13 % 701) AS description, lpad((i % 300)::VARCHAR, 5, '0') AS code
+    FROM range(30000) t(i)"""
+TYPES = """
+    SELECT i::HUGEINT * 1000000000000000000000 AS huge, (9007199254740993 + i)::BIGINT AS id, (i / 7)::DECIMAL(12, 4) AS amount,
+           TIMESTAMPTZ '2024-01-01 00:00:00+00' + to_hours(i::INT) AS tz, DATE '9999-12-31' AS forever,
+           CASE WHEN i % 2 = 0 THEN 'infinity'::TIMESTAMP ELSE TIMESTAMP '0001-01-01' END AS extreme,
+           CASE i % 4 WHEN 0 THEN 'infinity'::DOUBLE WHEN 1 THEN 'nan'::DOUBLE ELSE i END AS wild, uuid() AS random_id,
+           {'street': 'x' || i, 'codes': [i, i + 1]} AS nested, [i] AS list, MAP {'k': i} AS map, ('b' || i)::BLOB AS raw,
+           TIME '10:00' AS time, to_days(i::INT) AS span, (i % 2 = 0)::BOOLEAN AS flag, CASE WHEN i > 50 THEN true END AS maybe,
+           CASE WHEN i % 3 > 0 THEN i::TINYINT END AS small, '' AS empty, '  ' AS spaces, 'only' AS constant,
+           NULL::INTEGER AS nothing
+    FROM range(100) t(i)"""
+NASTY_VALUES = (
+    *(HOSTILE, "</style></title></svg>", "<!--", "]]>", "{{ 7 * 7 }}", "{% raw %}", "$x^2$", "&lt;b&gt;", "javascript:alert(1)"),
+    *('" onload="alert(1)', "a\u202eb", "\N{GRINNING FACE}", "=cmd|' /C calc'!A0", "x" * 90),
+)
+NASTY_LIST = ", ".join("'" + value.replace("'", "''") + "'" for value in NASTY_VALUES)
+NASTY = f"""
+    SELECT [{NASTY_LIST}][1 + i % 14] AS "{HOSTILE}", chr(0) || 'nul' AS "quote "" ' quote", i AS "{{{{ 7 * 7 }}}}",
+           i * 2 AS "index", i AS "level_0", 'v' AS "c0", i % 2 AS "{"long " * 60}"
+    FROM range(280) t(i)"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Everything that was profiled once for this module."""
+
+    requests: Mapping[str, ProfileRequest]
+    results: Mapping[str, ProfileResult]
+    log: list[str]
+
+    def page(self, name: str) -> str:
+        return self.requests[name].output.read_text(encoding="utf-8")
+
+
+def write(path: Path, query: str) -> Path:
+    """Write the rows of a query to a Parquet file."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET preserve_insertion_order=true")
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet)")
+    return path
+
+
+def measure(column: str, **values: Any) -> tuple[Measurement, ...]:
+    """Return measurements of a column."""
+    return tuple(Measurement(metric=metric, column=column, value=value) for metric, value in values.items())
+
+
+def cases(folder: Path) -> Iterator[ProfileRequest]:
+    """Return one request a kind of data."""
+
+    def request(name: str, data: Path, **more: Any) -> ProfileRequest:
+        settings = {"format": "parquet", "content_hash": f"hash-of-{name}", **more}
+        return ProfileRequest(dataset=name, data=data, output=folder / "pages" / f"{name}.html", **settings)
+
+    orders = write(folder / "orders.parquet", ORDERS)
+    measured = (
+        *measure("order_id", nullValues=0, distinctValues=30_000, min=0, mean=14999.5, max=29_999),
+        *measure("Email", nullValues=0, distinctValues=15_001, min=PLANTED, max=PLANTED),
+        *measure("country", nullValues=0, min=HOSTILE),
+        Measurement(metric="nullValues", column="price", error="no"),
+    )
+    yield request(
+        "orders", orders, personal=frozenset({"email"}), rows=30_000, measurements=measured, description="One line an order."
+    )
+    yield request("types", write(folder / "types.parquet", TYPES), title=HOSTILE, description=HOSTILE)
+    yield request("nasty", write(folder / "na[s]ty's *.parquet", NASTY))
+    yield request("none", write(folder / "none.parquet", "SELECT 1 AS a, 'x' AS b WHERE false"))
+    yield request("nulls", write(folder / "nulls.parquet", "SELECT NULL::INT AS a, NULL::VARCHAR AS b FROM range(50)"))
+    yield request("private", write(folder / "private.parquet", f"SELECT '{PLANTED}' AS mail"), personal=frozenset({"mail"}))
+    yield request("one", write(folder / "one.parquet", "SELECT 1 AS a"))
+    columns = ", ".join(f"i + {at} AS column_{at}" for at in range(5_000))
+    yield request("wide", write(folder / "wide.parquet", f"SELECT {columns} FROM range(20) t(i)"))
+    yield request(
+        "cell", write(folder / "cell.parquet", "SELECT repeat('x', 10 * 1024 * 1024) || i AS big, i FROM range(3) t(i)")
+    )
+    latin = folder / "latin.csv"
+    latin.write_bytes("name;town\nMüller;Köln\nSmith;Bath;extra\nJones\n".encode("latin-1") * 40)
+    yield request("latin", latin, format="csv")
+    table = folder / "table.csv"
+    table.write_bytes(b"\xef\xbb\xbfa,b\n" + b"".join(b"%d,%d.5\n" % (at, at) for at in range(500)))
+    yield request("table", table, format="csv", rows=500)
+    lines = folder / "lines.jsonl"
+    lines.write_text("".join(json.dumps({"a": at, "b": {"c": HOSTILE}}) + "\n" for at in range(200)), encoding="utf-8")
+    yield request("lines", lines, format="jsonl")
+    cut = folder / "cut.parquet"
+    cut.write_bytes(orders.read_bytes()[:20_000])
+    yield request("cut", cut)
+    yield request("gone", folder / "gone.parquet")
+    yield request("changed", orders, rows=29_999)
+    yield request("relation", orders, format="relation")
+    bad = folder / "secret.csv"
+    bad.write_text(f"{PLANTED}", encoding="utf-8")
+    yield request("refused", bad)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("profiles")
+    requests = {request.dataset: request for request in cases(folder)}
+    log: list[str] = []
+    results = profile_many(list(requests.values()), log=log.append)
+    return Made(requests, {result.dataset: result for result in results}, log)
+
+
+BAD = {"cut", "gone", "changed", "relation", "refused"}
+
+
+def test_every_kind_of_data_gets_a_page_or_a_reason(made: Made) -> None:
+    states = {name: result.status for name, result in made.results.items()}
+    assert states == {name: "failed" if name in BAD else "made" for name in made.requests}
+    assert list(made.results) == list(made.requests)
+    assert {name for name, request in made.requests.items() if request.output.exists()} == made.requests.keys() - BAD
+    assert len(made.log) == len(made.requests) - 1  # what is refused unasked is not logged
+
+
+def test_reasons_are_named_without_values_or_paths(made: Made) -> None:
+    errors = {name: made.results[name].error or "" for name in BAD}
+    assert errors["gone"].startswith("reading failed with IOException")
+    assert errors["changed"] == "the data has 30,000 rows but 29,999 were measured: it changed in between"
+    assert errors["relation"] == "a profile of 'relation' cannot be made. Allowed: csv, jsonl, parquet."
+    for error in errors.values():
+        assert PLANTED not in error
+        assert "/" not in error
+
+
+def test_says_what_it_is_a_sample_of(made: Made) -> None:
+    result, page = made.results["orders"], made.page("orders")
+    assert (result.rows, result.sampled, result.columns, result.profiled) == (30_000, 20_000, 9, 8)
+    assert "Made from a sample of 20,000 of 30,000 rows" in page
+    assert "seed 42" in page
+    assert "Made from all 100 rows" in made.page("types")
+    assert "Made from all 1 row." in made.page("one")
+
+
+def test_shows_the_numbers_of_the_whole_dataset(made: Made) -> None:
+    cells = table_row(made.page("orders"), "order_id")
+    assert cells == ["BIGINT", "0", "30,000", "0", "14,999.5", "29,999"]
+    assert table_row(made.page("orders"), "price")[1] == "\N{EN DASH} could not be measured"
+    assert table_row(made.page("orders"), "guest")[1] == "\N{EN DASH} not measured"
+
+
+def test_personal_columns_show_counts_only(made: Made) -> None:
+    page = made.page("orders")
+    assert table_row(page, "Email") == ["VARCHAR", "0", "15,001", "personal: not shown"]
+    for name in ("orders", "private"):
+        assert PLANTED not in made.page(name)
+        assert "@example.org" not in made.page(name)
+    assert page.count("Email") == 1
+    assert "all are personal" in made.page("private")
+
+
+def table_row(page: str, name: str) -> list[str]:
+    """Return the texts of a row of the whole dataset's table."""
+    found = re.search(rf'<tr><th scope="row">(?:<a[^>]*>|<span class="name">){re.escape(name)}<.*?</tr>', page, re.DOTALL)
+    assert found is not None
+    return [re.sub("<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", found.group(), re.DOTALL)]
+
+
+class Checker(HTMLParser):
+    """Collects tags and attributes, and that what is opened is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+        self.ids += [value for key, value in attrs if key == "id" and value]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_pages_are_sound_and_refer_to_nothing_outside(made: Made) -> None:
+    for name in made.requests.keys() - BAD:
+        checker = Checker()
+        checker.feed(made.page(name))
+        assert checker.open == []
+        assert not checker.tags & {"script", "img", "link", "iframe", "object", "form", "b"}, name
+        assert len(checker.ids) == len(set(checker.ids))
+        for key, value in checker.attributes:
+            assert not key.startswith("on"), name
+            assert key != "src"
+            if key == "href":
+                assert value is not None
+                assert value.removeprefix("#") in checker.ids
+        assert "http:" not in made.page(name)
+        assert "https:" not in made.page(name)
+
+
+def test_hostile_names_and_values_stay_text(made: Made) -> None:
+    page = made.page("nasty")
+    assert HOSTILE not in page
+    assert page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") >= 3
+    assert "49" not in re.findall(r"<h3[^>]*>(.*?)</h3>", page)
+    assert "\u202e" not in page
+    assert "\x00" not in page
+    assert "\N{SYMBOL FOR NULL}nul" in page
+    assert made.results["nasty"].profiled == 7
+    assert HOSTILE not in made.page("types")
+
+
+def test_kinds_of_types(made: Made) -> None:
+    page = made.page("types")
+    assert made.results["types"].profiled == 21
+    kinds = dict(re.findall(r'<h3 id="c\d+-name">(\w+)</h3> <span class="soft">([\w ]+),', page))
+    assert kinds["huge"] == "Text"  # no float holds it
+    assert kinds["id"] == "Text"
+    assert kinds["amount"] == kinds["small"] == kinds["wild"] == "Real number"
+    assert kinds["tz"] == kinds["forever"] == kinds["extreme"] == "Date"
+    assert kinds["flag"] == kinds["maybe"] == "Boolean"
+    assert kinds["nothing"] == "No values"
+    assert kinds["constant"] == "Categorical"
+    assert "9999-12-31" in page
+    assert "25 (25%) infinite values" in page.replace("25.0%", "25%")
+    assert "00000" in made.page("orders")  # codes keep their zeros
+
+
+def test_empty_data_is_said_to_be_empty(made: Made) -> None:
+    assert "The dataset has no rows" in made.page("none")
+    assert table_row(made.page("none"), "a")[0] == "INTEGER"
+    assert made.page("nulls").count("No values") >= 2
+    assert "50 (100%)" in made.page("nulls")
+
+
+def test_pages_are_bounded(made: Made) -> None:
+    assert (made.results["orders"].bytes or 0) < 100_000
+    wide = made.results["wide"]
+    assert (wide.columns, wide.profiled) == (5_000, 60)
+    assert (wide.bytes or 0) < 650_000
+    assert "Only the first 60 columns are profiled; 4,940 more are left out." in made.page("wide")
+    assert (made.results["cell"].bytes or 0) < 100_000
+    assert "3 values longer than 1,000 characters" in made.page("cell")
+
+
+def test_faulty_text_files_are_read_as_far_as_they_go(made: Made) -> None:
+    assert "The file has faulty rows" in made.page("latin")
+    assert "The file has faulty rows" not in made.page("table")
+    assert (made.results["table"].rows, made.results["table"].columns) == (500, 2)
+    assert (made.results["lines"].rows, made.results["lines"].profiled) == (200, 2)
+
+
+def test_same_data_gives_same_bytes_in_another_process(made: Made, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "TZ": "Asia/Tokyo", "COLUMNS": "40"}
+    names = ["orders", "types", "nasty", "lines"]
+    questions = [{"seconds": 100.0, **plain(made.requests[name])} for name in names]
+    done = subprocess.run(
+        [sys.executable, "-m", "nbops.quality._profile_worker"],
+        input="".join(json.dumps(question) + "\n" for question in questions).encode(),
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    ready, *answers = map(json.loads, done.stdout.splitlines())
+    assert ready == {"event": "ready"}
+    for name, answer in zip(names, answers, strict=True):
+        if name == "types":  # its uuid column is random for each file, not for each reading of it
+            assert answer["rows"] == 100
+        assert answer["html"] == made.page(name)
+
+
+def plain(request: ProfileRequest) -> dict[str, Any]:
+    from nbops.quality.profile import _plain
+
+    return _plain(request)
+
+
+def test_pages_hold_no_clock_and_no_path(made: Made) -> None:
+    from datetime import datetime, timezone
+
+    today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    for name in made.requests.keys() - BAD:
+        assert today not in made.page(name)
+        assert str(made.requests[name].data.parent) not in made.page(name)
+
+
+def test_current_pages_are_left_alone(made: Made) -> None:
+    request = made.requests["orders"]
+    before = request.output.stat()
+    (result,) = profile_many([request])  # starts no process: it would take seconds and change the time of the file
+    assert result == ProfileResult(dataset="orders", status="current", output=request.output)
+    assert request.output.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_page_is_current_for_its_data_and_settings_only(made: Made) -> None:
+    request = made.requests["orders"]
+    settings = {"description": request.description}
+    assert is_current(request.output, request.content_hash, request.personal, **settings)
+    assert not is_current(request.output, "other", request.personal, **settings)
+    assert not is_current(request.output, request.content_hash, frozenset({"email", "country"}), **settings)
+    assert not is_current(request.output, request.content_hash, request.personal, sample_rows=5, **settings)
+    assert not is_current(request.output, request.content_hash, request.personal)
+    assert not is_current(request.output.with_name("nowhere.html"), request.content_hash, request.personal)
+    assert not is_current(request.output.parent, request.content_hash, request.personal)
+
+
+# The process, without the profiler
+
+FAKE = """
+import json, os, signal, sys, time
+mode = os.environ["FAKE_MODE"]
+def say(**message):
+    print(json.dumps(message), flush=True)
+if mode == "no start": time.sleep(600)
+if mode == "broken": say(event="broken", error="not installed"); sys.exit(3)
+if mode == "exit": sys.exit(7)
+say(event="ready")
+for line in sys.stdin:
+    question = json.loads(line)
+    if "hang" in question["dataset"]: time.sleep(600)
+    if "die" in question["dataset"]: os.kill(os.getpid(), signal.SIGKILL)
+    if "rubbish" in question["dataset"]: print("<html>", flush=True); time.sleep(600)
+    say(event="result", html="page of " + question["dataset"] + str(os.getpid()), rows=1, lenient=False, sampled=1, columns=1,
+        profiled=1, seconds=0.0, peak_memory_bytes=1)
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    (tmp_path / "fake_profile_worker.py").write_text(FAKE, encoding="utf-8")
+    monkeypatch.setattr(_profile_process, "_MODULE", "fake_profile_worker")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("FAKE_MODE", "works")
+    return monkeypatch
+
+
+def requests_for(folder: Path, *names: str) -> list[ProfileRequest]:
+    return [
+        ProfileRequest(dataset=name, data=folder / name, format="csv", output=folder / "pages" / f"{name}.html", content_hash="h")
+        for name in names
+    ]
+
+
+def test_one_bad_profile_does_not_cost_the_others_theirs(fake: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines: list[str] = []
+    results = profile_many(requests_for(tmp_path, "a", "hang", "b", "die", "c", "rubbish", "d"), seconds=1.0, log=lines.append)
+    assert [result.status for result in results] == ["made", "failed", "made", "failed", "made", "failed", "made"]
+    assert results[1].error == "stopped after 1 s. Raise profile_seconds or lower profile_rows in [tool.nbops]."
+    assert (results[3].error or "").startswith("its process was killed by signal 9")
+    assert len(lines) == 7
+    assert not list((tmp_path / "pages").glob(".*"))
+
+
+def test_one_process_serves_all(fake: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with Profiler() as profiler:
+        profiler.warm()
+        first, second = profiler.make(requests_for(tmp_path, "a", "b"))
+        (third,) = profiler.make(requests_for(tmp_path, "c"))
+    pages = [result.output.read_text(encoding="utf-8") for result in (first, second, third) if result.output is not None]
+    assert len({page[len("page of x") :] for page in pages}) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [("broken", "not installed"), ("exit", "ended with code 7"), ("no start", "did not start: stopped after 0.5 s")],
+)
+def test_a_profiler_that_does_not_start_is_asked_once(fake: pytest.MonkeyPatch, tmp_path: Path, mode: str, error: str) -> None:
+    fake.setenv("FAKE_MODE", mode)
+    fake.setattr("nbops.quality.profile._START_SECONDS", 0.5 if mode == "no start" else 60.0)
+    results = profile_many(requests_for(tmp_path, "a", "b"))
+    assert [result.status for result in results] == ["failed", "failed"]
+    assert all(error in (result.error or "") for result in results)
+
+
+def test_a_failure_removes_the_page_of_older_data(fake: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (request,) = requests_for(tmp_path, "die")
+    request.output.parent.mkdir()
+    request.output.write_text("old", encoding="utf-8")
+    profile_many([request])
+    assert not request.output.exists()
+
+
+def test_a_disk_that_refuses_is_a_reason(fake: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (request,) = requests_for(tmp_path, "a")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (result,) = profile_many([replace(request, output=tmp_path / "file" / "a.html")])
+    assert result.status == "failed"
+    assert (result.error or "").startswith("the page could not be written: ")
+
+
+def test_an_interpreter_that_is_gone_is_a_reason(fake: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake.setattr(sys, "executable", str(tmp_path / "no-python"))
+    (result,) = profile_many(requests_for(tmp_path, "a"))
+    assert result.error == "the profiler cannot be started: No such file or directory"
+
+
+# Pure parts
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, nbops.quality.profile; print(*{'pandas', 'duckdb', 'numpy', 'jinja2', 'ydata_profiling'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "\n"
+
+
+@given(rows=st.integers(0, 10**9), wanted=st.integers(1, 200))
+def test_draws_different_rows_in_order(rows: int, wanted: int) -> None:
+    numbers = draw(min(rows, 10**6), wanted) if rows < wanted else draw(rows, wanted)
+    assert len(numbers) == min(rows, wanted)
+    assert all(0 <= number < rows for number in numbers)
+    assert numbers == sorted(set(numbers))
+    assert numbers == draw(rows, wanted)
+
+
+def test_the_draw_never_changes() -> None:
+    assert draw(1_000, 10) == [63, 102, 227, 322, 473, 567, 689, 708, 842, 902]
+
+
+@given(st.text())
+def test_texts_are_safe_to_show(text: str) -> None:
+    shown = short(text)
+    assert shown
+    assert len(shown) <= 60
+    assert "\n" not in shown
+    assert clean(shown) == shown
+    shown.encode("utf-8")
+
+
+@given(st.floats())
+def test_numbers_are_near_what_they_say(value: float) -> None:
+    shown = number(value)
+    if math.isnan(value):
+        assert shown == "\N{EN DASH}"
+    elif abs(value) != float("inf"):
+        assert float(shown.replace(",", "")) == pytest.approx(value, rel=1e-5)
+        assert len(shown) < 25
+
+
+@given(st.integers(0, 10**7), st.integers(1, 10**7))
+def test_percentages_never_round_to_none_or_all(part: int, more: int) -> None:
+    share = part / (part + more)
+    assert (percent(share) == "0%") == (share == 0)
+    assert percent(share) != "100%" or share == 1
+
+
+def test_private_parts() -> None:
+    assert is_private("EMAIL", {"email"})
+    assert is_private("address", {"address.street"})
+    assert not is_private("address2", {"address.street"})
+    assert not is_private("mail", {"email"})
+
+
+def test_personal_columns_are_not_even_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", f"SELECT '{PLANTED}' AS Mail, {{'x': '{PLANTED}'}} AS who, i FROM range(5) t(i)")
+    sample = read_sample(path, data_format="parquet", personal={"mail", "who.x"}, sample_rows=3)
+    assert [field.name for field in sample.fields] == ["i"]
+    assert PLANTED not in sample.frame.to_csv()
+    assert (len(sample.frame), sample.rows) == (3, 5)
+
+
+def test_a_folder_of_files_is_one_dataset(tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for part in range(3):
+        write(folder / f"{part}.parquet", f"SELECT {part} AS part, i FROM range(10) t(i)")
+    sample = read_sample(folder, data_format="parquet", personal=(), sample_rows=6)
+    assert sample.rows == 30
+    assert list(sample.frame["c0"]) == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("stored", "kind"),
+    [("UHUGEINT", "integer"), ("INTEGER[]", "text"), ("TIMESTAMP WITH TIME ZONE", "date"), ("DECIMAL(3,1)[]", "text")],
+)
+def test_kinds(stored: str, kind: str) -> None:
+    assert kind_of(stored) == kind
+
+
+def test_the_worker_names_what_is_missing(tmp_path: Path) -> None:
+    for name in ("ydata_profiling", "data_profiling"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "nbops.quality._profile_worker"],
+        input=b"",
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert done.returncode == 3
+    assert "pip install ydata-profiling" in json.loads(done.stdout)["error"]
+
+
+def test_the_successor_serves_as_well(tmp_path: Path) -> None:
+    (tmp_path / "ydata_profiling.py").write_text("raise ImportError", encoding="utf-8")
+    (tmp_path / "data_profiling.py").write_text("class ProfileReport: pass", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "nbops.quality._profile_worker"],
+        input=b"",
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert json.loads(done.stdout) == {"event": "ready"}
+
+
+def test_a_column_that_the_profiler_cannot_bear_is_left_out(tmp_path: Path) -> None:
+    from nbops.quality._profile_page import Page, render_page
+    from nbops.quality._profile_worker import describe
+
+    class Picky:
+        """Stands for a profiler with a fault in one kind of column."""
+
+        def __init__(self, frame: Any, **_: Any) -> None:
+            self.frame = frame
+
+        def get_description(self) -> Any:
+            if "c1" in self.frame:
+                raise ZeroDivisionError
+            return type("Description", (), {"variables": {"c0": {"n": 3, "n_missing": 0, "n_distinct": 3, "type": "Unsupported"}},
+                                            "alerts": [], "correlations": {}, "table": {"n": 3}})()  # fmt: skip
+
+    path = write(tmp_path / "a.parquet", "SELECT i AS good, i AS bad FROM range(3) t(i)")
+    sample = read_sample(path, data_format="parquet", personal=(), sample_rows=10)
+    description, unbearable = describe(Picky, sample.frame, sample.fields)
+    assert unbearable == {"c1"}
+    (request,) = requests_for(tmp_path, "a")
+    page = render_page(Page(request=plain(request), sample=sample, description=description, unbearable=unbearable))
+    assert "The profiler failed on the values of this column." in page
+
+
+# In a browser
+
+
+@pytest.mark.browser
+def test_pages_pass_axe_and_ask_nobody(made: Made, chromium: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is in the test extra")
+    from playwright.sync_api import sync_playwright
+
+    script = next(Path(axe.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
+    names = sorted(made.requests.keys() - BAD)
+    found = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for scheme in ("light", "dark"):
+            page = browser.new_context(color_scheme=scheme, bypass_csp=True, viewport={"width": 390, "height": 800}).new_page()
+            asked: list[str] = []
+            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            for name in names:
+                address = made.requests[name].output.as_uri()
+                page.goto(address)
+                page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+                page.evaluate(script)
+                violations = page.evaluate("axe.run()")["violations"]
+                found += [(scheme, name, violation["id"], violation["nodes"][0]["target"]) for violation in violations]
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways on a phone"
+            assert asked == [made.requests[name].output.as_uri() for name in names]
+        browser.close()
+    assert found == []

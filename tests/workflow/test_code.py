@@ -1,0 +1,109 @@
+"""What counts as a change of code, and what code is found to depend on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbops.workflow.code import Imported, code_hash, function_closure, imports_of, literals_of, resolve_modules
+
+
+def same(a: str, b: str) -> bool:
+    return code_hash([a], language="python") == code_hash([b], language="python")
+
+
+def test_comments_layout_and_docstrings_do_not_count():
+    assert same("x = 1\ny = x + 2", "# a comment\nx = 1  # another\n\n\ny = (x\n     + 2)\n")
+    assert same('def f():\n    """Say."""\n    return 1', "def f():\n    return 1")
+    assert code_hash(["x = 1", "# only a comment", ""], language="python") == code_hash(["x = 1"], language="python")
+
+
+def test_meaning_counts():
+    assert not same("x = 1", "x = 2")
+    assert not same("x = 1", "y = 1")
+    assert not same("%time x = 1", "%timeit x = 1")
+    assert not same("%%bash\nls", "%%bash\nls -l")
+    assert code_hash(["x = 1", "y = 2"], language="python") != code_hash(["y = 2", "x = 1"], language="python")
+
+
+def test_what_is_no_python_is_compared_as_text():
+    assert code_hash(["library(dplyr)"], language="r") == code_hash(["library(dplyr)\n"], language="r")
+    assert code_hash(["SELECT 1"], language="sql") != code_hash(["SELECT 2"], language="sql")
+    assert not same("this is (no python", "this is (not python")
+
+
+@given(st.lists(st.text(max_size=60), max_size=4))
+def test_never_raises_and_is_stable(cells):
+    assert code_hash(cells, language="python") == code_hash(list(cells), language="python")
+    assert isinstance(imports_of(cells), tuple)
+    assert all("\n" not in text and "\0" not in text for text in literals_of(cells))
+
+
+MODULE = """
+import os
+import json as j
+from pandas import DataFrame
+
+LIMIT = 3
+OTHER = 4
+
+def helper(x):
+    return x * LIMIT
+
+def unrelated():
+    return j.dumps(OTHER)
+
+def task(product):
+    import csv
+    return DataFrame([helper(1)])
+"""
+
+
+def test_a_function_depends_on_what_it_mentions_and_nothing_else():
+    found = function_closure(MODULE, "task")
+    assert found is not None
+    code, imports = found
+    assert "helper" in code
+    assert "LIMIT" in code
+    assert "unrelated" not in code
+    assert "OTHER" not in code
+    assert {item.module for item in imports} == {"pandas", "csv"}
+    changed = MODULE.replace("x * LIMIT", "x + LIMIT")
+    assert function_closure(changed, "task")[0] != code
+    assert function_closure(MODULE.replace("OTHER = 4", "OTHER = 5"), "task")[0] == code
+
+
+def test_a_function_that_is_not_there():
+    assert function_closure(MODULE, "nothing") is None
+    assert function_closure("def broken(:", "broken") is None
+
+
+def test_modules_are_followed_through_the_project(tmp_path: Path):
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").write_text("from . import inner\n")
+    (tmp_path / "pkg" / "inner.py").write_text("import deep\nimport numpy\n")
+    (tmp_path / "deep.py").write_text("import deep\nVALUE = 1\n")
+    (tmp_path / "unused.py").write_text("")
+    files, outside = resolve_modules([Imported("pkg", 0, ())], near=None, search=[tmp_path])
+    assert {path.name for path in files} == {"__init__.py", "inner.py", "deep.py"}
+    assert outside == {"numpy"}
+    before = dict(files)
+    (tmp_path / "deep.py").write_text("import deep\nVALUE = 2  # changed\n")
+    after, _ = resolve_modules([Imported("pkg", 0, ())], near=None, search=[tmp_path])
+    assert {path.name for path in after if after[path] != before[path]} == {"deep.py"}
+
+
+def test_names_taken_from_a_package_may_be_modules(tmp_path: Path):
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "tool.py").write_text("X = 1")
+    (tmp_path / "pkg" / "__init__.py").write_text("")
+    files, _ = resolve_modules([Imported("pkg", 0, ("tool", "absent"))], near=None, search=[tmp_path])
+    assert {path.name for path in files} == {"__init__.py", "tool.py"}
+
+
+def test_literals_are_taken_from_python_and_from_sql_inside_it():
+    code = "con.sql(\"SELECT * FROM 'data/raw.csv'\")\nopen('other.txt')"
+    assert {"data/raw.csv", "other.txt"} <= set(literals_of([code]))
+    assert literals_of(["SELECT * FROM read_csv('x.csv')"]) == ("x.csv",)
