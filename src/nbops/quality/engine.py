@@ -1,7 +1,7 @@
 """The DuckDB that measures: in memory, with its own directory for spilling, and shut off from everything but the data.
 
-A contract's SQL may read the dataset (and those it refers to), and nothing else: once the views are made, access to other files is
-switched off, Python's variables are out of reach, extensions cannot be loaded, and the settings are locked. Works on DuckDB 1.3+.
+A contract's SQL may read the dataset (and those it refers to), and nothing else: once the views are made, access to other files
+is switched off, Python's variables are out of reach, extensions cannot be loaded, and the settings are locked. Needs DuckDB 1.3.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from nbops.quality.sqltext import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["connect", "lock", "safe_path"]
 

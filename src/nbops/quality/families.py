@@ -7,7 +7,22 @@ from typing import Literal
 
 __all__ = ["Family", "family_of", "is_float", "matches"]
 
-Family = Literal["integer", "float", "decimal", "string", "boolean", "date", "timestamp", "time", "list", "struct", "map", "blob", "null", "other"]
+Family = Literal[
+    "integer",
+    "float",
+    "decimal",
+    "string",
+    "boolean",
+    "date",
+    "timestamp",
+    "time",
+    "list",
+    "struct",
+    "map",
+    "blob",
+    "null",
+    "other",
+]
 
 _NAMES: dict[str, Family] = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "BIGNUM", "VARINT"), "integer"),
@@ -16,7 +31,11 @@ _NAMES: dict[str, Family] = {
     **dict.fromkeys(("VARCHAR", "UUID", "JSON"), "string"),
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"), "timestamp"),
     **dict.fromkeys(("TIME", "TIME_NS", "TIME WITH TIME ZONE"), "time"),
-    "BOOLEAN": "boolean", "DATE": "date", "BLOB": "blob", '"NULL"': "null", "NULL": "null",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "BLOB": "blob",
+    '"NULL"': "null",
+    "NULL": "null",
 }
 _ACCEPTED: dict[str, frozenset[str]] = {
     "string": frozenset(["string"]),

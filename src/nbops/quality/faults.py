@@ -12,11 +12,13 @@ import gzip
 import io
 import json
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-__all__ = ["csv_records", "diagnose", "engine_message", "open_bytes", "wide_fields"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["csv_records", "diagnose", "engine_message", "open_bytes"]
 
 _SAFE = ("BinderException", "CatalogException", "ParserException", "OutOfMemoryException", "SyntaxException")
 """Errors about the SQL text or about memory: no value of the data is in them."""
@@ -40,7 +42,7 @@ def engine_message(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def wide_fields() -> Iterator[None]:
+def _wide_fields() -> Iterator[None]:
     """Let the csv module read fields of any length; its limit is one for the whole process, so it is put back."""
     before = csv.field_size_limit(sys.maxsize)
     try:
@@ -51,30 +53,35 @@ def wide_fields() -> Iterator[None]:
 
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a file that may be gzipped."""
-    if path.open("rb").read(2) == b"\x1f\x8b":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    return path.open("rb")
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
 
 
-def csv_records(stream: IO[bytes], *, delimiter: str) -> Iterator[tuple[list[str], str]]:
-    """Yield each record of a CSV with its own text, byte for byte what the file has (after decoding).
+@contextlib.contextmanager
+def csv_records(path: Path, *, delimiter: str) -> Iterator[Iterator[tuple[list[str], str]]]:
+    """Open a CSV and yield its records, each with its own text: what the file has, decoded.
 
     The csv module takes from the iterator just the lines that a record needs, so the lines taken since the last one are its text.
     """
-    text = io.TextIOWrapper(stream, encoding="utf-8", errors="strict", newline="")
     taken: list[str] = []
 
-    def lines() -> Iterator[str]:
+    def lines(text: Iterable[str]) -> Iterator[str]:
         for line in text:
             taken.append(line)
             # The csv module of Python 3.10 refuses NUL.
             yield line.replace("\0", "\x01")
 
-    for record in csv.reader(lines(), delimiter=delimiter, strict=False):
-        yield record, "".join(taken)
-        taken.clear()
-    if taken:
-        yield [], "".join(taken)
+    def records(text: Iterable[str]) -> Iterator[tuple[list[str], str]]:
+        for record in csv.reader(lines(text), delimiter=delimiter, strict=False):
+            whole = "".join(taken)
+            taken.clear()
+            yield record, whole
+        if taken:
+            yield [], "".join(taken)
+
+    with _wide_fields(), io.TextIOWrapper(open_bytes(path), encoding="utf-8", errors="strict", newline="") as opened:
+        yield records(opened)
 
 
 def diagnose(path: Path, *, kind: str, delimiter: str = ",") -> str | None:
@@ -98,16 +105,23 @@ def diagnose(path: Path, *, kind: str, delimiter: str = ",") -> str | None:
 
 def _not_utf8(path: Path) -> str | None:
     with open_bytes(path) as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                    return "not UTF-8 but UTF-16. Save the file as UTF-8."
-                return (
-                    f"line {number}: not UTF-8 (byte 0x{line[error.start]:02x} at position {error.start + 1}); "
-                    "Latin-1 or Windows-1252 perhaps. Save the file as UTF-8."
-                )
+        found = ((number, line, _bad_byte(line)) for number, line in enumerate(file, 1))
+        number, line, position = next((item for item in found if item[2] is not None), (0, b"", None))
+    if position is None:
+        return None
+    if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "not UTF-8 but UTF-16. Save the file as UTF-8."
+    return (
+        f"line {number}: not UTF-8 (byte 0x{line[position]:02x} at position {position + 1}); "
+        "Latin-1 or Windows-1252 perhaps. Save the file as UTF-8."
+    )
+
+
+def _bad_byte(line: bytes) -> int | None:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
     return None
 
 
@@ -115,13 +129,13 @@ def _ragged(path: Path, *, delimiter: str) -> str | None:
     line = 1
     width = 0
     endings: set[str] = set()
-    with open_bytes(path) as file, wide_fields():
-        for record, text in csv_records(file, delimiter=delimiter):
+    with csv_records(path, delimiter=delimiter) as records:
+        for record, text in records:
             endings.add("CRLF" if text.endswith("\r\n") else "LF" if text.endswith("\n") else "CR" if text.endswith("\r") else "")
             if width == 0:
                 width = len(record)
             elif len(record) != width and (record or width == 0):
-                return f"line {line}: {len(record)} fields, but the header has {width}. Quote fields that hold {delimiter!r} or quotes."
+                return f"line {line}: {len(record)} fields, but the header has {width}. Quote fields that hold {delimiter!r}."
             line += max(1, text.count("\n"))
     named = sorted(endings - {""})
     return f"mixes line endings ({' and '.join(named)}). Write one kind." if len(named) > 1 else None

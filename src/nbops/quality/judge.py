@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from nbops.errors import PluginError
 from nbops.model import Check, CheckResult, Measurement, MetricRequest, Verdict
 from nbops.quality.plan import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["holds_publication", "judge", "worst"]
 
@@ -26,7 +29,9 @@ def _judge(check: Check, measurements: Mapping[MetricRequest, Measurement]) -> C
     except PluginError as error:
         return CheckResult(check=check, verdict="errored", message=f"Could not be judged: {error}")
     except Exception as error:  # noqa: BLE001 - a plugin's fault must not end the run, nor pass
-        return CheckResult(check=check, verdict="errored", message=f"Could not be judged: {type(error).__name__} in {check.metric!r}.")
+        return CheckResult(
+            check=check, verdict="errored", message=f"Could not be judged: {type(error).__name__} in {check.metric!r}."
+        )
     unmeasured = any(request not in measurements or measurements[request].error is not None for request in asked)
     if result.verdict == "passed" and unmeasured:
         # The promise does not hang on a plugin keeping it.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import operator as operator_module
+from typing import TYPE_CHECKING, Any
 
 from nbops.model import Check, CheckResult, Measurement, MetricRequest, Verdict
 from nbops.quality.sqltext import rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["ROW_COUNT", "Age", "Schema", "Threshold", "request_of"]
 
@@ -42,12 +45,17 @@ class Threshold:
         passed = _compare(check.operator or "mustBe", observed, check.expected)
         if passed is None:
             return CheckResult(
-                check=check, verdict="errored", observed=observed, message=f"The query returned text, but {check.operator} needs a number."
+                check=check,
+                verdict="errored",
+                observed=observed,
+                message=f"The query returned text, but {check.operator} needs a number.",
             )
         shown = rounded(observed) if isinstance(observed, float) else observed
         found = f"{_number(shown)}{' %' if check.unit == 'percent' else ''}"
         message = f"{_subject(check)}: {found}; expected {_expectation(check)}."
-        return CheckResult(check=check, verdict=_verdict(check, passed=passed), observed=shown, message=message, failing_rows=rows)
+        return CheckResult(
+            check=check, verdict=_verdict(check, passed=passed), observed=shown, message=message, failing_rows=rows
+        )
 
 
 class Age:
@@ -83,7 +91,9 @@ class Schema:
         differences = [line for line in taken.value.split("\n") if line]
         shown = "; ".join(differences[:10]) + (f"; and {len(differences) - 10} more" if len(differences) > 10 else "")  # noqa: PLR2004
         message = f"{shown}." if differences else "All columns are there, with the types of the contract."
-        return CheckResult(check=check, verdict=_verdict(check, passed=not differences), observed=len(differences), message=message)
+        return CheckResult(
+            check=check, verdict=_verdict(check, passed=not differences), observed=len(differences), message=message
+        )
 
 
 def _errored(check: Check, taken: Measurement | None) -> CheckResult:
@@ -95,8 +105,16 @@ def _verdict(check: Check, *, passed: bool) -> Verdict:
     return "passed" if passed else "failed" if check.severity == "error" else "warned"
 
 
+_ORDERINGS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "mustBeGreaterThan": operator_module.gt,
+    "mustBeGreaterOrEqualTo": operator_module.ge,
+    "mustBeLessThan": operator_module.lt,
+    "mustBeLessOrEqualTo": operator_module.le,
+}
+
+
 def _compare(operator: str, observed: Any, expected: Any) -> bool | None:
-    """Return whether a value meets an operator of the standard; ``None`` where text meets a number's operator. Bounds count as between."""
+    """Return whether a value meets an operator; ``None`` where text meets a number's operator. The bounds count as between."""
     if operator in {"mustBe", "mustNotBe"}:
         return bool(observed == expected) is (operator == "mustBe")
     if isinstance(observed, str | bool):
@@ -106,12 +124,7 @@ def _compare(operator: str, observed: Any, expected: Any) -> bool | None:
         return bool(low <= observed <= high) is (operator == "mustBeBetween")
     if observed != observed:  # noqa: PLR0124 - NaN meets nothing
         return False
-    return {
-        "mustBeGreaterThan": observed > expected,
-        "mustBeGreaterOrEqualTo": observed >= expected,
-        "mustBeLessThan": observed < expected,
-        "mustBeLessOrEqualTo": observed <= expected,
-    }[operator]
+    return bool(_ORDERINGS[operator](observed, expected))
 
 
 _WORDS = {
@@ -142,21 +155,22 @@ def _number(value: Any) -> str:
 def _subject(check: Check) -> str:
     arguments = dict(check.arguments)
     column = check.column or ""
-    if check.metric == "nullValues":
-        return f"Rows without a value in {column}"
-    if check.metric == "missingValues":
-        return f"Rows with a missing value in {column}"
-    if check.metric == "invalidValues":
-        rules = ", ".join(f"{key} {_short(value)}" for key, value in sorted(arguments.items()))
-        return f"Rows with an invalid value in {column} ({rules})"
-    if check.metric == "duplicateValues":
-        where = ", ".join(arguments.get("properties", ())) or column or "all columns"
-        return f"Rows that repeat an earlier one in {_short(where)}"
-    if check.metric == "references":
-        return f"Rows whose {_short(', '.join(arguments['columns']))} is not in {arguments['dataset']}"
-    if check.metric == "rowRule":
-        return f"Rows that break {_short(arguments['expression'])}"
-    return "Rows" if check.metric == "rowCount" else "Result of the query"
+    words: dict[str, Callable[[], str]] = {
+        "nullValues": lambda: f"Rows without a value in {column}",
+        "missingValues": lambda: f"Rows with a missing value in {column}",
+        "invalidValues": lambda: f"Rows with an invalid value in {column} ({_listed(arguments)})",
+        "duplicateValues": lambda: (
+            f"Rows that repeat an earlier one in {_short(arguments.get('properties') or column or 'all columns')}"
+        ),
+        "references": lambda: f"Rows whose {_short(arguments['columns'])} is not in {arguments['dataset']}",
+        "rowRule": lambda: f"Rows that break {_short(arguments['expression'])}",
+        "rowCount": lambda: "Rows",
+    }
+    return words.get(check.metric, lambda: "Result of the query")()
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_short(value)}" for key, value in sorted(arguments.items()))
 
 
 def _short(value: Any) -> str:
@@ -173,5 +187,10 @@ def _span(seconds: float) -> str:
     """
     for size, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if abs(seconds) >= size:
-            return f"{seconds / size:,.4g} {name}" if abs(seconds / size) < 10_000 else f"{seconds / size:,.0f} {name}"  # noqa: PLR2004
-    return f"{seconds:,.4g} seconds"
+            return _counted(seconds / size, name)
+    return _counted(seconds, "seconds")
+
+
+def _counted(amount: float, name: str) -> str:
+    text = f"{round(amount, 1):,}".removesuffix(".0")
+    return f"{text} {name.removesuffix('s') if text == '1' else name}"

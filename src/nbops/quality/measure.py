@@ -1,17 +1,18 @@
 """Measurements taken in DuckDB, exact, in as few scans as there can be.
 
-Row and null counts of Parquet come from its footer where the writer gave them for every row group. Everything that is one aggregate
-over rows shares a scan (up to 400 aggregates in one query, so that thousands of columns stay plannable); exact distinct counts go a
-few columns at a time, since each needs a hash table of its own; duplicates over several columns, references and SQL rules go alone.
-When a shared query fails, it is halved until the measurement that breaks it stands alone: only that one gets an error.
+Row and null counts of Parquet come from its footer where the writer gave them for every row group. Everything that is one
+aggregate over rows shares a scan (up to 400 aggregates in one query, so that thousands of columns stay plannable); exact distinct
+counts go a few columns at a time, since each needs a hash table of its own; duplicates over several columns, references and SQL
+rules go alone. When a shared query fails, it is halved until the measurement that breaks it stands alone: only that one gets an
+error.
 """
+
+# ruff: noqa: S608 - columns are named by position, other names pass through quote() and values through literal()
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -23,7 +24,12 @@ from nbops.quality.kinds import ROW_COUNT
 from nbops.quality.predicates import UnmeasurableError
 from nbops.quality.schema import schema_differences
 from nbops.quality.sqltext import json_value, literal, rounded
-from nbops.quality.terms import Terms
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from nbops.quality.terms import Terms
 
 __all__ = ["measure"]
 
@@ -58,7 +64,7 @@ class _Work:
 
     def keep(self, request: MetricRequest, value: Any) -> None:
         plain = json_value(value)
-        if plain is None and request.metric in ROW_COUNTING:
+        if plain is None and request.metric in _COUNTS:
             self.fail(request, "the engine returned no value")
             return
         self.found[request] = Measurement(metric=request.metric, column=request.column, arguments=request.arguments, value=plain)
@@ -67,10 +73,14 @@ class _Work:
         self.found[request] = Measurement(metric=request.metric, column=request.column, arguments=request.arguments, error=error)
 
 
-ROW_COUNTING = frozenset(["rowCount", "nullValues", "distinctValues", "missingValues", "invalidValues", "duplicateValues", "rowRule", "references"])
+_COUNTS = frozenset(
+    ["rowCount", "nullValues", "distinctValues", "missingValues", "invalidValues", "duplicateValues", "rowRule", "references"]
+)
 
 
-def measure(terms: Terms, requests: Iterable[MetricRequest], *, now: dt.datetime, mask_text: bool) -> dict[MetricRequest, Measurement]:
+def measure(
+    terms: Terms, requests: Iterable[MetricRequest], *, now: dt.datetime, mask_text: bool
+) -> dict[MetricRequest, Measurement]:
     """Take measurements.
 
     Args:
@@ -150,19 +160,26 @@ def _aggregate(terms: Terms, item: MetricRequest) -> str | None:
     Raises:
         UnmeasurableError: It cannot be measured on this data.
     """
-    if item.metric in {"missingValues", "invalidValues", "rowRule"} or (item.metric == "nullValues" and item.column is not None):
+    if item.metric in {"nullValues", "missingValues", "invalidValues", "rowRule"}:
         return f"count(*) FILTER (WHERE {terms.condition(item)})"
     if item.metric in {"freshness", "retention"}:
-        expression, type_name = terms.column(item.column or "")
-        if family_of(type_name) not in {"date", "timestamp", "string"}:
-            raise UnmeasurableError(f"column {item.column!r} is {type_name}, not a date or timestamp")
-        cast = f"TRY_CAST({expression} AS TIMESTAMP)" if family_of(type_name) == "string" else f"CAST({expression} AS TIMESTAMP)"
-        return f"epoch({'max' if item.metric == 'freshness' else 'min'}({cast}))"
-    if item.metric != "distinctValues" and item.metric not in _BASE:
-        return None
-    expression, type_name = terms.column(item.column or "")
+        return _instant(terms, item)
     if item.metric == "distinctValues":
-        return f"count(DISTINCT {expression})"
+        return f"count(DISTINCT {terms.column(item.column or '')[0]})"
+    return _base(terms, item) if item.metric in _BASE else None
+
+
+def _instant(terms: Terms, item: MetricRequest) -> str:
+    expression, type_name = terms.column(item.column or "")
+    family = family_of(type_name)
+    if family not in {"date", "timestamp", "string"}:
+        raise UnmeasurableError(f"column {item.column!r} is {type_name}, not a date or timestamp")
+    cast = f"{'TRY_CAST' if family == 'string' else 'CAST'}({expression} AS TIMESTAMP)"
+    return f"epoch({'max' if item.metric == 'freshness' else 'min'}({cast}))"
+
+
+def _base(terms: Terms, item: MetricRequest) -> str:
+    expression, type_name = terms.column(item.column or "")
     text = _BASE[item.metric].format(x=expression)
     if item.metric in _FINITE and is_float(type_name):
         return f"{text} FILTER (WHERE isfinite({expression}))"
@@ -231,7 +248,9 @@ def _one(work: _Work, query: str) -> Any:
 def _duplicates(work: _Work, item: MetricRequest) -> None:
     keys, with_null = work.terms.duplicate_keys(item)
     where = "true" if with_null else " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    groups = f"SELECT count(*) AS n FROM {work.terms.source.prefix}scan WHERE {where} GROUP BY {', '.join(keys)} HAVING count(*) > 1"
+    groups = (
+        f"SELECT count(*) AS n FROM {work.terms.source.prefix}scan WHERE {where} GROUP BY {', '.join(keys)} HAVING count(*) > 1"
+    )
     work.keep(item, int(_one(work, f"SELECT coalesce(sum(n - 1), 0) FROM ({groups})")))
 
 

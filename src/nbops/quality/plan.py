@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from nbops.model import Check, MetricRequest
 from nbops.plugins import load
-from nbops.protocols import CheckKind
 from nbops.quality.families import family_of, is_float
 from nbops.quality.kinds import ROW_COUNT
-from nbops.quality.source import SourceColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nbops.protocols import CheckKind
+    from nbops.quality.source import SourceColumn
 
 __all__ = ["base_requests", "check_requests", "kind_of"]
 

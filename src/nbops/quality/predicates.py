@@ -7,11 +7,13 @@ A contract's values become literals; columns are named by position (see ``source
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbops.quality.families import family_of, is_float
 from nbops.quality.sqltext import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["UnmeasurableError", "invalid", "missing", "row_rule"]
 
@@ -39,7 +41,7 @@ _FORMATS = {
     "ipv4": f"^{_IPV4}$",
     "ipv6": f"^({_IPV6})$",
 }
-"""Shapes, not deliveries: an address that matches may still not exist. IPv6 after RFC 4291, section 2.2; host names after RFC 1123."""
+"""Shapes only: an address that matches may still not exist. IPv6 after RFC 4291, section 2.2; host names after RFC 1123."""
 
 
 class UnmeasurableError(Exception):
@@ -88,20 +90,17 @@ def invalid(expression: str, type_name: str, arguments: Mapping[str, Any]) -> st
 
 def _broken(expression: str, type_name: str, key: str, value: Any) -> str:
     text = f"CAST({expression} AS VARCHAR)"
-    if key == "validValues":
-        return f"NOT ({' OR '.join(_among(expression, type_name, value)) or 'false'})"
-    if key == "pattern":
-        return f"NOT regexp_matches({text}, {literal(value)})"
-    if key == "format":
-        return _format(expression, type_name, value)
-    if key in _COMPARISONS:
-        return _bound(expression, type_name, _COMPARISONS[key], value)
     if key in {"minLength", "maxLength"}:
         size = f"octet_length({expression})" if family_of(type_name) == "blob" else f"length({text})"
         return f"{size} {'<' if key == 'minLength' else '>'} {literal(value)}"
-    if key == "multipleOf":
-        return _multiple(expression, type_name, value)
-    return _collection(expression, type_name, key, value)
+    makers: dict[str, Callable[[], str]] = {
+        "validValues": lambda: f"NOT ({' OR '.join(_among(expression, type_name, value)) or 'false'})",
+        "pattern": lambda: f"NOT regexp_matches({text}, {literal(value)})",
+        "format": lambda: _format(expression, type_name, value),
+        "multipleOf": lambda: _multiple(expression, type_name, value),
+        **dict.fromkeys(_COMPARISONS, lambda: _bound(expression, type_name, _COMPARISONS[key], value)),
+    }
+    return makers.get(key, lambda: _collection(expression, type_name, key, value))()
 
 
 def _format(expression: str, type_name: str, value: str) -> str:

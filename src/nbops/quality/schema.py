@@ -4,18 +4,23 @@ Parquet has types, and they must be those of the contract. CSV and JSON have non
 column is of a type when every value of it can be read as one (whole numbers may be written ``3.0``).
 """
 
+# ruff: noqa: S608 - columns are named by position, other names pass through quote() and values through literal()
+
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from nbops.errors import did_you_mean
 from nbops.quality.families import family_of, matches
 from nbops.quality.faults import engine_message
-from nbops.quality.source import SourceColumn
-from nbops.quality.terms import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nbops.quality.source import SourceColumn
+    from nbops.quality.terms import Terms
 
 __all__ = ["schema_differences"]
 
@@ -61,7 +66,9 @@ def _difference(terms: Terms, column: SourceColumn, *, logical: str | None, phys
     if broken is None:
         return plain
     try:
-        count = terms.source.connection.execute(f"SELECT count(*) FILTER (WHERE {broken}) FROM {terms.source.prefix}scan").fetchone()[0]
+        count = terms.source.connection.execute(
+            f"SELECT count(*) FILTER (WHERE {broken}) FROM {terms.source.prefix}scan"
+        ).fetchone()[0]
     except duckdb.Error as error:
         return f"{plain} ({engine_message(error)})"
     return f"{plain}: {count:,} {'value' if count == 1 else 'values'} cannot be read as {wanted}" if count else None

@@ -1,37 +1,48 @@
 """A dataset opened for measuring: whatever its format, one relation ``scan`` with columns by position.
 
-In ``scan`` the columns are called ``__nbops_0``, ``__nbops_1``, ... and ``__nbops_row`` counts rows from 0 in the order of the file.
-Names in the data may hold quotes, NUL, SQL, or differ in case only; by position none of that matters. A second relation, ``data``,
-has the columns by name, for a contract's SQL.
+In ``scan`` the columns are called ``__nbops_0``, ``__nbops_1``, ... and ``__nbops_row`` counts rows from 0 in the order of the
+file. Names in the data may hold quotes, NUL, SQL, or differ in case only; by position none of that matters. ``data`` has the
+columns by name, for a contract's SQL, and ``named`` has both.
 
 Parquet is scanned in place. Text formats are read once into a table of the in-memory database (which spills to disk); CSV has a
 header line, its delimiter is the one of ``, ; TAB |`` that cuts the header into most fields, and its types are inferred from all
 rows, except that columns which the contract calls text are read as text (so ``01234`` keeps its zero).
 """
 
+# ruff: noqa: S608 - columns are named by position, other names pass through quote() and values through literal()
+
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
-from nbops.contract.records import Contract
 from nbops.contract.syntax import quote
 from nbops.errors import DataError
 from nbops.quality.engine import safe_path
-from nbops.quality.faults import csv_records, diagnose, engine_message, open_bytes, wide_fields
+from nbops.quality.faults import csv_records, diagnose, engine_message, open_bytes
 from nbops.quality.sqltext import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from nbops.contract.records import Contract
 
 __all__ = ["SUFFIXES", "Format", "Source", "SourceColumn", "delimiter_of", "format_of", "open_source"]
 
 Format = Literal["parquet", "csv", "jsonl", "json"]
 
 SUFFIXES: Mapping[str, Format] = {
-    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
     ".json": "json",
 }
 """Endings of datasets; the text ones may have ``.gz`` behind."""
@@ -110,7 +121,9 @@ def open_source(
         raise DataError(f"{shown}: no known format of rows. Allowed endings: {', '.join(SUFFIXES)} (text also with .gz).")
     if path.is_file() and path.stat().st_size == 0:
         raise DataError(f"{shown}: is empty (0 bytes): not even {'a header' if kind == 'csv' else 'a row'}.")
-    opening = _Opening(connection=connection, path=path, name=name, scratch=scratch, contract=contract, shown=shown, prefix=prefix)
+    opening = _Opening(
+        connection=connection, path=path, name=name, scratch=scratch, contract=contract, shown=shown, prefix=prefix
+    )
     if kind == "parquet":
         return _open_parquet(opening)
     return _open_csv(opening) if kind == "csv" else _open_json(opening, kind=kind)
@@ -155,7 +168,9 @@ def _finish(
     if names is not None and len(names) != len(described):
         raise DataError(f"{opening.shown}: the header has {len(names)} fields, the rows {len(described)}.")
     columns = tuple(
-        SourceColumn(name=names[index] if names is not None else item[0], key=f"__nbops_{index}", engine_name=item[0], type=item[1])
+        SourceColumn(
+            name=names[index] if names is not None else item[0], key=f"__nbops_{index}", engine_name=item[0], type=item[1]
+        )
         for index, item in enumerate(described)
     )
     keys = ", ".join(column.key for column in columns)
@@ -169,7 +184,14 @@ def _finish(
     connection.execute(f"CREATE VIEW {prefix}data AS SELECT {named or 'NULL AS nothing'} FROM {prefix}scan")
     rows = connection.execute(f"SELECT count(*) FROM {prefix}scan").fetchone()[0]
     return Source(
-        connection=connection, format=kind, columns=columns, rows=rows, prefix=prefix, path=path, directory=directory, delimiter=delimiter
+        connection=connection,
+        format=kind,
+        columns=columns,
+        rows=rows,
+        prefix=prefix,
+        path=path,
+        directory=directory,
+        delimiter=delimiter,
     )
 
 
@@ -249,8 +271,8 @@ def delimiter_of(path: Path, *, name: str) -> tuple[str, list[str]]:
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
-    with open_bytes(path) as file, wide_fields():
-        for record, text in csv_records(file, delimiter=delimiter):
+    with csv_records(path, delimiter=delimiter) as records:
+        for record, text in records:
             if record:
                 first = record[0].removeprefix("\ufeff")
                 # With a byte order mark in front, the csv module does not see the first field's quotes.
@@ -273,12 +295,12 @@ def _open_csv(opening: _Opening) -> Source:
     text = {column.name for column in contracted if _is_text(column.logical_type, column.physical_type)}
     types = ", ".join(f"{literal(item)}: 'VARCHAR'" for item in names if item in text and "\0" not in item)
     options = (
-        f"delim={literal(delimiter)}, header=true, skip=0, quote='\"', escape='\"', comment='', strict_mode=true, null_padding=false, "
-        f"ignore_errors=false, sample_size=-1, auto_detect=true{f', types={{{types}}}' if types else ''}"
+        f"delim={literal(delimiter)}, header=true, skip=0, quote='\"', escape='\"', comment='', strict_mode=true, "
+        f"null_padding=false, ignore_errors=false, sample_size=-1, auto_detect=true{f', types={{{types}}}' if types else ''}"
         f"{', compression=' + literal('gzip') if _is_gzip(path) else ''}"
     )
     reader = f"read_csv({literal(opening.engine_path)}, {options}"
-    _load(opening, [f"{reader})", f"{reader}{_LONG_LINES})"], kind="csv", delimiter=delimiter)
+    _load(opening, (f"{reader})", f"{reader}{_LONG_LINES})"), kind="csv", delimiter=delimiter)
     return _finish(opening, kind="csv", inner=opening.table, names=names, delimiter=delimiter)
 
 
@@ -299,7 +321,7 @@ def _open_json(opening: _Opening, *, kind: Format) -> Source:
     options = f"format='{layout}', records='true', sample_size=-1, maximum_depth=-1, map_inference_threshold=-1"
     options += ", compression='gzip'" if _is_gzip(path) else ""
     reader = f"read_json({literal(opening.engine_path)}, {options}"
-    _load(opening, [f"{reader})", f"{reader}, maximum_object_size=268435456)"], kind=kind)
+    _load(opening, (f"{reader})", f"{reader}, maximum_object_size=268435456)"), kind=kind)
     return _finish(opening, kind=kind, inner=opening.table)
 
 
@@ -311,17 +333,21 @@ def _has_no_rows(path: Path, *, kind: Format) -> bool:
         return not any(line.strip() for line in file)
 
 
-def _load(opening: _Opening, readers: list[str], *, kind: Format, delimiter: str = ",") -> None:
+def _load(opening: _Opening, readers: tuple[str, str], *, kind: Format, delimiter: str = ",") -> None:
     """Read a text file into a table; the second reader takes very long lines."""
-    failure: duckdb.Error | None = None
-    for reader in readers:
-        try:
-            opening.connection.execute(f"CREATE TABLE {opening.table} AS SELECT * FROM {reader}")
-        except duckdb.OutOfMemoryException as error:
-            raise DataError(f"{opening.shown}: {engine_message(error)}") from error
-        except duckdb.Error as error:
-            failure = error
-        else:
-            return
-    reason = diagnose(opening.path, kind=kind, delimiter=delimiter)
-    raise DataError(f"{opening.shown}: {reason or (engine_message(failure) if failure else 'cannot be read')}") from failure
+    failure = _failure(opening, readers[0])
+    if failure is not None:
+        failure = _failure(opening, readers[1])
+    if failure is not None:
+        reason = diagnose(opening.path, kind=kind, delimiter=delimiter) or engine_message(failure)
+        raise DataError(f"{opening.shown}: {reason}") from failure
+
+
+def _failure(opening: _Opening, reader: str) -> duckdb.Error | None:
+    try:
+        opening.connection.execute(f"CREATE TABLE {opening.table} AS SELECT * FROM {reader}")
+    except duckdb.OutOfMemoryException as error:
+        raise DataError(f"{opening.shown}: {engine_message(error)}") from error
+    except duckdb.Error as error:
+        return error
+    return None

@@ -1,19 +1,24 @@
 """A check's rule as SQL over the relations of a ``Source``: columns looked up, rows that break it selected."""
 
+# ruff: noqa: S608 - columns are named by position, other names pass through quote() and values through literal()
+
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from nbops.contract.syntax import quote
 from nbops.errors import did_you_mean
-from nbops.model import MetricRequest
 from nbops.quality.families import family_of
 from nbops.quality.predicates import UnmeasurableError, invalid, missing, row_rule
-from nbops.quality.source import Source, SourceColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbops.model import MetricRequest
+    from nbops.quality.source import Source, SourceColumn
 
 __all__ = ["ROW_LEVEL", "Terms"]
 
