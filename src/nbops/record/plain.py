@@ -47,8 +47,6 @@ def round_number(value: float, *, decimals: int | None = None) -> float | str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     rounded = round(value, decimals) if decimals is not None else float(f"{value:.12g}")
-    if math.isinf(rounded):  # the largest doubles round up to infinity
-        rounded = value
     return rounded + 0.0  # -0.0 becomes 0.0
 
 
@@ -114,5 +112,6 @@ def _scalar(value: Any) -> Any:
         return int(value) if whole else round_number(float(value))
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) == ():  # a scalar of numpy
-        return plain(item(), depth=_DEEPEST)
+        inner = item()
+        return clean_text(str(value)) if type(inner) is type(value) else plain(inner)
     return clean_text(value.as_posix() if isinstance(value, PurePath) else str(value))
