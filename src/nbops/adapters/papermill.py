@@ -6,9 +6,9 @@ prints 100 MB makes a build crawl and a report nobody can open. This engine keep
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
@@ -105,6 +105,6 @@ def register_engine(*, max_output_bytes: int, copy_to: Path | None = None) -> No
                 return _BoundedClient(nb_man, max_output_bytes=max_output_bytes, **final).execute()
             finally:
                 if copy_to is not None:
-                    copy_to.write_text(nbformat.writes(nb_man.nb), encoding="utf-8")
+                    copy_to.write_text(json.dumps(nb_man.nb), encoding="utf-8")
 
     papermill_engines.register(ENGINE_NAME, BoundedEngine)

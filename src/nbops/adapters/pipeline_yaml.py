@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import ast
 import fnmatch
-import getpass
 import itertools
-import json
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from nbops.errors import ConfigError
+from nbops.adapters.pipeline_env import Placeholders, load_yaml
+from nbops.errors import ConfigError, did_you_mean
 
 __all__ = ["FileTask", "PipelineFile", "find_pipeline", "find_task", "injected_values", "read_pipeline"]
 
 _NOTEBOOKS = frozenset({".py", ".ipynb", ".r", ".R", ".Rmd", ".rmd", ".md"})
 _FILES = _NOTEBOOKS | {".sql", ".sh"}
 _LEVELS_UP = 6
-_WORDS: Mapping[str, bool | None] = MappingProxyType({"true": True, "false": False, "none": None, "null": None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +35,12 @@ class FileTask:
     source: Path | None
     """The source file, absolute; None for a function."""
     product: Any
-    """A path or a relation's name, or a mapping of key to such; None when the notebook itself declares it."""
+    """An absolute path or a relation's name, or a mapping of key to such; None when the notebook declares it."""
     upstream: tuple[str, ...] = ()
     """Names or wildcards, when they stand in the YAML."""
     params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    local_execution: bool = False
+    """Builds run the notebook in its own folder, not in the project's root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +55,8 @@ class PipelineFile:
     """Upstream is read from each notebook's parameters cell, not from the YAML."""
     extract_product: bool
     """Likewise the products."""
+    on_render: str | None = None
+    """Dotted path of the hook that every command calls."""
 
 
 def find_pipeline(start: Path) -> Path | None:
@@ -92,14 +92,14 @@ def read_pipeline(path: Path) -> PipelineFile:
     """
     here = path.resolve().parent
     root = here.parent.parent if (here.parent.parent / "setup.py").is_file() and here.parent.name == "src" else here
-    document = _load_yaml(path)
+    document = load_yaml(path)
     if isinstance(document, list):
         document = {"tasks": document}
     if not isinstance(document, dict) or not isinstance(document.get("tasks"), list):
         raise ConfigError(
             f"{path.name}: there is no list of tasks, so what its notebooks receive is not known without running it."
         )
-    environment = _Placeholders(path, here=here, root=root)
+    environment = Placeholders(path, here=here, root=root)
     document = environment.resolve(document)
     meta = document.get("meta") or {}
     if not isinstance(meta, dict):
@@ -109,12 +109,14 @@ def read_pipeline(path: Path) -> PipelineFile:
         raw += _imported(here / str(meta["import_tasks_from"]), environment)
     relative_to_source = bool(meta.get("product_relative_to_source", False))
     tasks = [task for entry in raw for task in _tasks_of(entry, root=root, relative_to_source=relative_to_source, file=path.name)]
+    hook = document.get("on_render")
     return PipelineFile(
         path=path,
         root=root,
         tasks=tuple(tasks),
         extract_upstream=bool(meta.get("extract_upstream", True)),
         extract_product=bool(meta.get("extract_product", False)),
+        on_render=hook.get("dotted_path") if isinstance(hook, dict) else hook,
     )
 
 
@@ -124,15 +126,14 @@ def find_task(pipeline: PipelineFile, source: Path) -> FileTask | None:
     return next((task for task in pipeline.tasks if task.source == wanted), None)
 
 
-def injected_values(pipeline: PipelineFile, task: FileTask, *, parameters_cell: str | None) -> dict[str, Any]:
+def injected_values(pipeline: PipelineFile, task: FileTask, *, parameters_cell: str | None, base: Path) -> dict[str, Any]:
     """Return what the pipeline would give a notebook: its parameters, ``upstream`` and ``product``.
-
-    Paths are relative to the project's root, where builds run and where nbops starts Lab's kernels.
 
     Args:
         pipeline: The pipeline.
         task: The notebook's task.
         parameters_cell: The source of its cell tagged ``parameters``; None when there is none.
+        base: The folder that the kernel runs in; paths within the project are relative to it.
 
     Raises:
         ConfigError: An upstream task does not exist.
@@ -142,8 +143,9 @@ def injected_values(pipeline: PipelineFile, task: FileTask, *, parameters_cell: 
     upstream = _upstream(pipeline, _strings(names))
     if upstream:
         values["upstream"] = upstream
-    values["product"] = _assigned(parameters_cell, "product") if pipeline.extract_product else task.product
-    return values
+    values["product"] = _declared(pipeline, parameters_cell) if pipeline.extract_product else task.product
+    shown: dict[str, Any] = _relative(values, root=pipeline.root, base=base.resolve())
+    return shown
 
 
 def _upstream(pipeline: PipelineFile, names: tuple[str, ...]) -> dict[str, Any]:
@@ -155,14 +157,35 @@ def _upstream(pipeline: PipelineFile, names: tuple[str, ...]) -> dict[str, Any]:
         elif name in tasks:
             found[name] = _product(pipeline, tasks[name])
         else:
-            raise ConfigError(f"{pipeline.path.name}: upstream {name!r} is no task. Allowed: {', '.join(sorted(tasks))}.")
+            raise ConfigError(f"{pipeline.path.name}: upstream {name!r} is no task. {did_you_mean(name, tasks)}")
     return found
 
 
 def _product(pipeline: PipelineFile, task: FileTask) -> Any:
     if not pipeline.extract_product or task.source is None:
         return task.product
-    return _assigned(_parameters_cell(task.source), "product")
+    return _declared(pipeline, _parameters_cell(task.source))
+
+
+def _declared(pipeline: PipelineFile, parameters_cell: str | None) -> Any:
+    """Return the product that a notebook declares itself."""
+    found = _assigned(parameters_cell, "product")
+    if isinstance(found, dict):
+        return {key: _path(value, pipeline.root) for key, value in found.items()}
+    return _path(found, pipeline.root)
+
+
+def _path(value: Any, base: Path) -> Any:
+    return Path(os.path.normpath(base / value)) if isinstance(value, str) else value
+
+
+def _relative(value: Any, *, root: Path, base: Path) -> Any:
+    """Return a copy in which a path is text, and relative where it is within the project."""
+    if isinstance(value, dict):
+        return {key: _relative(item, root=root, base=base) for key, item in value.items()}
+    if isinstance(value, Path):
+        return Path(os.path.relpath(value, base)).as_posix() if value.is_relative_to(root) else value.as_posix()
+    return value
 
 
 def _parameters_cell(source: Path) -> str | None:
@@ -200,21 +223,9 @@ def _strings(value: Any) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, (list, tuple, dict)) else ()
 
 
-def _load_yaml(path: Path) -> Any:
-    import yaml  # noqa: PLC0415 - kept out of `import nbops`
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - the safe loader, in C where there is one
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        place = getattr(error, "problem_mark", None)
-        where = f" line {place.line + 1}" if place is not None else ""
-        raise ConfigError(f"{path.name}:{where} cannot be read: {getattr(error, 'problem', None) or error}") from error
-
-
-def _imported(path: Path, environment: _Placeholders) -> list[Any]:
+def _imported(path: Path, environment: Placeholders) -> list[Any]:
     """Return the tasks of ``meta.import_tasks_from``, whose relative sources start from that file."""
-    tasks = environment.resolve({"tasks": _load_yaml(path)})["tasks"]
+    tasks = environment.resolve({"tasks": load_yaml(path)})["tasks"]
     if not isinstance(tasks, list):
         raise ConfigError(f"{path.name}: expected a list of tasks, got {type(tasks).__name__}.")
     entries = [{"source": task} if isinstance(task, str) else task for task in tasks]
@@ -239,18 +250,19 @@ def _tasks_of(entry: Any, *, root: Path, relative_to_source: bool, file: str) ->
 
     def product(suffix: str | None = None, given: Mapping[str, Any] = MappingProxyType({}), name: str = "") -> Any:
         def one(value: Any) -> Any:
-            return _one_product(value, base=base, root=root, is_file=is_file, suffix=suffix, given=given, name=name)
+            return _one_product(value, base=base, is_file=is_file, suffix=suffix, given=given, name=name)
 
         return {key: one(value) for key, value in raw.items()} if isinstance(raw, dict) else one(raw)
 
     upstream = _strings(entry.get("upstream"))
     params = entry.get("params") or {}
+    local = bool(entry.get("local_execution", False))
     default = source.stem if source is not None else text.rpartition(".")[2]
     if "grid" not in entry:
         name = str(entry.get("name", default))
         resources = {key: str((root / str(path)).resolve()) for key, path in (params.get("resources_") or {}).items()}
         given = {**params, "resources_": resources} if resources else params
-        yield FileTask(name=name, source=source, product=product(), upstream=upstream, params=given)
+        yield FileTask(name=name, source=source, product=product(), upstream=upstream, params=given, local_execution=local)
         return
     for index, chosen in enumerate(_grid(entry["grid"])):
         given = {**chosen, **params}
@@ -258,7 +270,7 @@ def _tasks_of(entry: Any, *, root: Path, relative_to_source: bool, file: str) ->
         named = "[[" in template
         name = _fill(template, given) if named else f"{template}{index}"
         made = product(suffix=f"-{index}", given=given, name=name)
-        yield FileTask(name=name, source=source, product=made, upstream=upstream, params=given)
+        yield FileTask(name=name, source=source, product=made, upstream=upstream, params=given, local_execution=local)
 
 
 def _grid(grid: Any) -> Iterator[dict[str, Any]]:
@@ -278,9 +290,7 @@ def _fill(template: str, values: Mapping[str, Any]) -> str:
     return template
 
 
-def _one_product(
-    value: Any, *, base: Path, root: Path, is_file: bool, suffix: str | None, given: Mapping[str, Any], name: str
-) -> Any:
+def _one_product(value: Any, *, base: Path, is_file: bool, suffix: str | None, given: Mapping[str, Any], name: str) -> Any:
     if isinstance(value, (list, tuple)):  # a relation: [name, kind] or [schema, name, kind]
         parts = [str(part) for part in value][:-1]
         parts[-1:] = [_fill(part + (suffix or ""), given) for part in parts[-1:]]
@@ -292,91 +302,4 @@ def _one_product(
         path = Path(value.replace("{{name}}", name))
         ending = "".join(path.suffixes)
         value = _fill(str(path.parent / f"{path.name.replace(ending, '') if ending else path.name}{suffix}{ending}"), given)
-    whole = Path(os.path.normpath(base / value))
-    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.as_posix()
-
-
-class _Placeholders:
-    """Values for ``{{name}}``: ``env.yaml`` and those that Ploomber always provides."""
-
-    def __init__(self, pipeline: Path, *, here: Path, root: Path) -> None:
-        from jinja2 import StrictUndefined  # noqa: PLC0415
-        from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
-
-        self._templates = SandboxedEnvironment(undefined=StrictUndefined)
-        self._pipeline = pipeline
-        self._here = here
-        self._values: dict[str, Any] = {
-            "user": _Lazy(getpass.getuser),
-            "cwd": str(root),
-            "root": str(root),
-            "here": str(here),
-            "now": _Lazy(lambda: datetime.now().isoformat()),  # noqa: DTZ005 - Ploomber's own format
-            "git": _Lazy(lambda: self._git("symbolic-ref", "--short", "HEAD") or self._git_hash()),
-            "git_hash": _Lazy(self._git_hash),
-        }
-        for key, value in self._read_env(pipeline, root).items():
-            self._values[key] = self.resolve({"value": value})["value"]
-
-    def _read_env(self, pipeline: Path, root: Path) -> dict[str, Any]:
-        named = os.environ.get("PLOOMBER_ENV_FILENAME")
-        middle = pipeline.name.split(".")[1] if pipeline.name.count(".") > 1 else ""
-        names = [named] if named else [f"env.{middle}.yaml", "env.yaml"] if middle else ["env.yaml"]
-        for name in names:
-            for folder in (root, self._here):
-                if (folder / name).is_file():
-                    found = _load_yaml(folder / name) or {}
-                    if not isinstance(found, dict):
-                        raise ConfigError(f"{name}: expected a mapping, got {type(found).__name__}.")
-                    if isinstance(found.get("meta"), dict) and "import_from" in found["meta"]:
-                        raise ConfigError(f"{name}: meta.import_from is not read outside a build.")
-                    return {key: value for key, value in found.items() if key != "meta"}
-        return {}
-
-    def resolve(self, value: Any) -> Any:
-        """Return a copy with every string rendered and read as a literal where it is one, as Ploomber does."""
-        if isinstance(value, dict):
-            return {key: self.resolve(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.resolve(item) for item in value]
-        return _literal(self._render(value)) if isinstance(value, str) else value
-
-    def _render(self, text: str) -> str:
-        if "{{" not in text:
-            return text
-        from jinja2 import TemplateError  # noqa: PLC0415
-
-        try:
-            return self._templates.from_string(text).render(self._values)
-        except TemplateError as error:
-            if "{{name}}" in text and "'name'" in str(error):
-                return text  # a grid's product: filled per task
-            raise ConfigError(f"{self._pipeline.name}: {text[:80]!r}: {error}. Declare it in env.yaml.") from error
-
-    def _git_hash(self) -> str:
-        return self._git("describe", "--tags", "--always", "--dirty=-dirty")
-
-    def _git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", "-C", str(self._here), *arguments], capture_output=True, text=True, check=False, timeout=10)
-        return done.stdout.strip()
-
-
-class _Lazy:
-    """A value that is only worked out when a template prints it."""
-
-    def __init__(self, make: Any) -> None:
-        self._make = make
-
-    def __str__(self) -> str:
-        return str(self._make())
-
-
-def _literal(text: str) -> Any:
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    try:
-        value = ast.literal_eval(text)
-        json.dumps(value)  # what cannot be a parameter stays text
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no literal
-        return text
-    return value
+    return _path(value, base)

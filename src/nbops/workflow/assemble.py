@@ -89,6 +89,8 @@ def verdict_of(records: Iterable[TaskRecord], checks: Iterable[CheckResult], *, 
     if errors or any(record.status in {"failed", "interrupted"} for record in records):
         return "failed"
     worst: Verdict = "skipped"
+    if any(audit.dataset.verdict == "errored" for record in records for audit in record.audits):
+        worst = "errored"  # also without a contract: what could not be read was not looked at
     for result in checks:
         verdict = result.verdict
         if verdict in {"failed", "errored"} and result.check.severity == "warn":

@@ -67,6 +67,7 @@ def project_lock(
     """
     path = root / LOCK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
+    _keep_out_of_git(path.parent)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         told = False
@@ -92,6 +93,13 @@ def project_lock(
         yield handle
     finally:
         os.close(handle)
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    """Make git overlook the folder, whatever the project's own ``.gitignore`` says."""
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
 
 
 def _describe(path: Path) -> str:

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 from nbops.adapters.pipeline_yaml import read_pipeline
 from nbops.contract.odcs import SUFFIXES, load_contract, load_contracts
 from nbops.errors import ConfigError, ContractError, did_you_mean
-from nbops.model import CheckResult, Dataset
 from nbops.pipeline import Product, TaskSpec
 from nbops.record.store import latest_run
-from nbops.workflow.datasets import absolute, format_of, plan_datasets
+from nbops.workflow.assemble import verdict_of
+from nbops.workflow.datasets import absolute, plan_datasets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
+    from nbops.model import Verdict
     from nbops.quality.audit import Audit
 
-__all__ = ["Published", "Target", "check_targets", "find_targets", "published_datasets"]
+__all__ = ["Published", "Target", "check_targets", "find_targets", "published_datasets", "verdict_of_audits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,11 @@ def _declared(root: Path) -> tuple[dict[str, Published], bool]:
 
 def _spec(name: str, product: Any) -> TaskSpec:
     keyed = product if isinstance(product, dict) else {"product": product}
-    products = tuple(Product(key=str(key), path=path, kind="file") for key, path in keyed.items() if isinstance(path, str))
+    products = tuple(
+        Product(key=str(key), path=os.fspath(path), kind="file")
+        for key, path in keyed.items()
+        if isinstance(path, (str, os.PathLike))
+    )
     return TaskSpec(name=name, kind="other", source=None, code=(), language="", upstream=(), products=products)
 
 
@@ -111,7 +116,7 @@ def find_targets(
     published = published_datasets(root, config)
     chosen = _contract(contract, contracts, root=root, start=start) if contract is not None else None
     if names:
-        return tuple(_target(name, published, contracts, chosen, start=start) for name in names)
+        return tuple(_target(name, published, contracts, chosen, start=start) for name in dict.fromkeys(names))
     if chosen is not None:
         return (_target(chosen.dataset, published, contracts, chosen, start=start),)
     if not contracts:
@@ -129,7 +134,7 @@ def _contract(wanted: str, contracts: Mapping[str, Contract], *, root: Path, sta
     if wanted in contracts:
         return contracts[wanted]
     if wanted.endswith(SUFFIXES):
-        return load_contract(start / wanted, root=root)
+        return load_contract(absolute(start, wanted), root=root)
     raise ContractError(f"contract {wanted[:80]!r}: there is none for a dataset of this name. {did_you_mean(wanted, contracts)}")
 
 
@@ -139,7 +144,7 @@ def _target(
     dataset = published.get(name)
     if dataset is None:
         path = absolute(start, name)
-        if not path.is_file():
+        if not path.exists():
             raise ConfigError(f"{name[:200]!r}: is neither a dataset nor a file. {did_you_mean(name[:200], published)}")
         dataset = next((item for item in published.values() if item.path == path), None) or _stray(path, contracts, chosen)
     contract = chosen or contracts.get(dataset.name)
@@ -156,7 +161,9 @@ def _stray(path: Path, contracts: Mapping[str, Contract], chosen: Contract | Non
     stem = path.name.split(".", 1)[0]
     name = chosen.dataset if chosen is not None else stem
     if chosen is None and stem not in contracts:
-        raise ConfigError(f"{path.name}: no contract is called like this file. Choose one with --contract. {did_you_mean(stem, contracts)}")
+        raise ConfigError(
+            f"{path.name}: no contract is called like this file. Choose one with --contract. {did_you_mean(stem, contracts)}"
+        )
     return Published(name=name, task="", path=path, final_path=path.name)
 
 
@@ -177,13 +184,10 @@ def check_targets(targets: Sequence[Target], *, root: Path, config: Config, now:
     from nbops.quality.audit import audit  # noqa: PLC0415 - loads DuckDB
 
     now = now or datetime.now(timezone.utc)
-    references = {item.name: item.path for item in published_datasets(root, config).values() if item.path.is_file()}
+    references = {item.name: item.path for item in published_datasets(root, config).values() if item.path.exists()}
     found: list[Audit] = []
     for target in targets:
         dataset = target.dataset
-        if not dataset.path.is_file():
-            found.append(_absent(target))
-            continue
         result = audit(
             dataset.path,
             name=dataset.name,
@@ -193,30 +197,22 @@ def check_targets(targets: Sequence[Target], *, root: Path, config: Config, now:
             references={**references, dataset.name: dataset.path},
             now=now,
             quarantine_path=None,
-            quarantine_label="",
             memory_limit=config.memory_limit,
-            threads=os.cpu_count() or 1,
         )
-        found.append(result)
+        found.append(result if dataset.path.exists() else _absent(result))
     return tuple(found)
 
 
-def _absent(target: Target) -> Audit:
-    from nbops.quality.audit import Audit  # noqa: PLC0415
+def _absent(result: Audit) -> Audit:
+    """Say of a dataset that is not there what there is to do; the audit takes it for what a task should have made."""
+    problem = f"{result.dataset.path}: nothing is published there yet; `ploomber build` makes it."
+    results = tuple(replace(item, message=f"Could not be measured: {problem}") for item in result.results)
+    return replace(result, dataset=replace(result.dataset, error=problem), results=results)
 
-    dataset, contract = target.dataset, target.contract
-    problem = f"{dataset.final_path}: there is no such file; `ploomber build` makes it"
-    return Audit(
-        dataset=Dataset(
-            name=dataset.name,
-            task=dataset.task,
-            path=dataset.final_path,
-            format=format_of(dataset.final_path),
-            verdict="errored",
-            published=False,
-            contract=contract.path if contract else None,
-            error=problem,
-        ),
-        results=tuple(CheckResult(check=check, verdict="errored", message=problem) for check in contract.checks if contract),
-        quarantine=None,
-    )
+
+def verdict_of_audits(audits: Sequence[Audit]) -> Verdict:
+    """Return the worst verdict, as a run would have it; ``errored`` where a dataset could not be read at all."""
+    results = [result for audit in audits for result in audit.results]
+    verdict = verdict_of([], results, errors=False) if results else "skipped"
+    unread = any(audit.dataset.error is not None for audit in audits)
+    return "errored" if unread and verdict != "failed" else verdict

@@ -1,0 +1,52 @@
+"""The reference project: what ``nbops init`` makes a new project from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbops
+from nbops.errors import NbopsError
+
+__all__ = ["constraints_file", "template_files"]
+
+_PARTS = ("notebooks", "contracts", "pipeline.yaml", "env.yaml")
+_CONSTRAINTS = "constraints.txt"
+_HIDDEN = frozenset({"__pycache__", ".ipynb_checkpoints"})
+
+
+def template_files() -> dict[str, Path]:
+    """Return the reference project's files: path relative to the project's root, with ``/``, to where each is.
+
+    They are in the wheel beside the package (see ``hatch_build.py``), or, in an editable install, in the repository itself.
+
+    Raises:
+        NbopsError: The installation is incomplete.
+    """
+    base = _base()
+    found: dict[str, Path] = {}
+    for part in _PARTS:
+        path = base / part
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            inside = file.relative_to(base)
+            if file.is_file() and not _HIDDEN.intersection(inside.parts) and file.suffix != ".pyc":
+                found[inside.as_posix()] = file
+    missing = [part for part in _PARTS if not any(name == part or name.startswith(f"{part}/") for name in found)]
+    if missing:
+        raise NbopsError(
+            f"{base}: {', '.join(missing)} of the reference project is missing: the installation is incomplete. "
+            "Install again: python -m pip install --force-reinstall nbops"
+        )
+    return found
+
+
+def constraints_file() -> Path | None:
+    """Return the file with the versions that this release was tested with, or None where it was not installed."""
+    path = _base() / _CONSTRAINTS
+    return path if path.is_file() else None
+
+
+def _base() -> Path:
+    package = Path(nbops.__file__).resolve().parent
+    installed = package / "_template"
+    return installed if installed.is_dir() else package.parents[1]
