@@ -43,9 +43,7 @@ def _registry(group: str) -> Mapping[str, str]:
     for entry in entry_points(group=group):
         other = found.get(entry.name)
         if other is not None and other != entry.value:
-            raise PluginError(
-                f"{group}: two plugins are called {entry.name!r}: {other}, {entry.value}. Uninstall or rename one."
-            )
+            raise PluginError(f"{group}: two plugins are called {entry.name!r}: {other}, {entry.value}. Uninstall or rename one.")
         found[entry.name] = entry.value
     return found
 

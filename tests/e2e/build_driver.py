@@ -1,7 +1,7 @@
 """Real `ploomber` command lines at the price of a fork.
 
-Importing Ploomber costs ten CPU seconds. A server process pays that once; each command line is then run in a fork of it: a process
-of its own, with its own working directory, environment, modules, signals and exit code, in which Ploomber's own entry point
+Importing Ploomber costs ten CPU seconds. A server process pays that once; each command line is then run in a fork of it: one
+process more, with its own working directory, environment, modules, signals and exit code, in which Ploomber's own entry point
 parses the arguments. What happens when ``nbops.attach`` is looked up still happens in the fork, as it does in a fresh process.
 """
 

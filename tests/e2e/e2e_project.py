@@ -84,15 +84,28 @@ class Project:
     # -- git --------------------------------------------------------------------------------------------------------------
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(
+        """Run git, which must end well, and return what it printed."""
+        done = self._git(*arguments)
+        assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
+        return done.stdout.strip()
+
+    def try_git(self, *arguments: str) -> str:
+        """Run git, however it ends, and return what it printed."""
+        return self._git(*arguments).stdout
+
+    def _git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["git", "-C", str(self.root), *arguments],
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, **_MACHINE, **self.environment},
+            env={**os.environ, **_MACHINE},
         )
-        assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
-        return done.stdout.strip()
+
+    def blob(self, name: str) -> bytes:
+        """Return the bytes of an object."""
+        done = subprocess.run(["git", "-C", str(self.root), "cat-file", "blob", name], capture_output=True, check=True)
+        return done.stdout
 
     def init(self) -> None:
         """Make it a git repository with one commit of everything that is no output."""
@@ -113,6 +126,10 @@ class Project:
         """Return the paths that a commit changed."""
         return self.git("show", "--name-only", "--format=", commit).splitlines()
 
+    def machine(self) -> dict[str, str]:
+        """Return the environment that builds get."""
+        return {**os.environ, **_MACHINE, **self.environment}
+
     # -- builds -----------------------------------------------------------------------------------------------------------
 
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None, before: str = "") -> Build:
@@ -123,7 +140,7 @@ class Project:
             arguments,
             folder=self.root,
             output=output,
-            environment={**_MACHINE, **self.environment, **(environment or {})},
+            environment={**self.machine(), **(environment or {})},
             before=before,
         )
 

@@ -217,7 +217,11 @@ def test_expectations_of_a_task(make_project: Callable[..., Project]) -> None:
     project = make_project(
         {
             "pipeline.yaml": PIPELINE,
-            "tasks.py": TASKS.replace("def rows(product):", "def rows(product):\n    import nbops\n    text = open('data/rows.csv').read()\n    nbops.expect('has three', text.count('3') >= 1)\n"),
+            "tasks.py": TASKS.replace(
+                "def rows(product):",
+                "def rows(product):\n    import nbops\n    text = open('data/rows.csv').read()\n"
+                "    nbops.expect('has three', text.count('3') >= 1)\n",
+            ),
             "data/rows.csv": GOOD,
             "pyproject.toml": "[tool.nbops]\nprofile = false\n",
         }

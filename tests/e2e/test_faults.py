@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from e2e_project import CHAIN, Project, ran_in, statuses_of, tasks_of
 
-from nbops.model import Run, RunError
+if TYPE_CHECKING:
+    from nbops.model import Run, RunError
 
 FUNCTIONS = """
 tasks:
@@ -259,7 +261,9 @@ def test_anothers_product_overwritten_by_its_real_path(make_project: Callable[..
 
 def test_a_function_that_never_ends(make_project: Callable[..., Project]) -> None:
     project = make_project(
-        functions('import subprocess; subprocess.Popen(["sleep", "600"]); Path("started").write_text(str(os.getpid())); time.sleep(600)')
+        functions(
+            'import subprocess; subprocess.Popen(["sleep", "600"]); Path("started").write_text(str(os.getpid())); time.sleep(600)'
+        )
     )
     project.configure("[tool.nbops.tasks.first]\ntime_limit = 1.5")
     run, text = project.fail()

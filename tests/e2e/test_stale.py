@@ -8,11 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from e2e_project import CHAIN, Project, ran_in, statuses_of, tasks_of
 
-from nbops.model import Run
+if TYPE_CHECKING:
+    from nbops.model import Run
 
 EVERY = {"load", "clean", "report"}
 
@@ -55,7 +57,7 @@ def test_a_helper_of_the_same_module(built: Project) -> None:
     assert reasons(run, "report").startswith("upstream data clean.product changed")
 
 
-NOTEBOOK = '''# %% [markdown]
+NOTEBOOK = """# %% [markdown]
 # # A title
 
 # %% tags=["parameters"]
@@ -68,7 +70,7 @@ from pathlib import Path
 import rules
 
 Path(product["data"]).write_text(rules.text())
-'''
+"""
 NOTEBOOK_PIPELINE = {
     "pipeline.yaml": """
 tasks:
@@ -269,7 +271,8 @@ def test_force_runs_everything(built: Project) -> None:
 def test_a_failed_force_leaves_the_truth(make_project: Callable[..., Project]) -> None:
     files = dict(CHAIN)
     files["tasks.py"] = files["tasks.py"].replace(
-        '"""Keep what counts."""', 'import os\n    if os.environ.get("BREAK"):\n        open(product, "w").write("half")\n        1 / 0'
+        '"""Keep what counts."""',
+        'import os\n    if os.environ.get("BREAK"):\n        open(product, "w").write("half")\n        1 / 0',
     )
     project = make_project(files)
     project.build()

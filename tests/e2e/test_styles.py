@@ -41,8 +41,8 @@ def listing(root: Path) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for base, folders, names in os.walk(root):
         for name in [*folders, *names]:
-            stat = Path(base, name).lstat()
-            found[os.path.join(base, name)] = (stat.st_size, stat.st_mtime_ns)
+            path = Path(base, name)
+            found[str(path)] = (path.lstat().st_size, path.lstat().st_mtime_ns)
     return found
 
 

@@ -57,7 +57,8 @@ def test_open_shows_and_save_leaves_the_bytes_alone(manager: Any, project: Path,
 
 def test_a_notebook_header_survives(manager: Any, project: Path) -> None:
     path = project / "notebooks" / "first.py"
-    header = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: Python 3 (ipykernel)\n#     language: python\n#     name: python3\n# ---\n\n"
+    kernel = "#   kernelspec:\n#     display_name: Python 3 (ipykernel)\n#     language: python\n#     name: python3\n"
+    header = f"# ---\n# jupyter:\n{kernel}# ---\n\n"
     path.write_text(header + path.read_text(encoding="utf-8"), encoding="utf-8")
     model = _get(manager, "notebooks/first.py", type="notebook")
     _save(manager, "notebooks/first.py", model["content"])
@@ -128,6 +129,19 @@ def test_kernels_start_where_builds_run(manager: Any, project: Path) -> None:
     assert asyncio.run(above.get_kernel_path(path="shop/notebooks/second.ipynb")) == "shop"
     inside = _manager(project / "notebooks")
     assert asyncio.run(inside.get_kernel_path(path="second.ipynb")) == "", "the project's root is not served: as Jupyter does"
+
+
+def test_paths_follow_the_kernel_into_the_notebooks_folder(project: Path) -> None:
+    inside = _manager(project / "notebooks")
+    cell = _get(inside, "second.ipynb")["content"]["cells"][1]["source"]
+    assert 'product = {"nb": "../output/second.ipynb", "data": "../output/second.csv"}' in cell
+    text = (project / "pipeline.yaml").read_text(encoding="utf-8")
+    (project / "pipeline.yaml").write_text(
+        text.replace("    params:", "    local_execution: true\n    params:"), encoding="utf-8"
+    )
+    manager = _manager(project)
+    assert asyncio.run(manager.get_kernel_path(path="notebooks/some-random-name")) == "notebooks"
+    assert '"../output/second.csv"' in _get(manager, "notebooks/second.ipynb")["content"]["cells"][1]["source"]
 
 
 def test_files_and_folders_are_listed(manager: Any) -> None:

@@ -178,7 +178,7 @@ def test_it_says_what_ploomber_says(tmp_path: Path) -> None:
             task = tasks[task_name]
             assert task.source is not None
             code = _parameters(_STYLES[name], task.source.relative_to(folder).as_posix())
-            ours = json.loads(json.dumps(injected_values(pipeline, task, parameters_cell=code)))
+            ours = json.loads(json.dumps(injected_values(pipeline, task, parameters_cell=code, base=folder)))
             # paths are compared as relative ones, which is how nbops shows them
             for key in ("product", "upstream"):
                 if key in theirs:
@@ -190,6 +190,15 @@ def test_it_says_what_ploomber_says(tmp_path: Path) -> None:
 
 def _parameters(files: dict[str, Any], name: str) -> str:
     return str(files[name].code)
+
+
+def test_paths_are_relative_to_where_the_kernel_runs(tmp_path: Path) -> None:
+    first = "{source: nb/a.py, product: {nb: out/a.ipynb, away: /elsewhere/x.csv}}"
+    text = f"tasks: [{first}, {{source: q.sql, product: [main, t, table]}}]"
+    _write(tmp_path, {"pipeline.yaml": text})
+    pipeline = read_pipeline(tmp_path / "pipeline.yaml")
+    values = injected_values(pipeline, pipeline.tasks[0], parameters_cell="upstream = ['q']", base=tmp_path / "nb")
+    assert values == {"upstream": {"q": "main.t"}, "product": {"nb": "../out/a.ipynb", "away": "/elsewhere/x.csv"}}
 
 
 def test_find_pipeline_looks_up_and_honours_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,16 +254,18 @@ def test_unknown_upstream_is_named(tmp_path: Path) -> None:
     _write(tmp_path, {"pipeline.yaml": "tasks: [{source: a.py, product: a.ipynb}]\n"})
     pipeline = read_pipeline(tmp_path / "pipeline.yaml")
     with pytest.raises(ConfigError, match=r"'b' is no task. Allowed: a\."):
-        injected_values(pipeline, pipeline.tasks[0], parameters_cell="upstream = ['b']")
+        injected_values(pipeline, pipeline.tasks[0], parameters_cell="upstream = ['b']", base=tmp_path)
 
 
 @given(st.text(max_size=200))
 def test_any_parameters_cell_is_survived(code: str) -> None:
     tasks = (FileTask(name="a", source=None, product="a"),)
     pipeline = PipelineFile(path=Path("pipeline.yaml"), root=Path(), tasks=tasks, extract_upstream=True, extract_product=True)
-    assert "product" in injected_values(pipeline, tasks[0], parameters_cell=f"product = 1\n# {code!r}\nupstream = ['a']")
+    assert "product" in injected_values(
+        pipeline, tasks[0], parameters_cell=f"product = 1\n# {code!r}\nupstream = ['a']", base=Path()
+    )
     with suppress(ConfigError):
-        injected_values(pipeline, tasks[0], parameters_cell=code)
+        injected_values(pipeline, tasks[0], parameters_cell=code, base=Path())
 
 
 def test_nothing_is_imported_from_ploomber() -> None:

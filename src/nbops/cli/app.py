@@ -61,9 +61,7 @@ class _LazyGroup(click.Group):
             raise TypeError(f"nbops.cli.commands.{cmd_name}.command is no command")
         return found
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"there is no command {args[0][:60]!r}. {did_you_mean(args[0][:60], COMMANDS)}")
         return super().resolve_command(ctx, args)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from nbops.cli.output import printable
 from nbops.errors import LockedError
@@ -126,11 +127,12 @@ def complete_runs(context: click.Context, parameter: click.Parameter, incomplete
     return []
 
 
-def complete_datasets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
-    """Offer names of datasets to a shell; a fault offers nothing."""
+def complete_datasets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's signature
+    """Offer names of datasets to a shell, and files where no name fits; a fault offers files."""
+    names: list[str] = []
     with suppress(Exception):
         from nbops.workflow.recheck import published_datasets  # noqa: PLC0415
 
         project = current(context)
-        return [name for name in published_datasets(project.root, project.config) if name.startswith(incomplete)]
-    return []
+        names = [name for name in published_datasets(project.root, project.config) if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]

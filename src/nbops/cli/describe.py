@@ -89,14 +89,26 @@ def _run(run: Run, *, reports: str, root: Path) -> Iterator[str]:
         yield from _error(error)
     yield from _section("Tasks", table(_TASKS, [_task_row(run, index) for index in range(len(run.tasks))]) if run.tasks else "")
     rows = [
-        [item.name, _word(item.verdict), count(item.rows), size(item.bytes), item.path + ("" if item.published else "  (last good version kept)")]
+        [
+            item.name,
+            _word(item.verdict),
+            count(item.rows),
+            size(item.bytes),
+            item.path + ("" if item.published else "  (last good version kept)"),
+        ]
         for item in run.datasets
     ]
     yield from _section("Datasets", table(_DATASETS, rows) if rows else "")
     passed = sum(1 for item in run.checks if item.verdict == "passed")
-    yield from _section(f"Checks: {passed} of {len(run.checks)} passed" if run.checks else "Checks: none", describe_checks(run.checks), always=True)
+    yield from _section(
+        f"Checks: {passed} of {len(run.checks)} passed" if run.checks else "Checks: none",
+        describe_checks(run.checks),
+        always=True,
+    )
     lines = [
-        f"  {item.dataset}: {plural(item.rows, 'row')} of {count(item.rows_in)}, in {item.path}" for item in run.quarantine if item.rows
+        f"  {item.dataset}: {plural(item.rows, 'row')} of {count(item.rows_in)}, in {item.path}"
+        for item in run.quarantine
+        if item.rows
     ]
     yield from _section("Quarantine", "\n".join(map(printable_line, lines)))
     yield from _section("Notices", "\n".join(printable_line(f"  {item.message}") for item in run.notices))
@@ -123,7 +135,7 @@ def _error(error: RunError) -> Iterator[str]:
     where = f"{error.task}: " if error.task else ""
     cell = f" (cell {error.cell})" if error.cell is not None else ""
     yield ""
-    yield click.style(printable(f"{where}{error.kind}{cell}: ") + printable(error.message), fg="red")
+    yield click.style(printable(f"{where}{error.kind}{cell}: {error.message}"), fg="red")
     if error.traceback:
         trace = printable(click.unstyle(error.traceback), lines=True).splitlines()
         left_out = [f"... {len(trace) - _TRACE_LINES} lines above"] if len(trace) > _TRACE_LINES else []

@@ -149,7 +149,9 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]]) -> st
     cells = [[item if isinstance(item, Cell) else Cell(item) for item in row] for row in rows]
     limits = _limits(columns, cells)
     lines = ["".join(_lay(Cell(column.title), limit, column) for column, limit in zip(columns, limits, strict=True))]
-    lines += ["".join(_lay(cell, limit, column) for cell, limit, column in zip(row, limits, columns, strict=True)) for row in cells]
+    lines += [
+        "".join(_lay(cell, limit, column) for cell, limit, column in zip(row, limits, columns, strict=True)) for row in cells
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -106,10 +106,14 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
     async def get_kernel_path(self, path: str, model: dict[str, Any] | None = None) -> Any:
         # Builds run notebooks in the project's root; so do kernels here, or relative paths would mean something else. It goes by
         # folder because Lab asks before it says which notebook a kernel is for: the path ends in a random name.
-        folder = Path(self._get_os_path(path)).parent
-        root = await self._ask(path, _root_for_kernels, folder)
-        inside = None if root is None else _api_path(root, Path(self.root_dir))
+        folder = await self._ask(path, self._folder_for_kernels, Path(self._get_os_path(path)).parent)
+        inside = None if folder is None else _api_path(folder, Path(self.root_dir))
         return await super().get_kernel_path(path, model) if inside is None else inside
+
+    def _folder_for_kernels(self, folder: Path) -> Path:
+        """Return where kernels of the notebooks in a folder run."""
+        found = find_pipeline(folder)
+        return folder if found is None else _kernel_folder(read_pipeline(found), folder, served=Path(self.root_dir))
 
     async def _place(self, path: str) -> tuple[PipelineFile, FileTask] | None:
         """Return the pipeline and task of a notebook; None when it has none, or when that cannot be known."""
@@ -130,15 +134,25 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
         if place is None:
             return
         try:
-            await asyncio.wait_for(asyncio.to_thread(_show, notebook, *place), _PATIENCE_SECONDS)
+            await asyncio.wait_for(asyncio.to_thread(_show, notebook, *place, Path(self.root_dir)), _PATIENCE_SECONDS)
         except Exception as error:  # noqa: BLE001 - likewise
             self.log.warning("[nbops] %s: its pipeline's parameters are not shown: %s", path, error or type(error).__name__)
 
 
-def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask) -> None:
-    values = injected_values(pipeline, task, parameters_cell=parameters_cell(notebook))
+def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask, served: Path) -> None:
+    folder = pipeline.root if task.source is None else task.source.parent
+    base = _kernel_folder(pipeline, folder, served=served)
+    values = injected_values(pipeline, task, parameters_cell=parameters_cell(notebook), base=base)
     inject(notebook, values, language=_language(notebook))
     _choose_kernel(notebook)
+
+
+def _kernel_folder(pipeline: PipelineFile, folder: Path, *, served: Path) -> Path:
+    """Return where kernels of a folder's notebooks run: as in builds, as far as the server serves that folder."""
+    tasks = [task for task in pipeline.tasks if task.source is not None and task.source.parent == folder.resolve()]
+    if not tasks or any(task.local_execution for task in tasks) or _api_path(pipeline.root, served) is None:
+        return folder
+    return pipeline.root
 
 
 def _choose_kernel(notebook: dict[str, Any]) -> None:
@@ -174,16 +188,6 @@ def _look_up(source: Path) -> tuple[PipelineFile, FileTask] | None:
     pipeline = read_pipeline(found)
     task = find_task(pipeline, source)
     return None if task is None else (pipeline, task)
-
-
-def _root_for_kernels(folder: Path) -> Path | None:
-    """Return the root of the pipeline that has notebooks in this folder, or None."""
-    found = find_pipeline(folder)
-    if found is None:
-        return None
-    pipeline = read_pipeline(found)
-    folder = folder.resolve()
-    return pipeline.root if any(task.source is not None and task.source.parent == folder for task in pipeline.tasks) else None
 
 
 def _language(notebook: dict[str, Any]) -> str:

@@ -23,7 +23,11 @@ given. Files that are there already are never overwritten: they are listed, and 
     short_help="Make a new project that builds at once.",
     epilog=epilog(
         ("nbops init shop", "nbops init . --name sales-pipeline"),
-        codes={OK: "the project was made", USAGE: "files are in the way, or the name cannot be used", PROBLEM: "it could not be written"},
+        codes={
+            OK: "the project was made",
+            USAGE: "files are in the way, or the name cannot be used",
+            PROBLEM: "it could not be written",
+        },
     ),
 )
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(file_okay=True))

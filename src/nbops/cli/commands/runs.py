@@ -39,11 +39,14 @@ _COLUMNS = (
         codes={OK: "listed, whatever the runs' verdicts", PROBLEM: "no project, or its settings are wrong"},
     ),
 )
-@click.option("-n", "--number", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="List at most N runs.")
+@click.option(
+    "-n", "--number", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="List at most N runs."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of objects.")
 @click.pass_context
 def command(context: click.Context, number: int, as_json: bool) -> int:  # noqa: D103 - see _HELP
-    from nbops.record.running import alive_here  # noqa: PLC0415 - help needs none of it
+    from nbops.pages.text import plural  # noqa: PLC0415 - help needs none of it
+    from nbops.record.running import alive_here  # noqa: PLC0415
     from nbops.record.store import read_run, run_ids  # noqa: PLC0415
     from nbops.record.summaries import summaries  # noqa: PLC0415
 
@@ -58,11 +61,13 @@ def command(context: click.Context, number: int, as_json: bool) -> int:  # noqa:
         click.echo(table(_COLUMNS, [_row(run, killed=run.id in killed) for run in shown]))
     damaged = sorted(set(run_ids(project.reports)) - {run.id for run in found})
     if damaged:
-        note(f"{len(damaged)} ledgers cannot be read: {', '.join(damaged[-3:])}; `nbops show ID` says why")
-    if not found and not damaged:
+        note(f"{plural(len(damaged), 'ledger')} cannot be read: {', '.join(damaged[-3:])}; `nbops show ID` says why")
+    if not found and not damaged and not as_json:
         note("there are no runs yet; `ploomber build` makes the first")
-    elif len(found) > number:
-        note(f"{len(found) - number} older runs are not listed; `nbops runs -n {len(found)}` lists all")
+    elif len(found) > number and not as_json:
+        note(
+            f"{plural(len(found) - number, 'older run is', 'older runs are')} not listed; `nbops runs -n {len(found)}` lists all"
+        )
     return OK
 
 

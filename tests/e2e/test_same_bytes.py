@@ -1,0 +1,97 @@
+"""Identical input gives identical bytes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from e2e_project import Project
+
+from nbops.pages.render import render_index, render_run
+from nbops.record.ledger import stable_view, to_json
+from nbops.record.summaries import summaries
+
+FILES = {
+    "pipeline.yaml": """
+tasks:
+  - source: page.py
+    product:
+      nb: output/page.ipynb
+      rows: output/rows.csv
+  - source: tasks.count
+    product: output/count.txt
+""",
+    "page.py": """# %% tags=["parameters"]
+upstream = None
+product = None
+
+# %%
+import pandas as pd
+
+df = pd.DataFrame({"id": range(50), "value": [i % 7 for i in range(50)], "day": pd.date_range("2024-01-01", periods=50)})
+df.to_csv(product["rows"], index=False)
+df.head()
+""",
+    "tasks.py": (
+        "from pathlib import Path\n\n\ndef count(product, upstream):\n"
+        "    Path(product).write_text(str(len(Path(upstream['page']['rows']).read_text().splitlines())))\n"
+    ),
+    "contracts/rows.odcs.yaml": """
+kind: DataContract
+apiVersion: v3.1.0
+version: 1.0.0
+id: rows
+status: active
+schema:
+  - name: rows
+    properties:
+      - {name: id, logicalType: integer, primaryKey: true, required: true, unique: true}
+      - {name: value, logicalType: integer, logicalTypeOptions: {maximum: 6}}
+      - {name: day, logicalType: date}
+""",
+}
+
+
+def pages(reports: Path) -> dict[str, bytes]:
+    return {path.relative_to(reports).as_posix(): path.read_bytes() for path in sorted(reports.rglob("*.html"))}
+
+
+@pytest.fixture
+def twins(make_project_in: Callable[..., Project], tmp_path: Path) -> tuple[Project, Project]:
+    """Return two clones of one project in folders of different names."""
+    first = make_project_in(tmp_path / "a", FILES)
+    shutil.copytree(first.root, tmp_path / "further/away/than/b")
+    return first, Project(root=tmp_path / "further/away/than/b", driver=first.driver)
+
+
+def test_the_same_input_gives_the_same_bytes(twins: tuple[Project, Project], tmp_path: Path) -> None:
+    one, other = (project.build() for project in twins)
+    assert one.verdict == "passed"
+    assert stable_view(one) == stable_view(other)
+    assert to_json(one) != to_json(other)
+
+    first = twins[0]
+    reports = first.root / "reports"
+    committed = pages(reports)
+    assert {"index.html", "profiles/rows.html"} <= set(committed)
+    for name in ("rebuilt", "again"):
+        copy = tmp_path / name
+        shutil.copytree(reports, copy)
+        for page in copy.rglob("*.html"):
+            if "profiles" not in page.parts:
+                page.unlink()
+        render_run(one, reports=copy)
+        render_index(summaries(copy, tmp_path / f"{name}-cache"), latest=one, reports=copy)
+        assert pages(copy) == committed
+
+    # the profile of the same data
+    assert (twins[1].root / "reports/profiles/rows.html").read_bytes() == committed["profiles/rows.html"]
+
+    # a run in which nothing changed adds a ledger and its pages, and leaves profiles alone
+    second = first.build()
+    assert not any("profiles/" in path for path in first.committed())
+    assert all(dataset.changed is False for dataset in second.datasets)
+    third = first.build()
+    assert stable_view(second) == stable_view(third)
