@@ -20,7 +20,7 @@ from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_
 from nbops.workflow import publish
 from nbops.workflow.assemble import checks_of, datasets_of, environment_of, lineage_of, quarantine_of, task_run, verdict_of
 from nbops.workflow.conclude import Conclusion, conclude, scrubber_for
-from nbops.workflow.context import Context
+from nbops.workflow.context import Context, Earlier
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
@@ -30,6 +30,7 @@ from nbops.workflow.schedule import Scheduler
 from nbops.workflow.state import StateStore
 from nbops.workflow.stop import StopSignals
 from nbops.workflow.taskrecord import TaskRecord
+from nbops.workflow.worker import noted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -204,7 +205,7 @@ class _Build:
             lock=self.lock,
             work=scratch,
             threads=max(1, (os.cpu_count() or 1) // workers),
-            earlier_audits=self._earlier_audits(),
+            earlier=self._earlier(),
             changed=self._refresh,
         )
         scheduler = Scheduler(context, self.records, selected=self.selected)
@@ -223,10 +224,10 @@ class _Build:
         runs, _ = load_runs(self.reports)
         return runs
 
-    def _earlier_audits(self) -> Callable[[str, str], tuple[Audit, ...] | None]:
+    def _earlier(self) -> Callable[[str, str], Earlier | None]:
         known: dict[str, Run | None] = {}
 
-        def find(run_id: str, task: str) -> tuple[Audit, ...] | None:
+        def find(run_id: str, task: str) -> Earlier | None:
             if run_id not in known:
                 try:
                     known[run_id] = read_run(self.reports, run_id)
@@ -235,15 +236,13 @@ class _Build:
             run = known[run_id]
             if run is None:
                 return None
-            return tuple(
-                Audit(
-                    dataset=dataset,
-                    results=tuple(r for r in run.checks if r.check.dataset == dataset.name),
-                    quarantine=None,
-                )
+            judged = [result for result in run.checks if noted_by(result) is None]
+            audits = tuple(
+                Audit(dataset=dataset, results=tuple(r for r in judged if r.check.dataset == dataset.name), quarantine=None)
                 for dataset in run.datasets
                 if dataset.task == task
             )
+            return Earlier(audits=audits, noted=tuple(result for result in run.checks if noted_by(result) == task))
 
         return find
 

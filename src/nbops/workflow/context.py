@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbops.contract.config import Config
+    from nbops.model import CheckResult
     from nbops.pipeline import Runner
     from nbops.quality.audit import Audit
     from nbops.workflow.fingerprint import Fingerprinter
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from nbops.workflow.state import StateStore
     from nbops.workflow.stop import StopSignals
 
-__all__ = ["Context"]
+__all__ = ["Context", "Earlier"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What an earlier run found of a task."""
+
+    audits: tuple[Audit, ...]
+    noted: tuple[CheckResult, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +47,7 @@ class Context:
     work: Path
     """Local scratch of this run."""
     threads: int
-    earlier_audits: Callable[[str, str], tuple[Audit, ...] | None]
-    """Audits of a task as a run's ledger has them: ``(run_id, task)``."""
+    earlier: Callable[[str, str], Earlier | None]
+    """What a run's ledger says of a task: ``(run_id, task)``; None when the ledger is gone."""
     changed: Callable[[], None]
     """Called when a task is done, to refresh the ledger on disk."""

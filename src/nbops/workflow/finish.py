@@ -34,7 +34,8 @@ _NOT_RETRIED = frozenset({"ChecksFailed", "ForeignProduct", "NotPublished", "Syn
 
 def blocking(audits: tuple[Audit, ...], noted: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
     """Return the results that hold a publication: error severity, and failed or not measurable."""
-    results = [result for audit in audits for result in audit.results] + list(noted)
+    # what a notebook looks at in between may hold rows that quarantine takes out of what is published
+    results = [result for audit in audits for result in audit.results] + [r for r in noted if not r.check.quarantine]
     return tuple(r for r in results if r.check.severity == "error" and r.verdict in {"failed", "errored"})
 
 

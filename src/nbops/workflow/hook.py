@@ -1,7 +1,7 @@
 """The one line in ``pipeline.yaml``: put in and taken out, every other byte left as it was.
 
-The file is never written by a YAML library, which would reflow it. A line is inserted or removed in the text, and the edit is made
-only when the new text then parses to the old document with exactly that difference.
+The file is never written by a YAML library, which would reflow it. A line is inserted or removed in the text, and the edit is
+made only when the new text then parses to the old document with exactly that difference.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ def detach_pipeline(path: Path) -> Edited:
 
 
 def with_hook(text: str, *, name: str = "pipeline.yaml") -> tuple[str, int]:
-    """Return the text of a pipeline file with the line at its top, and the line's number.
+    r"""Return the text of a pipeline file with the line at its top, and the line's number.
 
     Below a byte order mark, directives and ``---``; with the file's own line ends and the indentation of its first key.
 
     Raises:
         ConfigError: There is no place for it.
 
-    >>> with_hook("tasks: []  # mine\\n")
-    ('on_render: nbops.attach\\ntasks: []  # mine\\n', 1)
+    >>> with_hook("tasks: []  # mine\n")
+    ('on_render: nbops.attach\ntasks: []  # mine\n', 1)
     """
     root = _compose(text, name)
     start = len(_BOM) if text.startswith(_BOM) else 0
@@ -102,13 +102,13 @@ def with_hook(text: str, *, name: str = "pipeline.yaml") -> tuple[str, int]:
 
 
 def without_hook(text: str, *, name: str = "pipeline.yaml") -> str:
-    """Return the text of a pipeline file without the line, or lines, of nbops's hook.
+    r"""Return the text of a pipeline file without the line, or lines, of nbops's hook.
 
     Raises:
         ConfigError: The hook shares its line with something else.
 
-    >>> without_hook("# top\\non_render: nbops.attach\\ntasks: []\\n")
-    '# top\\ntasks: []\\n'
+    >>> without_hook("# top\non_render: nbops.attach\ntasks: []\n")
+    '# top\ntasks: []\n'
     """
     root = _compose(text, name)
     found = _hook(root)

@@ -102,7 +102,7 @@ def create_project(target: Path, *, files: Mapping[str, Path], name: str | None 
     target = Path(os.path.abspath(target))  # noqa: PTH100 - a link to the folder stays one
     name = project_name(target) if name is None else name
     if not _NAME.fullmatch(name):
-        raise ConfigError(
+        raise NewProjectError(
             f"name {name[:60]!r}: letters, digits, '.', '_' and '-' are allowed, with a letter or digit at both ends."
         )
     contents = {**_reference(files), **_own(name)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.adapters.pipeline_yaml import read_pipeline
@@ -18,6 +17,7 @@ from nbops.workflow.datasets import absolute, plan_datasets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
@@ -144,7 +144,7 @@ def _target(
     dataset = published.get(name)
     if dataset is None:
         path = absolute(start, name)
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - unlike `Path.exists`, False for a name that is too long
             raise ConfigError(f"{name[:200]!r}: is neither a dataset nor a file. {did_you_mean(name[:200], published)}")
         dataset = next((item for item in published.values() if item.path == path), None) or _stray(path, contracts, chosen)
     contract = chosen or contracts.get(dataset.name)

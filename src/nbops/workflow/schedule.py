@@ -141,9 +141,8 @@ class Scheduler:
         """A changed contract is judged anew on what is published; rules that take rows out need the task to run."""
         if state is None:
             return ()
-        before = {
-            audit.dataset.name: audit.dataset for audit in self._context.earlier_audits(state.audited, record.spec.name) or ()
-        }
+        earlier = self._context.earlier(state.audited, record.spec.name)
+        before = {audit.dataset.name: audit.dataset for audit in (earlier.audits if earlier else ())}
         for plan in record.plans:
             contract, known = plan.contract, before.get(plan.name)
             if contract is None or known is None or known.contract_hash == contract.hash:
@@ -154,23 +153,25 @@ class Scheduler:
 
     def _carry_over(self, record: TaskRecord, state: TaskState) -> None:
         """Take the audits of an up-to-date task from the ledger that has them, or make them on what is published."""
-        audits = self._context.earlier_audits(state.audited, record.spec.name)
-        known = {audit.dataset.name: audit.dataset for audit in audits or ()}
-        current = audits is not None and all(
+        earlier = self._context.earlier(state.audited, record.spec.name)
+        known = {audit.dataset.name: audit.dataset for audit in (earlier.audits if earlier else ())}
+        current = earlier is not None and all(
             plan.name in known
             and known[plan.name].contract_hash == (plan.contract.hash if plan.contract else None)
             and not (plan.contract and any(check.metric in _TIMED for check in plan.contract.checks))
             for plan in record.plans
         )
         record.carried, record.published = True, True
-        if current and audits is not None:
+        if earlier is not None:
+            record.noted = tuple(replace(result, from_run=result.from_run or state.audited) for result in earlier.noted)
+        if current and earlier is not None:
             record.audits = tuple(
                 replace(
                     audit,
                     dataset=replace(audit.dataset, changed=False),
                     results=tuple(replace(result, from_run=result.from_run or state.audited) for result in audit.results),
                 )
-                for audit in audits
+                for audit in earlier.audits
             )
             self._end_up_to_date(record)
             return

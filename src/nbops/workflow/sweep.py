@@ -1,6 +1,7 @@
 """What may be thrown away: pages of old runs, and scratch that no build works with any more.
 
-Never a ledger, a published product, quarantined rows, or what a killed build had decided to publish: the next build completes that.
+Never a ledger, a published product, quarantined rows, or what a killed build had decided to publish: the next build completes
+that.
 """
 
 from __future__ import annotations

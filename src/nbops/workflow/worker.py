@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from nbops.model import CheckResult
     from nbops.workflow.datasets import DatasetPlan
 
-__all__ = ["Made", "audit_task", "child_environment", "execute_task"]
+__all__ = ["Made", "audit_task", "child_environment", "execute_task", "noted_by"]
+
+_NOTED = "notebook of "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +115,16 @@ def audit_task(
                 threads=threads,
             )
         )
-    return Made(audits=tuple(audits), noted=read_notes(staging.notes), undeclared=tuple(undeclared(staging)))
+    noted = tuple(_noted(result, task) for result in read_notes(staging.notes))
+    return Made(audits=tuple(audits), noted=noted, undeclared=tuple(undeclared(staging)))
+
+
+def _noted(result: CheckResult, task: TaskSpec) -> CheckResult:
+    """Say which task noted a result; a contract's rule judged within a notebook is not the judgement of what was published."""
+    return replace(result, check=replace(result.check, origin=f"{_NOTED}{task.name} | {result.check.origin}"))
+
+
+def noted_by(result: CheckResult) -> str | None:
+    """Return the task whose code noted a result, or None for a judgement of nbops' own."""
+    origin = result.check.origin
+    return origin[len(_NOTED) :].split(" | ", 1)[0] if origin.startswith(_NOTED) else None
