@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nbops.model import CheckResult, Dataset, Environment, LineageEdge, Quarantine, TaskRun, Verdict
+from nbops.model import CheckResult, Dataset, Environment, LineageEdge, Quarantine, Run, RunError, TaskRun, Verdict
 from nbops.workflow.hashing import digest
 
 if TYPE_CHECKING:
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from nbops.workflow.taskrecord import TaskRecord
 
-__all__ = ["checks_of", "datasets_of", "environment_of", "lineage_of", "quarantine_of", "task_run", "verdict_of"]
+__all__ = [
+    "checks_of",
+    "datasets_of",
+    "environment_of",
+    "lineage_of",
+    "quarantine_of",
+    "task_run",
+    "verdict_of",
+    "without_quotes",
+]
 
 _ORDER: Mapping[Verdict, int] = {"skipped": 0, "passed": 1, "warned": 2, "errored": 3, "failed": 4}
 
@@ -128,6 +137,22 @@ def _read_of(record: TaskRecord | None, up: str, text: str) -> list[str]:
         if re.search(rf"upstream\[\s*['\"]{re.escape(up)}['\"]\s*\]\[\s*['\"]{re.escape(plan.key)}['\"]\s*\]", text)
     ]
     return named or [plan.name for plan in record.plans]
+
+
+def without_quotes(run: Run) -> Run:
+    """Return the run without anything that may quote data: messages of errors, examples, values that were measured."""
+    return replace(
+        run,
+        tasks=tuple(replace(task, error=_bare(task.error) if task.error else None) for task in run.tasks),
+        datasets=tuple(replace(dataset, measurements=(), error=None) for dataset in run.datasets),
+        checks=tuple(replace(result, observed=None, message="", examples=()) for result in run.checks),
+        errors=tuple(_bare(error) for error in run.errors),
+        notices=(),
+    )
+
+
+def _bare(error: RunError) -> RunError:
+    return RunError(kind=error.kind, message="(the run was still going on)", task=error.task, cell=error.cell)
 
 
 def environment_of(records: Iterable[TaskRecord], *, nbops: str) -> Environment:

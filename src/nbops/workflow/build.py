@@ -18,7 +18,16 @@ from nbops.record.commit import git_state
 from nbops.record.running import alive_here, recover, remove_running, write_running
 from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_ids, write_run
 from nbops.workflow import publish
-from nbops.workflow.assemble import checks_of, datasets_of, environment_of, lineage_of, quarantine_of, task_run, verdict_of
+from nbops.workflow.assemble import (
+    checks_of,
+    datasets_of,
+    environment_of,
+    lineage_of,
+    quarantine_of,
+    task_run,
+    verdict_of,
+    without_quotes,
+)
 from nbops.workflow.conclude import Conclusion, conclude, scrubber_for
 from nbops.workflow.context import Context, Earlier
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
@@ -247,9 +256,12 @@ class _Build:
         return find
 
     def _refresh(self) -> None:
-        """Keep the ledger on disk abreast, so that a killed run still tells how far it came."""
+        """Keep the ledger on disk abreast, so that a killed run still tells how far it came.
+
+        Personal values are known only at the end, so what may quote data waits until then.
+        """
         scrubber = scrubber_for(self.root, self.config, self.runner.parameters(), self.records, personal=None)
-        write_run(self.reports, scrubber.run(self._snapshot(status="running")))
+        write_run(self.reports, scrubber.run(without_quotes(self._snapshot(status="running"))))
 
     def _snapshot(
         self, *, status: Literal["running", "succeeded", "failed", "interrupted"], notebooks: Mapping[str, str] | None = None

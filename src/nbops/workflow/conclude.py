@@ -97,11 +97,20 @@ def conclude(
     run = replace(run, datasets=tuple(replace(d, profile=profiles.get(d.name)) for d in run.datasets))
     run = scrubber.run(run)
     write_run(reports, run)
-    render_run(run, reports=reports)
-    render_index(summaries(reports, root / ".nbops/cache"), latest=run, reports=reports)
-    prune(reports, config.keep_runs)
+    trouble = _render(run, reports, cache=root / ".nbops/cache", keep=config.keep_runs)
     said = _commit(root, config, run, secrets=secrets_of(config, parameters, records), personal=personal) if config.commit else ()
-    return Conclusion(run=run, said=said)
+    return Conclusion(run=run, said=(*trouble, *said))
+
+
+def _render(run: Run, reports: Path, *, cache: Path, keep: int) -> tuple[str, ...]:
+    """Write the pages; the ledger is safe by now, so whatever goes wrong here is said and can be made good."""
+    try:
+        render_run(run, reports=reports)
+        render_index(summaries(reports, cache), latest=run, reports=reports)
+        prune(reports, keep)
+    except Exception as error:  # noqa: BLE001 - see above
+        return (f"the pages could not be written: {type(error).__name__}: {error}; `nbops render` makes them from the ledgers",)
+    return ()
 
 
 def _personal_values(root: Path, records: Mapping[str, TaskRecord], contracts: Mapping[str, Contract]) -> PersonalValues | None:
@@ -140,8 +149,11 @@ def _write_notebooks(reports: Path, run_id: str, records: Mapping[str, TaskRecor
             continue
         relative = f"runs/{run_id}/tasks/{page_name(name)}.ipynb"
         path = reports / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, dump_notebook(scrubber.notebook(notebook)).encode(), durable=False)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, dump_notebook(scrubber.notebook(notebook)).encode(), durable=False)
+        except OSError:
+            continue  # the ledger comes first; it says by what is missing that the disk was full
         written[name] = relative
     return written
 

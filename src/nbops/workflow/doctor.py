@@ -28,7 +28,8 @@ _RECENT_RUNS = 20
 def diagnose(root: Path) -> list[Diagnosis]:
     """Look at the environment and at a project, and say what is wrong and how to mend it.
 
-    Nothing is changed, and neither Ploomber nor pandas nor DuckDB is imported. A check that itself fails is reported as such.
+    Nothing is changed. Neither Ploomber nor pandas is imported, and DuckDB only where a contract holds SQL that it must parse. A
+    check that itself fails is reported as such.
 
     Args:
         root: The project's root; outside of a project, that is what is said.
