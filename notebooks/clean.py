@@ -13,16 +13,17 @@
 # %% [markdown]
 # # Clean: sort the order lines
 #
-# An export of order lines holds more than sales. This task sorts them into four datasets and **accounts for every row**:
+# An export of order lines holds more than sales. This task sorts them into four datasets and **accounts for every
+# row**:
 #
 # - `orders`: products sold;
 # - `cancellations`: lines taken back (their invoice number starts with `C`);
 # - `adjustments`: stock write-offs, postage and fees, bad debt: true entries, but not sales of products;
 # - exact copies of a row, which say nothing new, are dropped and counted.
 #
-# What is **wrong** rather than different (a price of zero or below, an absurd price, a product that does not exist) stays in `orders`
-# here: the contract `contracts/orders.odcs.yaml` names such rows, and nbops sets them aside in quarantine with the reason. Nobody has
-# to read this code to know the rules, and no row vanishes in it.
+# What is **wrong** rather than different (a price of zero or below, an absurd price, a product that does not exist)
+# stays in `orders` here: the contract `contracts/orders.odcs.yaml` names such rows, and nbops sets them aside in
+# quarantine with the reason. Nobody has to read this code to know the rules, and no row vanishes in it.
 
 # %% tags=["parameters"]
 upstream = ["ingest", "products", "customers"]
@@ -39,8 +40,8 @@ view(con, "customers", upstream["customers"]["customers"])
 # %% [markdown]
 # ## Sort
 #
-# One pass drops exact copies (`GROUP BY` all columns) and names the kind of each line. The order of the tests matters: a cancelled
-# postage fee is a cancellation.
+# One pass drops exact copies (`GROUP BY` all columns) and names the kind of each line. The order of the tests
+# matters: a cancelled postage fee is a cancellation.
 
 # %%
 con.execute("""
@@ -60,7 +61,8 @@ con.execute("""
 table(
     con,
     """
-    SELECT kind, count(*) AS lines, sum(copies - 1)::BIGINT AS copies_dropped, round(sum(quantity * unit_price::DECIMAL(12, 3)), 2)::DOUBLE AS value
+    SELECT kind, count(*) AS lines, sum(copies - 1)::BIGINT AS copies_dropped,
+        round(sum(quantity * unit_price::DECIMAL(12, 3)), 2)::DOUBLE AS value
     FROM lines GROUP BY kind ORDER BY lines DESC
     """,
     caption="Kinds of order lines",
@@ -69,8 +71,8 @@ table(
 # %% [markdown]
 # ## Tidy
 #
-# Small repairs that lose nothing: blanks around descriptions, codes in two spellings (`85123a`, `85123A`), and a country that says it is
-# unknown. A line gets its number within the invoice, so that every row has a key.
+# Small repairs that lose nothing: blanks around descriptions, codes in two spellings (`85123a`, `85123A`), and a
+# country that says it is unknown. A line gets its number within the invoice, so that every row has a key.
 
 # %%
 con.execute("""
@@ -92,12 +94,18 @@ con.execute("""
     FROM lines
 """)
 written = {
-    "orders": save(con, "SELECT * EXCLUDE (kind) FROM tidy WHERE kind = 'sale' ORDER BY invoiced_at, invoice, line_number", product["orders"]),
+    "orders": save(
+        con, "SELECT * EXCLUDE (kind) FROM tidy WHERE kind = 'sale' ORDER BY invoiced_at, invoice, line_number", product["orders"]
+    ),
     "cancellations": save(
-        con, "SELECT * EXCLUDE (kind) FROM tidy WHERE kind = 'cancellation' ORDER BY invoiced_at, invoice, line_number", product["cancellations"]
+        con,
+        "SELECT * EXCLUDE (kind) FROM tidy WHERE kind = 'cancellation' ORDER BY invoiced_at, invoice, line_number",
+        product["cancellations"],
     ),
     "adjustments": save(
-        con, "SELECT * FROM tidy WHERE kind NOT IN ('sale', 'cancellation') ORDER BY invoiced_at, invoice, line_number", product["adjustments"]
+        con,
+        "SELECT * FROM tidy WHERE kind NOT IN ('sale', 'cancellation') ORDER BY invoiced_at, invoice, line_number",
+        product["adjustments"],
     ),
 }
 
@@ -116,29 +124,39 @@ con.execute("""
     UNION ALL SELECT 5, 'fee', 'sorted', 'adjustments', count(*) FILTER (kind = 'fee') FROM lines
     UNION ALL SELECT 6, 'bad debt', 'sorted', 'adjustments', count(*) FILTER (kind = 'bad debt') FROM lines
     UNION ALL SELECT 7, 'sale', 'sorted', 'orders', count(*) FILTER (kind = 'sale') FROM lines
-    UNION ALL SELECT 8, 'blanks around description', 'changed', NULL, count(*) FILTER (description <> trim(description)) FROM lines
-    UNION ALL SELECT 9, 'lower-case stock code', 'changed', NULL, count(*) FILTER (stock_code <> upper(stock_code)) FROM lines
+    UNION ALL SELECT 8, 'blanks around description', 'changed', NULL, count(*)
+        FILTER (description <> trim(description)) FROM lines
+    UNION ALL SELECT 9, 'lower-case stock code', 'changed', NULL, count(*) FILTER (stock_code <> upper(stock_code))
+        FROM lines
     UNION ALL SELECT 10, 'unspecified country', 'changed', NULL, count(*) FILTER (country = 'Unspecified') FROM lines
 """)
 save(con, "FROM report ORDER BY step", product["cleaning_report"])
 table(con, "SELECT rule, effect, goes_to, rows FROM report ORDER BY step", caption="Where each row went")
 
 # %%
-[(rows_in, dropped)] = con.sql("SELECT sum(rows) FILTER (effect = 'in'), sum(rows) FILTER (effect = 'dropped') FROM report").fetchall()
-assert rows_in == dropped + sum(written.values()), f"{rows_in:,} rows came in; {dropped:,} were dropped and {sum(written.values()):,} went out"
+[(rows_in, dropped)] = con.sql(
+    "SELECT sum(rows) FILTER (effect = 'in'), sum(rows) FILTER (effect = 'dropped') FROM report"
+).fetchall()
+assert rows_in == dropped + sum(written.values()), (
+    f"{rows_in:,} rows came in; {dropped:,} were dropped and {sum(written.values()):,} went out"
+)
 print(f"{rows_in:,} rows in = {dropped:,} copies dropped + " + " + ".join(f"{rows:,} {name}" for name, rows in written.items()))
 
 # %% [markdown]
 # ## What the contract will set aside
 #
-# A preview, and no rule: what counts is `contracts/orders.odcs.yaml`. Run by nbops, these rows end in quarantine, each with its reasons;
-# run by Ploomber alone, they stay in.
+# A preview, and no rule: what counts is `contracts/orders.odcs.yaml`. Run by nbops, these rows end in quarantine,
+# each with its reasons; run by Ploomber alone, they stay in.
 
 # %%
 view(con, "orders", product["orders"])
-table(con, """
+table(
+    con,
+    """
     SELECT count(*) FILTER (unit_price <= 0) AS without_price, count(*) FILTER (unit_price > 1000) AS absurd_price,
         count(*) FILTER (stock_code NOT IN (SELECT stock_code FROM products)) AS unknown_product,
         count(*) FILTER (customer_id NOT IN (SELECT customer_id FROM customers)) AS unknown_customer
     FROM orders
-""", caption="Order lines with something wrong")
+""",
+    caption="Order lines with something wrong",
+)

@@ -13,14 +13,15 @@
 # %% [markdown]
 # # Evaluate: is it better than showing what sells best?
 #
-# The backtest model recommends 20 products to every customer who came back after the cut, and so do two baselines that any shop could
-# have for free: the products that most customers bought **ever**, and in the **last 28 days**.
+# The backtest model recommends 20 products to every customer who came back after the cut, and so do two baselines
+# that any shop could have for free: the products that most customers bought **ever**, and in the **last 28 days**.
 #
 # - **recall@20**: how much of what a customer then bought had been recommended;
 # - **NDCG@20**: the same, but a hit higher up counts more;
 # - **coverage**: how much of the catalogue anyone was shown.
 #
-# Twice: for `any` purchase (many customers re-buy), and for `new` products only, which the customer had never bought before.
+# Twice: for `any` purchase (many customers re-buy), and for `new` products only, which the customer had never bought
+# before.
 
 # %% tags=["parameters"]
 upstream = ["split", "train"]
@@ -68,11 +69,16 @@ for purchases, later in truth.items():
     }
     for name, ranking in rankings.items():
         measured = judge(ranking, later, catalogue=len(model.products))
-        results.append({"model": name, "purchases": purchases, "top": TOP} | {k: v if v is None else round(v, 6) for k, v in measured.items()})
-schema = pa.schema([
-    *(("model", pa.string()), ("purchases", pa.string()), ("top", pa.int32()), ("customers", pa.int64())),
-    *((name, pa.float64()) for name in ("recall", "ndcg", "coverage")),
-])
+        results.append(
+            {"model": name, "purchases": purchases, "top": TOP}
+            | {k: v if v is None else round(v, 6) for k, v in measured.items()}
+        )
+schema = pa.schema(
+    [
+        *(("model", pa.string()), ("purchases", pa.string()), ("top", pa.int32()), ("customers", pa.int64())),
+        *((name, pa.float64()) for name in ("recall", "ndcg", "coverage")),
+    ]
+)
 pq.write_table(pa.Table.from_pylist(results, schema=schema), product["recommender_metrics"], compression="zstd")
 view(con, "recommender_metrics", product["recommender_metrics"])
 table(con, "FROM recommender_metrics", caption=f"The {TOP} best, judged by what was bought after the cut")
@@ -81,7 +87,9 @@ table(con, "FROM recommender_metrics", caption=f"The {TOP} best, judged by what 
 figure, panels = plt.subplots(1, 3, figsize=(9, 2.6), sharey=True)
 shown = [result for result in results if result["purchases"] == "any"][::-1]
 for panel, measure in zip(panels, ("recall", "ndcg", "coverage"), strict=True):
-    panel.barh([result["model"] for result in shown], [result[measure] or 0 for result in shown], color=["#9aa5b1", "#9aa5b1", "#1f6feb"])
+    panel.barh(
+        [result["model"] for result in shown], [result[measure] or 0 for result in shown], color=["#9aa5b1", "#9aa5b1", "#1f6feb"]
+    )
     panel.set_title(f"{measure}@{TOP}" if measure != "coverage" else measure)
 figure.tight_layout()
 plt.show()
@@ -90,6 +98,7 @@ plt.show()
 # ## The gate
 #
 # With too few customers to judge by (a window of a few days), the comparison says nothing and is not made.
+
 
 # %%
 def value(name, measure, purchases="any"):

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Features: what describes customers and products
 #
-# For customers: recency, frequency and value (RFM), the size of the basket, how much was sent back, and how sessions went. They name a
-# segment that people can act on, and that `monitor` uses to see whom the recommender serves. For products: what they sell and earn.
+# For customers: recency, frequency and value (RFM), the size of the basket, how much was sent back, and how sessions
+# went. They name a segment that people can act on, and that `monitor` uses to see whom the recommender serves. For
+# products: what they sell and earn.
 
 # %% tags=["parameters"]
 upstream = ["clean", "customers", "products", "sessions"]
@@ -49,7 +50,8 @@ save(
     ), returned AS (
         SELECT customer_id, count(*) AS lines FROM cancellations WHERE customer_id IS NOT NULL GROUP BY customer_id
     ), visits AS (
-        SELECT customer_id, count(*) AS sessions, count(*) FILTER (purchased > 0) AS bought FROM sessions WHERE customer_id IS NOT NULL GROUP BY customer_id
+        SELECT customer_id, count(*) AS sessions, count(*) FILTER (purchased > 0) AS bought FROM sessions
+            WHERE customer_id IS NOT NULL GROUP BY customer_id
     ), joined AS (
         SELECT customer_id,
             date_diff('day', last_day, today) AS recency_days,
@@ -77,11 +79,17 @@ save(
     product["customer_features"],
 )
 view(con, "customer_features", product["customer_features"])
-table(con, """
-    SELECT segment, count(*) AS customers, round(sum(monetary))::BIGINT AS revenue, round(avg(recency_days), 1) AS days_since_order,
-        round(avg(frequency), 1) AS orders, round(avg(lines_per_order), 1) AS lines_per_order, round(avg(return_share), 4) AS return_share
+table(
+    con,
+    """
+    SELECT segment, count(*) AS customers, round(sum(monetary))::BIGINT AS revenue,
+        round(avg(recency_days), 1) AS days_since_order,
+        round(avg(frequency), 1) AS orders, round(avg(lines_per_order), 1) AS lines_per_order,
+            round(avg(return_share), 4) AS return_share
     FROM customer_features GROUP BY segment ORDER BY revenue DESC, segment
-""", caption="Segments")
+""",
+    caption="Segments",
+)
 
 # %% [markdown]
 # ## Products
@@ -105,13 +113,18 @@ save(
     product["product_features"],
 )
 view(con, "product_features", product["product_features"])
-table(con, """
+table(
+    con,
+    """
     SELECT stock_code, description, price, customers, units, revenue FROM product_features JOIN products USING (stock_code)
     ORDER BY revenue DESC, stock_code LIMIT 10
-""", caption="The ten products that earn most")
+""",
+    caption="The ten products that earn most",
+)
 
 # %% [markdown]
-# A few products earn most of the money. The steeper the curve rises, the more a recommender is tempted to recommend only those.
+# A few products earn most of the money. The steeper the curve rises, the more a recommender is tempted to recommend
+# only those.
 
 # %%
 con.execute("""
@@ -126,7 +139,12 @@ axes.plot(curve["products"] * 100, curve["revenue"] * 100)
 axes.set(xlabel="% of products, best-earning first", ylabel="% of revenue", xlim=(0, 100), ylim=(0, 101))
 axes.grid(alpha=0.3)
 plt.show()
-table(con, """
-    SELECT share AS percent_of_products, round(100 * max(revenue) FILTER (products <= share / 100.0), 1) AS percent_of_revenue
+table(
+    con,
+    """
+    SELECT share AS percent_of_products, round(100 * max(revenue)
+        FILTER (products <= share / 100.0), 1) AS percent_of_revenue
     FROM running, (VALUES (1), (5), (10), (20), (50), (100)) AS shares (share) GROUP BY share ORDER BY share
-""", caption="The same as numbers")
+""",
+    caption="The same as numbers",
+)

@@ -13,13 +13,14 @@
 # %% [markdown]
 # # Ingest: take in what the shop exports
 #
-# Three exports come in: order lines, the customer register, and clicks. This task keeps **every row as it came**, dirt and all: what is
-# thrown away here could never be looked into again. It only gives the columns the names that the rest of the pipeline uses.
+# Three exports come in: order lines, the customer register, and clicks. This task keeps **every row as it came**,
+# dirt and all: what is thrown away here could never be looked into again. It only gives the columns the names that
+# the rest of the pipeline uses.
 #
 # | `source` | order lines | customers and clicks |
 # |---|---|---|
 # | `simulated` | a seeded shop, `scale` lines large | simulated too |
-# | a folder of daily CSV files, or a Parquet file | the real shop | it exported none: these datasets have their columns, and no rows |
+# | a folder of daily CSV files, or a Parquet file | the real shop | none were exported: columns, and no rows |
 
 # %% tags=["parameters"]
 upstream = None
@@ -45,8 +46,9 @@ con = connect()
 # %% [markdown]
 # ## Read or simulate
 #
-# The reader is strict. A byte order mark, a lost comma, a letter in a number, a truncated file: each stops the pipeline here, with the
-# file, the line, what was expected and what to do. The simulator also says how much dirt of each kind it mixed in.
+# The reader is strict. A byte order mark, a lost comma, a letter in a number, a truncated file: each stops the
+# pipeline here, with the file, the line, what was expected and what to do. The simulator also says how much dirt of
+# each kind it mixed in.
 
 # %%
 if str(source) == "simulated":
@@ -66,7 +68,8 @@ view(con, "orders_raw", product["orders_raw"])
 # %% [markdown]
 # ## What came in
 #
-# One scan counts what will need cleaning. For the simulated shop, `known` is what was mixed in; the two columns must agree.
+# One scan counts what will need cleaning. For the simulated shop, `known` is what was mixed in; the two columns must
+# agree.
 
 # %%
 counted = """
@@ -85,13 +88,14 @@ counted = """
         count(*) FILTER (NOT regexp_full_match(stock_code, '[0-9]{5}[A-Za-z]*')) AS non_product_stock_code_rows,
         count(*) FILTER (regexp_matches(stock_code, '^[A-Za-z]') AND stock_code NOT LIKE 'DCGS%') AS fee_rows,
         count(*) FILTER (NOT regexp_full_match(stock_code, '[0-9]{5}[A-Za-z]{0,2}|[A-Za-z].*')) AS malformed_stock_code,
-        (SELECT coalesce(sum(copies - 1), 0)::BIGINT FROM (SELECT count(*) AS copies FROM orders_raw GROUP BY ALL_COLUMNS)) AS exact_duplicate_rows
+        (SELECT coalesce(sum(copies - 1), 0)::BIGINT FROM (SELECT count(*) AS copies FROM orders_raw
+            GROUP BY ALL_COLUMNS)) AS exact_duplicate_rows
     FROM orders_raw
 """.replace("ALL_COLUMNS", ", ".join(con.table("orders_raw").columns))
 con.execute("CREATE TABLE known (measure VARCHAR, known BIGINT)")
 for item in truth.get("orders_raw", {}).items():
     con.execute("INSERT INTO known VALUES (?, ?)", item)
-con.execute(f"CREATE TABLE found AS SELECT name AS measure, value AS found FROM (UNPIVOT ({counted}) ON COLUMNS(*) INTO NAME name VALUE value)")
+con.execute(f"CREATE TABLE found AS SELECT measure, found FROM (UNPIVOT ({counted}) ON COLUMNS(*) INTO NAME measure VALUE found)")
 save(con, "SELECT measure, found, known FROM found LEFT JOIN known USING (measure) ORDER BY measure", product["dirt_report"])
 view(con, "dirt_report", product["dirt_report"])
 table(con, "FROM dirt_report ORDER BY found DESC, measure", caption="Order lines as they came")

@@ -18,8 +18,9 @@
 # - `backtest` knows only what was known at the cut; `evaluate` judges it;
 # - `model` knows everything; `recommend` publishes from it.
 #
-# Why this one: on the real shop's data it beat TF-IDF, cosine and matrix factorisation (ALS), in a fraction of ALS's time, needs no random
-# numbers, and can say why it recommends something. Scores are raised slightly for what many bought in the last 28 days.
+# Why this one: on the real shop's data it beat TF-IDF, cosine and matrix factorisation (ALS), in a fraction of ALS's
+# time, needs no random numbers, and can say why it recommends something. Scores are raised slightly for what many
+# bought in the last 28 days.
 
 # %% tags=["parameters"]
 upstream = ["split"]
@@ -59,16 +60,23 @@ row, column, score = row[order], column[order], score[order]
 rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
 kept = (rank <= 10) & (score > 0)
 pq.write_table(
-    pa.table({
-        "stock_code": pa.array(model.products[row[kept]], pa.string()),
-        "rank": pa.array(rank[kept], pa.int32()),
-        "similar_stock_code": pa.array(model.products[column[kept]], pa.string()),
-        "score": pa.array(score[kept], pa.float64()),
-    }),
+    pa.table(
+        {
+            "stock_code": pa.array(model.products[row[kept]], pa.string()),
+            "rank": pa.array(rank[kept], pa.int32()),
+            "similar_stock_code": pa.array(model.products[column[kept]], pa.string()),
+            "score": pa.array(score[kept], pa.float64()),
+        }
+    ),
     product["similar_products"],
     compression="zstd",
 )
 view(con, "similar_products", product["similar_products"])
-table(con, """
-    SELECT count(DISTINCT stock_code) AS products_with_neighbours, count(DISTINCT similar_stock_code) AS products_named, count(*) AS pairs FROM similar_products
-""", caption="Neighbours")
+table(
+    con,
+    """
+    SELECT count(DISTINCT stock_code) AS products_with_neighbours, count(DISTINCT similar_stock_code) AS products_named,
+        count(*) AS pairs FROM similar_products
+""",
+    caption="Neighbours",
+)

@@ -14,24 +14,24 @@ THEMES = 24
 """Tastes of the shop. A customer likes a few; a product belongs to one. They are what a recommender can find out."""
 
 _THINGS = (
-    *("MUG", "TEA SET", "CAKE STAND", "LUNCH BOX", "RECIPE TIN", "APRON", "T-LIGHT HOLDER", "LANTERN", "CANDLE", "INCENSE", "DOORMAT"),
-    *("CUSHION COVER", "QUILT", "HOT WATER BOTTLE", "WALL CLOCK", "PHOTO FRAME", "NOTEBOOK", "PENCIL CASE", "GIFT WRAP", "BUNTING"),
-    *("JIGSAW", "SKIPPING ROPE", "BIRD FEEDER", "WATERING CAN"),
-)
-_COLOURS = ("RED", "WHITE", "BLUE", "PINK", "GREEN", "IVORY", "BLACK", "CREAM", "GOLD", "SILVER", "VINTAGE", "RUSTIC")
-_STYLES = ("RETROSPOT", "POLKADOT", "HEART", "PAISLEY", "STAR", "ROSE", "STRAWBERRY", "WOODLAND", "CIRCUS", "REGENCY", "ENAMEL", "WOODEN")
+    "MUG, TEA SET, CAKE STAND, LUNCH BOX, RECIPE TIN, APRON, T-LIGHT HOLDER, LANTERN, CANDLE, INCENSE, DOORMAT, CUSHION "
+    "COVER, QUILT, HOT WATER BOTTLE, WALL CLOCK, PHOTO FRAME, NOTEBOOK, PENCIL CASE, GIFT WRAP, BUNTING, JIGSAW, SKIPPING "
+    "ROPE, BIRD FEEDER, WATERING CAN"
+).split(", ")
+_COLOURS = ("RED, WHITE, BLUE, PINK, GREEN, IVORY, BLACK, CREAM, GOLD, SILVER, VINTAGE, RUSTIC").split(", ")
+_STYLES = ("RETROSPOT, POLKADOT, HEART, PAISLEY, STAR, ROSE, STRAWBERRY, WOODLAND, CIRCUS, REGENCY, ENAMEL, WOODEN").split(", ")
 _FIRST = (
-    *("Ada", "Alan", "Amina", "Anna", "Aoife", "Bram", "Carlos", "Chloe", "Clara", "Dmitri", "Elif", "Emma", "Eva", "Farid", "Finn"),
-    *("Grace", "Hana", "Hugo", "Ines", "Ivan", "Jan", "Joao", "Julia", "Kofi", "Lars", "Lena", "Louis", "Maria", "Mei", "Mila", "Nadia"),
-    *("Noah", "Olga", "Omar", "Paula", "Rosa", "Sami", "Sofia", "Tom", "Zoe"),
-)
+    "Ada, Alan, Amina, Anna, Aoife, Bram, Carlos, Chloe, Clara, Dmitri, Elif, Emma, Eva, Farid, Finn, Grace, Hana, Hugo, "
+    "Ines, Ivan, Jan, Joao, Julia, Kofi, Lars, Lena, Louis, Maria, Mei, Mila, Nadia, Noah, Olga, Omar, Paula, Rosa, Sami, "
+    "Sofia, Tom, Zoe"
+).split(", ")
 _LAST = (
-    *("Adeyemi", "Andersen", "Bakker", "Becker", "Bianchi", "Brown", "Byrne", "Costa", "Dubois", "Evans", "Fischer", "Garcia", "Green"),
-    *("Haddad", "Hansen", "Ivanova", "Jansen", "Jones", "Keller", "Khan", "Kowalski", "Larsen", "Lefevre", "Lopez", "Martin", "Meyer"),
-    *("Murphy", "Nakamura", "Novak", "O'Brien", "Okafor", "Patel", "Petrov", "Quinn", "Rossi", "Schmidt", "Silva", "Smith", "Taylor"),
-    *("Virtanen", "Walker", "Wang", "Yilmaz", "Young"),
-)
-_COUNTRIES = ("United Kingdom", "Germany", "France", "EIRE", "Spain", "Netherlands", "Belgium", "Switzerland", "Portugal", "Norway")
+    "Adeyemi, Andersen, Bakker, Becker, Bianchi, Brown, Byrne, Costa, Dubois, Evans, Fischer, Garcia, Green, Haddad, "
+    "Hansen, Ivanova, Jansen, Jones, Keller, Khan, Kowalski, Larsen, Lefevre, Lopez, Martin, Meyer, Murphy, Nakamura, "
+    "Novak, O'Brien, Okafor, Patel, Petrov, Quinn, Rossi, Schmidt, Silva, Smith, Taylor, Virtanen, Walker, Wang, Yilmaz, "
+    "Young"
+).split(", ")
+_COUNTRIES = ("United Kingdom, Germany, France, EIRE, Spain, Netherlands, Belgium, Switzerland, Portugal, Norway").split(", ")
 _COUNTRY_SHARES = (0.86, 0.035, 0.03, 0.025, 0.012, 0.01, 0.009, 0.008, 0.006, 0.005)
 
 
@@ -105,15 +105,19 @@ def make_customers(rng: np.random.Generator, count: int, opened: date) -> Custom
     nameless = set(rng.choice(count, size=max(1, count // 200), replace=False).tolist())
     registered = np.datetime64(opened) - rng.integers(1, 900, size=count).astype("timedelta64[D]")
     born = np.datetime64("1940-01-01") + rng.integers(0, 23000, size=count).astype("timedelta64[D]")
-    register = pa.table({
-        "customer_id": ids,
-        "name": pa.array([None if n in nameless else f"{f} {x}" for n, (f, x) in enumerate(zip(first, last, strict=True))], pa.string()),
-        "email": pa.array(emails),
-        "birth_date": pa.array(born.astype("datetime64[D]")),
-        "country": countries,
-        "registered_on": pa.array(registered.astype("datetime64[D]")),
-        "consents_to_marketing": pa.array(rng.random(count) < 0.6),
-    })
+    register = pa.table(
+        {
+            "customer_id": ids,
+            "name": pa.array(
+                [None if n in nameless else f"{f} {x}" for n, (f, x) in enumerate(zip(first, last, strict=True))], pa.string()
+            ),
+            "email": pa.array(emails),
+            "birth_date": pa.array(born.astype("datetime64[D]")),
+            "country": countries,
+            "registered_on": pa.array(registered.astype("datetime64[D]")),
+            "consents_to_marketing": pa.array(rng.random(count) < 0.6),
+        }
+    )
     again = np.sort(rng.choice(count, size=max(1, count // 100), replace=False))
     register = register.take(pa.array(np.sort(np.concatenate((np.arange(count), again)), kind="stable")))
     mails = register.column("email").to_pylist()

@@ -78,6 +78,8 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.columns)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(self._cell(value))}</td>" for value in row) + "</tr>" for row in self.rows)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(self._cell(value))}</td>" for value in row) + "</tr>" for row in self.rows
+        )
         title = f"<caption>{html.escape(self.caption)}{' (first 200 rows)' if self.cut else ''}</caption>"
         return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

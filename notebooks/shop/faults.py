@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import IO, Any, cast
 
 __all__ = ["COLUMNS", "LARGEST_CELL", "SourceError", "check_header", "first_fault"]
 
@@ -38,8 +40,8 @@ def _short(text: str, limit: int = 60) -> str:
     return f"'{shown}...' ({len(text):,} characters)" if len(text) > limit else f"'{shown}'"
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 def check_header(path: Path) -> None:
@@ -52,12 +54,19 @@ def check_header(path: Path) -> None:
         with _open(path) as file:
             raw = file.readline(100_000)
     except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"{path}: cannot be read ({error}). Expected CSV, gzipped when its name ends in .gz. Export or copy it again.") from error
+        raise SourceError(
+            f"{path}: cannot be read ({error}). Expected CSV, gzipped when its name ends in .gz. Export or copy it again."
+        ) from error
     if not raw.strip():
-        raise SourceError(f"{path}: line 1: the file is empty. Expected the header {_WANTED}. Export it again, or take it out of the folder.")
+        raise SourceError(
+            f"{path}: line 1: the file is empty. Expected the header {_WANTED}. Export it again, or take it out of the folder."
+        )
     for mark, name in _BOMS.items():
         if raw.startswith(mark):
-            raise SourceError(f"{path}: line 1: starts with a {name} byte order mark. Expected plain UTF-8. Save it again as 'UTF-8' without BOM.")
+            raise SourceError(
+                f"{path}: line 1: starts with a {name} byte order mark. Expected plain UTF-8. "
+                "Save it again as 'UTF-8' without BOM."
+            )
     try:
         names = raw.decode("utf-8").rstrip("\r\n").split(",")
     except UnicodeDecodeError as error:
@@ -68,17 +77,22 @@ def check_header(path: Path) -> None:
     other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
     if len(names) == 1 and other:
         raise SourceError(
-            f"{path}: line 1: columns are separated by {other!r}. Expected commas: {_WANTED}. Export it with a comma as delimiter."
+            f"{path}: line 1: columns are separated by {other!r}. Expected commas: {_WANTED}. "
+            "Export it with a comma as delimiter."
         )
     missing, extra = [n for n in COLUMNS if n not in names], [n for n in names if n not in COLUMNS]
     found = f"{len(names):,} columns"
     if missing:
         found += f"; missing: {', '.join(missing)}"
     if extra:
-        found += f"; unknown: {', '.join(_short(name, 30) for name in extra[:5])}{f' and {len(extra) - 5:,} more' if len(extra) > 5 else ''}"
+        found += f"; unknown: {', '.join(_short(name, 30) for name in extra[:5])}"
+        found += f" and {len(extra) - 5:,} more" if len(extra) > 5 else ""
     if not missing and not extra:
         found += "; in another order, or repeated"
-    raise SourceError(f"{path}: line 1: {found}. Expected exactly {_WANTED}. Ask the shop's system for the old layout, or map the new one in shop/faults.py.")
+    raise SourceError(
+        f"{path}: line 1: {found}. Expected exactly {_WANTED}. "
+        "Ask the shop's system for the old layout, or map the new one in shop/faults.py."
+    )
 
 
 def _not_utf8(path: Path, line: int, raw: bytes, error: UnicodeDecodeError) -> str:
@@ -96,8 +110,9 @@ def _cell_fault(name: str, cell: str) -> str | None:
         return f"{name} is {_short(cell)}. Expected at most {LARGEST_CELL:,} characters a cell"
     if not cell or kind == "VARCHAR":
         return None
+    readers: dict[str, Callable[[str], Any]] = {"BIGINT": int, "DOUBLE": float, "TIMESTAMP": datetime.fromisoformat}
     try:
-        {"BIGINT": int, "DOUBLE": float, "TIMESTAMP": datetime.fromisoformat}[kind](cell)
+        readers[kind](cell)
     except ValueError:
         wanted = {"BIGINT": "a whole number", "DOUBLE": "a number", "TIMESTAMP": "a time such as 2010-12-01 08:26:00"}[kind]
         return f"{name} is {_short(cell)}. Expected {wanted}"

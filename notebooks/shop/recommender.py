@@ -1,7 +1,9 @@
 """Fit, rank and judge a recommender: item-item neighbours from ``implicit``, and the popularity that they must beat.
 
-BM25-weighted neighbours won on the real shop's data against TF-IDF, cosine and ALS, with settings chosen on the four weeks before the
-ones that the pipeline reports on. They fit in a second, need no random numbers, and explain themselves: "because you bought...".
+BM25-weighted neighbours won on the real shop's data against TF-IDF, cosine and ALS,
+    with settings chosen on the four weeks before the
+ones that the pipeline reports on. They fit in a second, need no random numbers,
+    and explain themselves: "because you bought...".
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # implicit runs its own thre
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -62,8 +65,8 @@ def fit(interactions: Mapping[str, np.ndarray]) -> Model:
     """Learn which products are bought by the same customers.
 
     Args:
-        interactions: Columns ``customer_id``, ``stock_code``, ``weight`` (recency-weighted purchases) and ``recent`` (bought within
-            the last 28 days); one row for each pair.
+        interactions: Columns ``customer_id``, ``stock_code``, ``weight`` (recency-weighted purchases) and ``recent``
+            (bought within the last 28 days); one row for each pair.
     """
     customers, row = np.unique(np.asarray(interactions["customer_id"], dtype=str), return_inverse=True)
     products, column = np.unique(np.asarray(interactions["stock_code"], dtype=str), return_inverse=True)
@@ -72,7 +75,9 @@ def fit(interactions: Mapping[str, np.ndarray]) -> Model:
     buyers = np.bincount(column, minlength=shape[1])
     recent = np.bincount(column, weights=np.asarray(interactions["recent"], dtype=np.float64), minlength=shape[1])
     if not len(customers):
-        return Model(customers=customers, products=products, bought=bought, similarity=sp.csr_matrix((0, 0)), buyers=buyers, recent=recent)
+        return Model(
+            customers=customers, products=products, bought=bought, similarity=sp.csr_matrix((0, 0)), buyers=buyers, recent=recent
+        )
     learner = BM25Recommender(K=min(NEIGHBOURS, shape[1]), K1=K1, B=B, num_threads=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ParameterWarning)  # it converts its own weights' format, and warns itself of it
@@ -84,9 +89,14 @@ def fit(interactions: Mapping[str, np.ndarray]) -> Model:
 
 def save(model: Model, path: str) -> None:
     """Write a model as a compressed NumPy archive (no pickle: loading it runs no code)."""
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, matrix in (("bought", model.bought), ("similarity", model.similarity)):
-        parts |= {f"{name}_data": matrix.data, f"{name}_indices": matrix.indices, f"{name}_indptr": matrix.indptr, f"{name}_shape": matrix.shape}
+        parts |= {
+            f"{name}_data": matrix.data,
+            f"{name}_indices": matrix.indices,
+            f"{name}_indptr": matrix.indptr,
+            f"{name}_shape": matrix.shape,
+        }
     with open(path, "wb") as file:
         np.savez_compressed(
             file, customers=model.customers, products=model.products, buyers=model.buyers, recent=model.recent, **parts
@@ -159,10 +169,12 @@ def popularity(model: Model, rows: np.ndarray, *, recent: bool = False, top: int
 def judge(ranking: Ranking, truth: sp.csr_matrix, *, catalogue: int, top: int = TOP) -> dict[str, float | None]:
     """Compare recommendations with what was bought afterwards.
 
-    Recall is the share of a customer's purchases that were recommended. NDCG (Jarvelin and Kekalainen, 2002, binary gain) also counts
-    how high: hit at rank r is worth 1 / log2(r + 1), over the best that was possible. Both are means over customers who bought
-    something. Coverage is the share of the catalogue that was recommended to anyone. Without any purchase there is nothing to measure:
-    each is None then.
+    Recall is the share of a customer's purchases that were recommended. NDCG (Jarvelin and Kekalainen, 2002,
+        binary gain) also counts
+    how high: hit at rank r is worth 1 / log2(r + 1),
+        over the best that was possible. Both are means over customers who bought
+    something. Coverage is the share of the catalogue that was recommended to anyone. Without any purchase there is nothing
+    to measure: each is None then.
 
     Args:
         ranking: One row for each row of ``truth``.

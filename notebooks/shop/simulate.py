@@ -1,9 +1,11 @@
-"""A simulated shop: order lines and clicks with tastes, seasons, guests, cancellations, write-offs, and dirt whose truth is known.
+"""A simulated shop: order lines and clicks with tastes, seasons, guests, cancellations, write-offs, and dirt of known truth.
 
-Everything is vectorised and made in chunks, so that ten million order lines fit in a few gigabytes. Same arguments, same bytes.
+Everything is vectorised and made in chunks, so that ten million order lines fit in a few gigabytes. Same arguments,
+    same bytes.
 
-Order lines come from a small latent model. Each customer likes a few of 24 themes (a Dirichlet draw); each line draws a theme from
-that taste and a product from the theme (Zipf-like). A recommender that finds the tastes beats one that only knows what sells best.
+Order lines come from a small latent model. Each customer likes a few of 24 themes (a Dirichlet draw); each line draws a theme
+from that taste and a product from the theme (Zipf-like). A recommender that finds the tastes beats one that only knows what
+sells best.
 """
 
 from __future__ import annotations
@@ -29,37 +31,49 @@ CHUNK = 200_000
 FIRST_INVOICE = 500_000
 FEES = ("POST", "DOT", "M", "BANK CHARGES")
 
-ORDERS_SCHEMA = pa.schema([
-    ("invoice", pa.string()),
-    ("stock_code", pa.string()),
-    ("description", pa.string()),
-    ("quantity", pa.int64()),
-    ("invoiced_at", pa.timestamp("us")),
-    ("unit_price", pa.float64()),
-    ("customer_id", pa.string()),
-    ("country", pa.string()),
-])
-EVENTS_SCHEMA = pa.schema([
-    ("event_id", pa.int64()),
-    ("session_id", pa.string()),
-    ("customer_id", pa.string()),
-    ("occurred_at", pa.timestamp("us")),
-    ("event_type", pa.string()),
-    ("stock_code", pa.string()),
-])
-REGISTER_SCHEMA = pa.schema([
-    ("customer_id", pa.string()),
-    ("name", pa.string()),
-    ("email", pa.string()),
-    ("birth_date", pa.date32()),
-    ("country", pa.string()),
-    ("registered_on", pa.date32()),
-    ("consents_to_marketing", pa.bool_()),
-])
+ORDERS_SCHEMA = pa.schema(
+    [
+        ("invoice", pa.string()),
+        ("stock_code", pa.string()),
+        ("description", pa.string()),
+        ("quantity", pa.int64()),
+        ("invoiced_at", pa.timestamp("us")),
+        ("unit_price", pa.float64()),
+        ("customer_id", pa.string()),
+        ("country", pa.string()),
+    ]
+)
+EVENTS_SCHEMA = pa.schema(
+    [
+        ("event_id", pa.int64()),
+        ("session_id", pa.string()),
+        ("customer_id", pa.string()),
+        ("occurred_at", pa.timestamp("us")),
+        ("event_type", pa.string()),
+        ("stock_code", pa.string()),
+    ]
+)
+REGISTER_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("name", pa.string()),
+        ("email", pa.string()),
+        ("birth_date", pa.date32()),
+        ("country", pa.string()),
+        ("registered_on", pa.date32()),
+        ("consents_to_marketing", pa.bool_()),
+    ]
+)
 
 # Share of the order lines that each kind of row, or dirt, makes up. Close to what the real shop's data shows.
 _ROWS = {"duplicate": 0.0100, "cancelled": 0.0170, "write_off": 0.0025, "fee": 0.0055}
-_DIRT = {"zero_price": 0.0020, "negative_price": 0.0002, "null_description": 0.0020, "malformed_code": 0.0010, "absurd_price": 0.0002}
+_DIRT = {
+    "zero_price": 0.0020,
+    "negative_price": 0.0002,
+    "null_description": 0.0020,
+    "malformed_code": 0.0010,
+    "absurd_price": 0.0002,
+}
 _BLANKS, _GUESTS, _UNSPECIFIED, _ONLINE = 0.20, 0.20, 0.001, 0.40
 
 
@@ -85,12 +99,14 @@ class Plan:
         if self.last < self.first:
             raise ValueError(f"until ({self.last}) is before since ({self.first}). Swap them.")
         if not len(self.open_days()):
-            raise ValueError(f"the simulated shop is closed from {self.first} to {self.last}: choose a window with a day that is no Saturday.")
+            raise ValueError(
+                f"the simulated shop is closed from {self.first} to {self.last}: choose a window with a day that is no Saturday."
+            )
 
     def open_days(self) -> np.ndarray:
         """Days on which the shop sells: never a Saturday, as in the real data."""
         days = np.arange(np.datetime64(self.first), np.datetime64(self.last) + 1)
-        return days[_weekday(days) != 5]
+        return np.extract(_weekday(days) != 5, days)
 
 
 def simulate(plan: Plan, *, orders: str, customers: str, events: str) -> dict[str, dict[str, int]]:
@@ -211,7 +227,9 @@ class _Chunk:
         self.product = self.sale_product
         self.kind = np.zeros(lines, dtype=np.int8)
         bulk = shop.rng.random(lines) < 0.3
-        self.quantity = np.where(bulk, shop.rng.choice([12, 24, 48], size=lines), shop.rng.choice([1, 2, 3, 4, 6, 8, 10], size=lines))
+        self.quantity = np.where(
+            bulk, shop.rng.choice([12, 24, 48], size=lines), shop.rng.choice([1, 2, 3, 4, 6, 8, 10], size=lines)
+        )
         price = shop.products.prices[self.product]
         self.price = np.where(self.quantity >= 12, np.maximum(np.round(price * 0.85, 2), 0.01), price)
         self.time = shop.times[self.invoice]
@@ -235,13 +253,17 @@ class _Chunk:
         off = counts["write_off"]
         off_at = np.sort(rng.integers(sales, size=off))
         taken = int(self.shop.truth["negative_quantity_not_cancelled"])  # write-offs that earlier chunks numbered
-        paid = np.sort(rng.choice(np.arange(self.first, self.last), size=counts["fee"], replace=False))  # at most one fee an invoice
+        paid = np.sort(
+            rng.choice(np.arange(self.first, self.last), size=counts["fee"], replace=False)
+        )  # at most one fee an invoice
         fee = rng.integers(len(FEES), size=len(paid))
         self.kind = np.concatenate((self.kind, np.full(len(back), 1), np.full(off, 2), np.full(len(paid), 3))).astype(np.int8)
         numbers = len(self.shop.ends) + taken + np.arange(off)
         self.invoice = np.concatenate((self.invoice, self.invoice[back], numbers, paid))
         self.product = np.concatenate((self.product, self.product[back], self.product[off_at], fee))
-        self.price = np.concatenate((self.price, self.price[back], np.zeros(off), np.round(rng.uniform(5, 40, size=len(paid)), 2)))
+        self.price = np.concatenate(
+            (self.price, self.price[back], np.zeros(off), np.round(rng.uniform(5, 40, size=len(paid)), 2))
+        )
         minus = -rng.integers(1, 200, size=off)
         self.quantity = np.concatenate((self.quantity, -self.quantity[back], minus, np.ones(len(paid), dtype=np.int64)))
         self.time = np.concatenate((self.time, self._returned(back), self.time[off_at], self.shop.times[paid]))
@@ -289,24 +311,26 @@ class _Chunk:
         off, cancelled, dirty = self.kind == 2, self.kind == 1, self.dirty
         unspecified = ~off & self.shop.unspecified[own]
         invoices = sum(len(np.unique(self.invoice[self.kind == kind])) for kind in (1, 2)) + self.last - self.first
-        return Counter({
-            "rows": len(self.kind),
-            "invoices": invoices,
-            "null_customer": int(nobody.sum()),
-            "null_description": int((off | dirty["null_description"]).sum()),
-            "negative_quantity": int((off | cancelled).sum()),
-            "cancelled_invoice_rows_C": int(cancelled.sum()),
-            "negative_quantity_not_cancelled": int(off.sum()),
-            "zero_price": int((off | dirty["zero_price"]).sum()),
-            "negative_price": int(dirty["negative_price"].sum()),
-            "absurd_price": int(dirty["absurd_price"].sum()),
-            "exact_duplicate_rows": self.duplicates,
-            "unspecified_country": int(unspecified.sum()),
-            "fee_rows": int((self.kind == 3).sum()),
-            "non_product_stock_code_rows": int(((self.kind == 3) | dirty["malformed_code"]).sum()),
-            "malformed_stock_code": int(dirty["malformed_code"].sum()),
-            "description_outer_whitespace": int((self.blank & ~off).sum()),
-        })
+        return Counter(
+            {
+                "rows": len(self.kind),
+                "invoices": invoices,
+                "null_customer": int(nobody.sum()),
+                "null_description": int((off | dirty["null_description"]).sum()),
+                "negative_quantity": int((off | cancelled).sum()),
+                "cancelled_invoice_rows_C": int(cancelled.sum()),
+                "negative_quantity_not_cancelled": int(off.sum()),
+                "zero_price": int((off | dirty["zero_price"]).sum()),
+                "negative_price": int(dirty["negative_price"].sum()),
+                "absurd_price": int(dirty["absurd_price"].sum()),
+                "exact_duplicate_rows": self.duplicates,
+                "unspecified_country": int(unspecified.sum()),
+                "fee_rows": int((self.kind == 3).sum()),
+                "non_product_stock_code_rows": int(((self.kind == 3) | dirty["malformed_code"]).sum()),
+                "malformed_stock_code": int(dirty["malformed_code"].sum()),
+                "description_outer_whitespace": int((self.blank & ~off).sum()),
+            }
+        )
 
     def orders(self) -> pa.Table:
         """Turn the arrays into rows as the shop's system would export them."""
@@ -316,7 +340,9 @@ class _Chunk:
         item = pa.array(np.where(fee, len(shop.products.prices) + self.product, self.product))
         code = pa.concat_arrays([shop.products.codes, pa.array(FEES)]).take(item)
         bad = pa.array(self.dirty["malformed_code"])
-        text = pa.concat_arrays([shop.products.descriptions, pa.array(("POSTAGE", "DOTCOM POSTAGE", "Manual", "Bank Charges"))]).take(item)
+        text = pa.concat_arrays(
+            [shop.products.descriptions, pa.array(("POSTAGE", "DOTCOM POSTAGE", "Manual", "Bank Charges"))]
+        ).take(item)
         text = pc.if_else(pa.array(self.blank), pc.binary_join_element_wise(" ", text, "  ", ""), text)
         number = _strings(FIRST_INVOICE + self.invoice)
         buyer = pa.array(shop.buyers[own])
@@ -337,7 +363,7 @@ class _Chunk:
 
 
 def _clicks(shop: _Shop, chunk: _Chunk) -> pa.Table:
-    """Make the clicks of a chunk: online invoices viewed, put into the cart and bought; more was viewed and left; some only browsed."""
+    """Make a chunk's clicks: what was bought online was viewed and carted first; more was viewed and left; some only browsed."""
     rng = shop.rng
     invoices = np.arange(chunk.first, chunk.last)
     begin = int(shop.ends[chunk.first - 1]) if chunk.first else 0
@@ -348,7 +374,9 @@ def _clicks(shop: _Shop, chunk: _Chunk) -> pa.Table:
     browsed = np.repeat(invoices, np.where(rng.random(len(invoices)) < 0.2, rng.poisson(4, size=len(invoices)), 0))
     session = np.concatenate((lines, lines, lines, left, browsed))
     only = np.arange(len(session)) >= len(session) - len(browsed)
-    product = np.concatenate((bought, bought, bought, shop.draw_products(shop.buyers[left]), shop.draw_products(shop.buyers[browsed])))
+    product = np.concatenate(
+        (bought, bought, bought, shop.draw_products(shop.buyers[left]), shop.draw_products(shop.buyers[browsed]))
+    )
     step = np.repeat([0, 1, 2, 0, 0], [len(lines), len(lines), len(lines), len(left), len(browsed)])
     carted = (step == 0) & (np.arange(len(step)) >= 3 * len(lines)) & (rng.random(len(step)) < 0.1)  # left in the cart
     step = np.where(carted, 1, step)
@@ -366,8 +394,12 @@ def _clicks(shop: _Shop, chunk: _Chunk) -> pa.Table:
     table = pa.table(
         [
             pa.array(shop.clicks["rows"] - shop.clicks["exact_duplicate_rows"] + np.arange(rows) + 1),
-            pc.if_else(pa.array(only[order]), pc.binary_join_element_wise("b", number, ""), pc.binary_join_element_wise("s", number, "")),
-            pc.if_else(pa.array(nameless), pa.scalar(None, pa.string()), shop.customers.ids.take(pa.array(shop.buyers[session[order]]))),
+            pc.if_else(
+                pa.array(only[order]), pc.binary_join_element_wise("b", number, ""), pc.binary_join_element_wise("s", number, "")
+            ),
+            pc.if_else(
+                pa.array(nameless), pa.scalar(None, pa.string()), shop.customers.ids.take(pa.array(shop.buyers[session[order]]))
+            ),
             pa.array(time[order]),
             pa.array(["view", "cart", "purchase"]).take(pa.array(step[order])),
             code,

@@ -17,7 +17,8 @@ __all__ = ["SourceError", "Window", "find_files", "read_orders"]
 
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv(\.gz)?")
 _RENAMED = """
-    InvoiceNo AS invoice, StockCode AS stock_code, Description AS description, Quantity AS quantity, InvoiceDate AS invoiced_at,
+    InvoiceNo AS invoice, StockCode AS stock_code, Description AS description, Quantity AS quantity,
+        InvoiceDate AS invoiced_at,
     UnitPrice AS unit_price, regexp_replace(CustomerID, '\\.0$', '') AS customer_id, Country AS country
 """
 
@@ -63,8 +64,9 @@ def _resolve(source: str) -> Path:
     if not path.exists():
         nearest = next(folder for folder in path.parents if folder.exists())
         raise SourceError(
-            f"source: {source}: does not exist (the nearest folder that does is {nearest.name!r}). Expected 'simulated', a folder of "
-            "daily files YYYY-MM-DD.csv.gz, a .csv or .csv.gz file, or a .parquet file; relative paths count from the project's folder."
+            f"source: {source}: does not exist (the nearest folder that does is {nearest.name!r}). Expected 'simulated', "
+            "a folder of daily files YYYY-MM-DD.csv.gz, a .csv or .csv.gz file, or a .parquet file; "
+            "relative paths count from the project's folder."
         )
     return path
 
@@ -89,11 +91,16 @@ def find_files(source: str, window: Window) -> list[Path]:
         if named:
             days[_date(file.name, named[1])] = file
     if not days:
-        raise SourceError(f"source: {source}: holds no daily file. Expected names such as 2010-12-01.csv.gz in it, or in its folder by_day.")
+        raise SourceError(
+            f"source: {source}: holds no daily file. Expected names such as 2010-12-01.csv.gz in it, or in its folder by_day."
+        )
     wanted = [file for day, file in days.items() if day and window.holds(day)]
     if not wanted:
         first, last = min(filter(None, days)), max(filter(None, days))
-        raise SourceError(f"source: {source}: no day from {window}. It has {len(days)} days, {first} to {last}: choose since and until in between.")
+        raise SourceError(
+            f"source: {source}: no day from {window}. It has {len(days)} days, {first} to {last}: "
+            "choose since and until in between."
+        )
     return wanted
 
 
@@ -112,7 +119,9 @@ def read_orders(con: duckdb.DuckDBPyConnection, source: str, window: Window, pat
     else:
         rows = _read_csv(con, files, window if len(files) == 1 and not _DAY.fullmatch(files[0].name) else Window(), path)
     if not rows:
-        raise SourceError(f"source: {source}: has its columns but no order line from {window}. Choose another window, or export it again.")
+        raise SourceError(
+            f"source: {source}: has its columns but no order line from {window}. Choose another window, or export it again."
+        )
     return rows
 
 
@@ -128,7 +137,7 @@ def _read_csv(con: duckdb.DuckDBPyConnection, files: Sequence[Path], window: Win
         check_header(file)
     try:
         con.read_csv(
-            [str(file) for file in files],
+            [str(file) for file in files],  # type: ignore[arg-type] # a list works, and its stubs forget it
             header=True,
             auto_detect=False,
             columns=dict(COLUMNS),
@@ -152,15 +161,16 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: Path, window: Window, pa
         relation = con.read_parquet(str(file))
     except duckdb.Error as error:
         raise SourceError(
-            f"{file}: is no whole Parquet file ({str(error)[:200]}). Expected one that ends in the marker PAR1: it was cut off, or is "
-            "something else. Copy it again."
+            f"{file}: is no whole Parquet file ({str(error)[:200]}). Expected one that ends in the marker PAR1: "
+            "it was cut off, or is something else. Copy it again."
         ) from error
     names = relation.columns
     missing, extra = [name for name in COLUMNS if name not in names], [name for name in names if name not in COLUMNS]
     if missing or extra:
         more = f" and {len(extra) - 5:,} more" if len(extra) > 5 else ""
         raise SourceError(
-            f"{file}: {len(names):,} columns; missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra[:5]) or 'none'}{more}. "
+            f"{file}: {len(names):,} columns; missing: {', '.join(missing) or 'none'}; "
+            f"unknown: {', '.join(extra[:5]) or 'none'}{more}. "
             f"Expected exactly {', '.join(COLUMNS)}. Ask for the old layout, or map the new one in shop/source.py."
         )
     relation.create_view("source_rows", replace=True)
@@ -175,15 +185,21 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: Path, window: Window, pa
 def _check_cells(con: duckdb.DuckDBPyConnection, file: Path) -> None:
     """Find the first cell that is of the wrong type, or huge."""
     for name, kind in COLUMNS.items():
-        bad = f"length({name}) > {LARGEST_CELL}" if kind == "VARCHAR" else f"{name} IS NOT NULL AND TRY_CAST({name} AS {kind}) IS NULL"
+        bad = (
+            f"length({name}) > {LARGEST_CELL}"
+            if kind == "VARCHAR"
+            else f"{name} IS NOT NULL AND TRY_CAST({name} AS {kind}) IS NULL"
+        )
         try:
             typed = f"SELECT CAST({name} AS VARCHAR) AS {name} FROM source_rows" if kind == "VARCHAR" else "FROM source_rows"
             found = con.execute(
-                f"SELECT row, value FROM (SELECT row_number() OVER () AS row, left(CAST({name} AS VARCHAR), 40) AS value, {bad} AS bad "
-                f"FROM ({typed})) WHERE bad LIMIT 1"
+                f"SELECT row, value FROM (SELECT row_number() OVER () AS row, left(CAST({name} AS VARCHAR), 40) AS value, "
+                f"{bad} AS bad FROM ({typed})) WHERE bad LIMIT 1"
             ).fetchall()
         except duckdb.Error as error:
             raise SourceError(f"{file}: column {name} cannot be read ({str(error)[:200]}). Copy the file again.") from error
         if found:
             wanted = f"at most {LARGEST_CELL:,} characters" if kind == "VARCHAR" else f"values that read as {kind}"
-            raise SourceError(f"{file}: row {found[0][0]:,}: {name} is {found[0][1]!r}. Expected {wanted}. Correct it at its origin.")
+            raise SourceError(
+                f"{file}: row {found[0][0]:,}: {name} is {found[0][1]!r}. Expected {wanted}. Correct it at its origin."
+            )

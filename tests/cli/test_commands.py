@@ -184,6 +184,29 @@ def test_completion_scripts_and_offers(with_runs: Path, call: Call, monkeypatch:
     assert offered("nbops show 2026") == []
 
 
+def test_doctor_says_what_must_be_mended(with_runs: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    (with_runs / "pyproject.toml").write_text("[tool.nbops]\nkeep_rums = 1\n")
+    said = call("doctor")
+    assert said.code == 3
+    first = said.out.splitlines()[1]
+    assert first.startswith("fail")
+    assert "  settings: Correct it in pyproject.toml." in said.out
+    found = json.loads(call("doctor", "--json").out)
+    assert set(found[0]) == {"name", "status", "message", "remedy"}
+    statuses = [item["status"] for item in found]
+    assert statuses == sorted(statuses, key=["fail", "warn", "ok"].index)
+    monkeypatch.chdir(with_runs.parent)
+    assert "nbops init" in call("doctor").out
+
+
+def test_a_folder_in_the_place_of_a_page(with_runs: Path, call: Call) -> None:
+    (with_runs / "reports/index.html/x").mkdir(parents=True)
+    said = call("render")
+    assert said.code == 3
+    assert "index.html" in said.err
+    assert said.err.count("\n") == 1
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_render_into_read_only_reports(with_runs: Path, call: Call) -> None:
     (with_runs / "reports").chmod(0o500)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
-import pytest
+import pytest  # noqa: TC002 - as in the other tests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ def test_very_long_and_stacked_texts_stay_small() -> None:
 
 def test_columns_stay_aligned_with_wide_and_hostile_cells() -> None:
     rows = [["数据", "1"], ["a\x1b[2Jb", "22"], [Cell("ok", "green"), "3"]]
-    lines = [line for line in table([Column(title="NAME"), Column(title="N", right=True)], rows).splitlines()]
+    lines = table([Column(title="NAME"), Column(title="N", right=True)], rows).splitlines()
     plain = [line.replace("\x1b[32m", "").replace("\x1b[0m", "") for line in lines]
     assert {width_of(line) for line in plain} == {len("a\\x1b[2Jb") + 4}
     assert all("\x1b[2J" not in line for line in lines)

@@ -38,10 +38,13 @@ def data_files(project: Project) -> dict[str, bytes]:
 
 def listing(root: Path) -> dict[str, tuple[int, int]]:
     """Return size and time of every file and folder."""
+    # Ploomber itself asks git for the state of the repository, and git refreshes its index
     found: dict[str, tuple[int, int]] = {}
     for base, folders, names in os.walk(root):
         for name in [*folders, *names]:
             path = Path(base, name)
+            if path in {root / ".git", root / ".git/index"}:
+                continue
             found[str(path)] = (path.lstat().st_size, path.lstat().st_mtime_ns)
     return found
 

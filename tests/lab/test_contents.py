@@ -83,6 +83,15 @@ def test_a_copy_elsewhere_holds_no_injected_cell(manager: Any, project: Path) ->
     assert len(saved.cells) == 2
 
 
+def test_a_notebook_that_is_no_notebook_is_still_saved(
+    manager: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = _get(manager, "notebooks/second.ipynb")["content"]
+    monkeypatch.setattr(contents, "clean", lambda *_, **__: 1 / 0)
+    _save(manager, "notebooks/second.ipynb", content)
+    assert "is saved as it is" in caplog.text
+
+
 @pytest.mark.parametrize("broken", ["tasks: [", "", "tasks: [{source: notebooks/second.ipynb, product: '{{nowhere}}'}]", "\x00"])
 def test_a_broken_pipeline_stops_nothing(manager: Any, project: Path, broken: str, caplog: pytest.LogCaptureFixture) -> None:
     shown = _get(manager, "notebooks/second.ipynb")["content"]

@@ -39,7 +39,7 @@ def test_failed_checks_are_told_once_and_before_the_rest(runs: Runs) -> None:
     assert [finding.mark for finding in found] == ["failed", "errored", "held", "quarantined", "warned"]
     assert found[0].title == "customer_features: nullValues of customer_id is 24.93 %, expected < 5 %"
     assert len(found[0].examples) == 5
-    assert ("Published", "no: the last good version stays in place") in found[0].facts
+    assert ("Published", "no: the last good version, if any, stays in place") in found[0].facts
     assert "could not be measured" in found[1].title
 
 

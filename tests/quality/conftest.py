@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from nbops.contract.odcs import load_contract
-from nbops.contract.records import Contract
 from nbops.quality.audit import Audit, audit
+
+if TYPE_CHECKING:
+    from nbops.contract.records import Contract
 
 NOW = dt.datetime(2024, 5, 10, 12, tzinfo=dt.timezone.utc)
 
@@ -53,7 +55,10 @@ def look(tmp_path: Path) -> Callable[..., Audit]:
             "threads": 2,
         }
         if quarantine:
-            given |= {"quarantine_path": tmp_path / "quarantine" / "run.parquet", "quarantine_label": "quarantine/orders/run.parquet"}
+            given |= {
+                "quarantine_path": tmp_path / "quarantine" / "run.parquet",
+                "quarantine_label": "quarantine/orders/run.parquet",
+            }
         return audit(path, contract=contract, **{**given, **options})
 
     return run

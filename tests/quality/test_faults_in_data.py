@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PLR0917 - contracts in one line each read best; fixtures are positional
 """Broken and hostile files: each gives a clear error or exact numbers, never an exception and never a pass."""
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BROKEN = {
     "latin_late.csv": (b"a,b\n" + b"1,x\n" * 100_000 + b"2,caf\xe9\n", "line 100002: not UTF-8"),
     "utf16.csv": ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
     "twice.csv": (b"a,b,a\n1,2,3\n", "two columns are called 'a' (columns 1 and 3)"),
-    "open_quote.csv": (b'a,b\n1,"abc\n2,3\n', "the header has 2"),
+    "open_quote.csv": (b'a,b\n1,"abc\n2,3\n', "line 2: a field begins with a quote that is never closed"),
     "endings.csv": (b'a,b\n"x",2\r\n1,2\n', "mixes line endings (CRLF and LF)"),
     "half.csv.gz": (gzip.compress(b"a,b\n" + b"1,2\n" * 10_000)[:60], "cannot be read"),
     "torn.jsonl": (b'{"a":1}\n{"a":', "line 2, column 6: not JSON"),
@@ -105,7 +106,9 @@ def test_parquet_with_spoiled_pages_never_passes(tmp_path, look, contract_of, ve
 def test_ways_to_write_the_same_rows(name, data, tmp_path, look, contract_of, verdicts, measured):
     path = tmp_path / name
     path.write_bytes(data)
-    found = look(path, contract_of({"name": "a", "logicalType": "integer", "required": True}, {"name": "b", "logicalType": "string"}))
+    found = look(
+        path, contract_of({"name": "a", "logicalType": "integer", "required": True}, {"name": "b", "logicalType": "string"})
+    )
     assert found.dataset.error is None
     assert [column.name for column in found.dataset.columns] == ["a", "b"]
     assert (found.dataset.rows, measured(found, "minimum", "a"), measured(found, "maximum", "a")) == (2, 1, 2)
@@ -116,7 +119,8 @@ def test_mixed_types_in_csv(tmp_path, look, contract_of):
     path = tmp_path / "orders.csv"
     path.write_bytes(b"quantity,zip\n" + b"1,01234\n" * 50_000 + b"abc,01234\n")
     contract = contract_of(
-        {"name": "quantity", "logicalType": "integer", "logicalTypeOptions": {"minimum": 0}}, {"name": "zip", "logicalType": "string"}
+        {"name": "quantity", "logicalType": "integer", "logicalTypeOptions": {"minimum": 0}},
+        {"name": "zip", "logicalType": "string"},
     )
     found = look(path, contract)
     schema, minimum = found.results
@@ -143,7 +147,12 @@ def test_zero_rows_are_measured(name, tmp_path, look, contract_of, verdicts, mea
     else:
         path.write_bytes(b"a,b" if "no_newline" in name else b"a,b\n")
     contract = contract_of(
-        {"name": "a", "logicalType": "integer", "primaryKey": True, "quality": [{"metric": "nullValues", "mustBe": 0, "unit": "percent"}]},
+        {
+            "name": "a",
+            "logicalType": "integer",
+            "primaryKey": True,
+            "quality": [{"metric": "nullValues", "mustBe": 0, "unit": "percent"}],
+        },
         {"name": "b", "logicalType": "string"},
         quality=[ROW_COUNT, {"type": "sql", "query": "SELECT max(a) FROM ${table}", "mustBe": 1}],
     )
@@ -205,7 +214,9 @@ def test_hostile_names_and_values_in_parquet(tmp_path, look, contract_of, measur
     values = ["<script>alert(1)</script>", "'; DROP TABLE x; --", "nul\0", "🎉" * 2, None, "=cmd|'/c calc'!A0"]
     pq.write_table(pa.table([pa.array(values)] * len(HOSTILE), names=HOSTILE), path)
     properties = [
-        {"name": name, "logicalType": "string", "required": True, "logicalTypeOptions": {"maxLength": 3}} for name in HOSTILE if name
+        {"name": name, "logicalType": "string", "required": True, "logicalTypeOptions": {"maxLength": 3}}
+        for name in HOSTILE
+        if name
     ]
     found = look(path, contract_of(*properties))
     assert found.dataset.error is None
@@ -239,7 +250,15 @@ def test_nested_null_and_special_values(tmp_path, look, contract_of, measured, v
             "n": pa.array([1.5, float("nan"), float("inf"), float("-inf"), None]),
             "none": pa.nulls(5),
             "tags": pa.array([["a", "a"], ["a"], [], None, ["b"]]),
-            "address": pa.array([{"city": "Bern", "zip": None}, {"city": None, "zip": "1"}, None, {"city": "x", "zip": "2"}, {"city": "y", "zip": "3"}]),
+            "address": pa.array(
+                [
+                    {"city": "Bern", "zip": None},
+                    {"city": None, "zip": "1"},
+                    None,
+                    {"city": "x", "zip": "2"},
+                    {"city": "y", "zip": "3"},
+                ]
+            ),
             "m": pa.array([[("k", 1)], [], None, [], []], pa.map_(pa.string(), pa.int64())),
             "money": pa.array([1, 2, 3, 4, None], pa.decimal128(12, 2)),
             "raw": pa.array([b"\x00", b"\xff\xfe", None, b"", b"x"]),
@@ -252,7 +271,12 @@ def test_nested_null_and_special_values(tmp_path, look, contract_of, measured, v
     contract = contract_of(
         {"name": "n", "logicalType": "number", "logicalTypeOptions": {"minimum": 0, "maximum": 10}},
         {"name": "none", "logicalType": "string"},
-        {"name": "tags", "logicalType": "array", "logicalTypeOptions": {"minItems": 1, "uniqueItems": True}, "items": {"logicalType": "string", "required": True}},
+        {
+            "name": "tags",
+            "logicalType": "array",
+            "logicalTypeOptions": {"minItems": 1, "uniqueItems": True},
+            "items": {"logicalType": "string", "required": True},
+        },
         {"name": "address", "logicalType": "object", "properties": [{"name": "city", "logicalType": "string", "required": True}]},
         {"name": "m", "logicalType": "object", "logicalTypeOptions": {"minProperties": 1}},
         {"name": "money", "logicalType": "number", "logicalTypeOptions": {"multipleOf": 2}},

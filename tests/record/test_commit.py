@@ -488,17 +488,14 @@ def test_state_before_the_first_commit(tmp_path):
 
 
 KILLER = """\
-#!{python}
-import os, signal, subprocess, sys
-count = int(open({counter!r}).read()) + 1
-open({counter!r}, "w").write(str(count))
-if count == {at} and {before}:
-    os.kill(os.getppid(), signal.SIGKILL)
-    sys.exit(1)
-code = subprocess.call([{git!r}, *sys.argv[1:]])
-if count == {at}:
-    os.kill(os.getppid(), signal.SIGKILL)
-sys.exit(code)
+#!/bin/sh
+count=$(($(cat {counter}) + 1))
+echo $count > {counter}
+if [ $count = {at} ] && [ {before} = True ]; then kill -9 $PPID; exit 1; fi
+{git} "$@"
+code=$?
+if [ $count = {at} ]; then kill -9 $PPID; fi
+exit $code
 """
 
 
@@ -522,27 +519,25 @@ def test_killed_at_any_step_the_repository_is_sound(root, tmp_path):
     at = 0
     while not finished:
         at += 1
-        for before in (at % 2 == 0,):  # killing after a call is much like killing before the next
-            write(root / "reports/runs" / f"r{at}" / "run.json", f"{at}\n")
-            counter.write_text("0")
-            wrapper = write(
-                tools / "git", KILLER.format(python=sys.executable, counter=str(counter), at=at, before=before, git=real)
-            )
-            wrapper.chmod(0o755)
-            done = subprocess.run(
-                [sys.executable, "-c", program, str(root)],
-                env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            finished = done.stdout.strip() == "committed"
-            assert finished or done.returncode == -9, done.stderr
-            assert git(root, "fsck", "--full", "--strict", "--no-dangling") == ""
-            assert not (root / ".git/index.lock").exists()
-            assert git(root, "show", ":code.py") == "a = 'staged'"
-            assert git(root, "diff", "--cached", "--name-only", "--diff-filter=DMR", "--", "reports") == ""  # no commit is undone
-            outcome = commit(root)
-            assert outcome.status in ("committed", "nothing")
-            assert git(root, "status", "--porcelain") == "M  code.py"
-            sound(root)
+        write(root / "reports/runs" / f"r{at}" / "run.json", f"{at}\n")
+        counter.write_text("0")
+        before = at % 2 == 0  # killing after a call is much like killing before the next
+        write(tools / "git", KILLER.format(counter=counter, at=at, before=before, git=real)).chmod(0o755)
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(root)],
+            env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        finished = done.stdout.strip() == "committed"
+        assert finished or done.returncode == -9, done.stderr
+        assert git(root, "fsck", "--full", "--strict", "--no-dangling") == ""
+        assert not (root / ".git/index.lock").exists()
+        assert git(root, "show", ":code.py") == "a = 'staged'"
+        assert git(root, "diff", "--cached", "--name-only", "--diff-filter=DMR", "--", "reports") == ""  # no commit is undone
+        assert commit(root).status in ("committed", "nothing")
+        assert git(root, "status", "--porcelain") == "M  code.py"
+        sound(root)
     assert at > 10  # it went through all the calls
     assert len(git(root, "ls-tree", "-r", "--name-only", "HEAD", "reports").splitlines()) == at

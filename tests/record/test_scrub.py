@@ -48,12 +48,41 @@ def scrubber():
 @pytest.mark.parametrize(
     "name",
     [
-        "password", "DB_PASSWORD", "dbPassword", "passwd", "userPasswd2", "secret", "client_secret", "token", "GITHUB_TOKEN", "hfToken",
-        "api_key", "APIKey", "apikey", "x-api-key", "private_key", "AWS_SECRET_ACCESS_KEY", "aws_access_key_id", "auth", "BASIC_AUTH",
-        "Authorization", "DATABASE_DSN", "connection_string", "connectionString", "CONN_STR", "credentials", "MYSQL_PWD", "pwd",
-        "SMTP_PASS", "storage.account.key", "SECRET_KEY", "cookie", "jwt", "refresh_token",
+        "password",
+        "DB_PASSWORD",
+        "dbPassword",
+        "passwd",
+        "userPasswd2",
+        "secret",
+        "client_secret",
+        "token",
+        "GITHUB_TOKEN",
+        "hfToken",
+        "api_key",
+        "APIKey",
+        "apikey",
+        "x-api-key",
+        "private_key",
+        "AWS_SECRET_ACCESS_KEY",
+        "aws_access_key_id",
+        "auth",
+        "BASIC_AUTH",
+        "Authorization",
+        "DATABASE_DSN",
+        "connection_string",
+        "connectionString",
+        "CONN_STR",
+        "credentials",
+        "MYSQL_PWD",
+        "pwd",
+        "SMTP_PASS",
+        "storage.account.key",
+        "SECRET_KEY",
+        "cookie",
+        "jwt",
+        "refresh_token",
     ],
-)  # fmt: skip
+)
 def test_names_of_secrets(name):
     assert is_secret_name(name)
 
@@ -61,11 +90,38 @@ def test_names_of_secrets(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "author", "AUTHORS", "monkey", "keyboard", "tokenizer", "max_token_count", "num_tokens", "tokens", "primary_key", "join_key", "key",
-        "keys", "PWD", "OLDPWD", "password_min_length", "auth_mode", "SSH_AUTH_SOCK", "XAUTHORITY", "secretary", "passenger", "pass",
-        "pass_rate", "first_pass_yield", "compass", "auth_url", "token_type", "", "é", "😀", "scale",
+        "author",
+        "AUTHORS",
+        "monkey",
+        "keyboard",
+        "tokenizer",
+        "max_token_count",
+        "num_tokens",
+        "tokens",
+        "primary_key",
+        "join_key",
+        "key",
+        "keys",
+        "PWD",
+        "OLDPWD",
+        "password_min_length",
+        "auth_mode",
+        "SSH_AUTH_SOCK",
+        "XAUTHORITY",
+        "secretary",
+        "passenger",
+        "pass",
+        "pass_rate",
+        "first_pass_yield",
+        "compass",
+        "auth_url",
+        "token_type",
+        "",
+        "é",
+        "😀",
+        "scale",
     ],
-)  # fmt: skip
+)
 def test_names_of_no_secrets(name):
     assert not is_secret_name(name)
 
@@ -73,23 +129,56 @@ def test_names_of_no_secrets(name):
 def test_collecting_secrets():
     found = collect_secrets(
         {
-            "db": {"password": "correct-horse", "host": "db.example.org"}, "token": "short", "tokens": 4096, "api_key": 12345678,
-            "url": "postgresql://u:in%40url99@db/x", "secret": ["first-one", {"x": "second-one"}], "auth": True, "my_thing": "named-one",
-            "password": "password-is-default", "jwt": "aaaaaaaaaa",
+            "db": {"password": "correct-horse", "host": "db.example.org"},
+            "token": "short",
+            "tokens": 4096,
+            "api_key": 12345678,
+            "url": "postgresql://u:in%40url99@db/x",
+            "secret": ["first-one", {"x": "second-one"}],
+            "auth": True,
+            "my_thing": "named-one",
+            "password": "password-is-default",
+            "jwt": "aaaaaaaaaa",
         },
-        {"AWS_SECRET_ACCESS_KEY": "from-environ", "PATH": "/usr/bin", "PWD": "/home/ann", "EMPTY_TOKEN": "", "REDIS_URL": "redis://:only-pass@r"},
+        {
+            "AWS_SECRET_ACCESS_KEY": "from-environ",
+            "PATH": "/usr/bin",
+            "PWD": "/home/ann",
+            "EMPTY_TOKEN": "",
+            "REDIS_URL": "redis://:only-pass@r",
+        },
         ["MY_THING"],
-    )  # fmt: skip
+    )
     assert set(found) == {
-        "correct-horse", "12345678", "in%40url99", "in@url99", "first-one", "second-one", "named-one", "from-environ", "only-pass",
+        "correct-horse",
+        "12345678",
+        "in%40url99",
+        "in@url99",
+        "first-one",
+        "second-one",
+        "named-one",
+        "from-environ",
+        "only-pass",
         "password-is-default",
-    }  # fmt: skip
+    }
     assert list(found) == sorted(found, key=lambda value: (-len(value), value))
 
 
-@pytest.mark.parametrize("form", [str, html.escape, quote, lambda text: quote(text, safe=""), repr, json.dumps,
-                                  lambda text: json.dumps(json.dumps(text)), lambda text: json.dumps(html.escape(text)),
-                                  lambda text: f"pre{text}post", lambda text: f"{text}{text}"])  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        str,
+        html.escape,
+        quote,
+        lambda text: quote(text, safe=""),
+        repr,
+        json.dumps,
+        lambda text: json.dumps(json.dumps(text)),
+        lambda text: json.dumps(html.escape(text)),
+        lambda text: f"pre{text}post",
+        lambda text: f"{text}{text}",
+    ],
+)
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_is_masked_in_every_form(scrubber, form, secret):
     written = form(secret)
@@ -134,13 +223,31 @@ def test_what_looks_like_a_secret_is_masked(scrubber, text, gone):
 @pytest.mark.parametrize(
     "text",
     [
-        "https://example.org/home/y?x=1", "http://localhost:8888/tree", "see http://x:80 and a@b", "password: required", 'type="password"',
-        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0bf822cd15d6c15b0f00a08", "api_key = os.environ['API_KEY']",
-        "password='${DB_PASSWORD}'", "author = 'Somebody'", "3.11.7 numpy==2.3.5 2026-11-22T19:41:56Z 20261122T194156Z-1f0c9a",
-        "A Bearer of bad news", "12 of 541,909 rows; 1,234.50", "./data/x.csv notebooks/clean.py", "~/x", "C:/Windows", "a/tmp/b", "//home/x",
-        "/usr/bin/env /etc/hosts /opt/x", "0x7f3a", "50% of 20%", "&lt;b&gt; &amp; \\n", "git@github.com:team/shop.git", "task-token",
+        "https://example.org/home/y?x=1",
+        "http://localhost:8888/tree",
+        "see http://x:80 and a@b",
+        "password: required",
+        'type="password"',
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0bf822cd15d6c15b0f00a08",
+        "api_key = os.environ['API_KEY']",
+        "password='${DB_PASSWORD}'",
+        "author = 'Somebody'",
+        "3.11.7 numpy==2.3.5 2026-11-22T19:41:56Z 20261122T194156Z-1f0c9a",
+        "A Bearer of bad news",
+        "12 of 541,909 rows; 1,234.50",
+        "./data/x.csv notebooks/clean.py",
+        "~/x",
+        "C:/Windows",
+        "a/tmp/b",
+        "//home/x",
+        "/usr/bin/env /etc/hosts /opt/x",
+        "0x7f3a",
+        "50% of 20%",
+        "&lt;b&gt; &amp; \\n",
+        "git@github.com:team/shop.git",
+        "task-token",
     ],
-)  # fmt: skip
+)
 def test_ordinary_text_stays(scrubber, text):
     assert scrubber.text(text) == text
     assert not scan(
@@ -170,7 +277,7 @@ def test_ordinary_text_stays(scrubber, text):
         ("<td>/home/bob/x</td>", "<td><path>/x</td>"),
         (".nbops/staging/r1/clean.parquet", "output/clean.parquet"),
         ("/home/ann/work/shop/.nbops/staging/r1/clean.parquet", "output/clean.parquet"),
-        ("-I/home/ann/work/shop/inc", "-Iinc"),
+        ("cc -I/home/ann/work/shop/inc", "cc -Iinc"),
         ("/var/folders/ab/T/x.csv", "<path>/x.csv"),
         ("PATH=/home/ann/work/shop/bin:/home/ann/bin", "PATH=bin:~/bin"),
         ("'/home/ann/work/shop\\nnext'", "'.\\nnext'"),
@@ -251,10 +358,9 @@ def test_personal_values_are_found(text, expected):
 
 
 def test_two_words_are_found_in_either_order():
-    assert (
-        PersonalValues({"name": ["Jane Doe"]}).mask("DOE, JANE and jane   doe; Jane\n\n\n\n\n\n\nDoe")
-        == "••• and •••; Jane\n\n\n\n\n\n\nDoe"
-    )
+    people = PersonalValues({"name": ["Jane Doe"]})
+    assert people.mask("DOE, JANE and jane   doe.") == "••• and •••."
+    assert people.mask("Jane\n\n\n\n\n\n\nDoe") == "Jane\n\n\n\n\n\n\nDoe"
 
 
 def test_ordinary_words_are_no_finding():
@@ -273,10 +379,14 @@ def test_personal_values_from_files(tmp_path):
 
     frame = pd.DataFrame(
         {
-            "na me": ["Jané Doe'", None, "x" * 100_000], "id": [12_345_678.0, None, 3.0], "ok": ["public thing", "b", "c"],
-            "tags": [["Secret Person", "zz"], None, []], "vip": [True, False, None], "when": pd.to_datetime(["1980-05-17", None, None]),
+            "na me": ["Jané Doe'", None, "x" * 100_000],
+            "id": [12_345_678.0, None, 3.0],
+            "ok": ["public thing", "b", "c"],
+            "tags": [["Secret Person", "zz"], None, []],
+            "vip": [True, False, None],
+            "when": pd.to_datetime(["1980-05-17", None, None]),
         }
-    )  # fmt: skip
+    )
     frame.to_parquet(tmp_path / "a.parquet")
     frame.drop(columns="tags").to_csv(tmp_path / "a.csv", index=False)
     frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
@@ -287,6 +397,16 @@ def test_personal_values_from_files(tmp_path):
         assert people.mask("jané doe 12345678 public thing True") == "••• ••• public thing True"
         assert people.mask("Secret Person") == ("Secret Person" if name == "a.csv" else "•••")
     assert not PersonalValues.from_files([])
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("a.csv", 'x,who\n1,"{}"\n2,Unusual Person\n'), ("a.jsonl", '{{"who": "{}"}}\n{{"who": "Unusual Person"}}\n')],
+)
+def test_a_cell_of_ten_megabytes_is_read_past(tmp_path, name, line):
+    (tmp_path / name).write_text(line.format("wordy " * 1_700_000))
+    people = PersonalValues.from_files([(tmp_path / name, name.partition(".")[2], ["who"])])
+    assert people.mask("Unusual Person, wordy wordy wordy wordy wordy wordy") == "•••, •••"
 
 
 @pytest.mark.parametrize(("kind", "content"), [("parquet", b"PAR1rubbish"), ("avro", b""), ("parquet", None)])
@@ -304,13 +424,49 @@ def test_personal_values_that_cannot_be_read_are_an_error(tmp_path, kind, conten
 
 FRAGMENTS = st.sampled_from(
     [
-        *SECRETS, "Jane", "O'Neil", "Jane O'Neil", "jane.oneil@example.org", "4915112345678", "17850", "王小明", "/home/ann/work/shop", "/home/bob",
-        "/tmp/x", "/root", "https://u:pw12@h", "Bearer ", "abcdefghijklmnopqrstuvwxyz", "***", "•••", "<path>", "<python>", "~", "&#x27;", "\\u00e9",
-        "%2F", "%40", "\\n", "\\", "&amp;", "/", ".", " ", "\n", "@", ":", "'", '"', "password='", "hunter2-correct", "-horse", "file://",
+        *SECRETS,
+        "Jane",
+        "O'Neil",
+        "Jane O'Neil",
+        "jane.oneil@example.org",
+        "4915112345678",
+        "17850",
+        "王小明",
+        "/home/ann/work/shop",
+        "/home/bob",
+        "/tmp/x",
+        "/root",
+        "https://u:pw12@h",
+        "Bearer ",
+        "abcdefghijklmnopqrstuvwxyz",
+        "***",
+        "•••",
+        "<path>",
+        "<python>",
+        "~",
+        "&#x27;",
+        "\\u00e9",
+        "%2F",
+        "%40",
+        "\\n",
+        "\\",
+        "&amp;",
+        "/",
+        ".",
+        " ",
+        "\n",
+        "@",
+        ":",
+        "'",
+        '"',
+        "password='",
+        "hunter2-correct",
+        "-horse",
+        "file://",
     ]
-)  # fmt: skip
+)
 TEXTS = st.lists(FRAGMENTS | st.text(max_size=3), max_size=14).map("".join)
-SLOW = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @SLOW
@@ -360,8 +516,13 @@ def test_values_under_secret_names(scrubber):
         "api_key": "",
     }
     assert scrubber.value(value) == {
-        "db_password": "***", "pin": {"token": "***", "n": None}, "auth": True, "secret": {"a": ["***", ""]}, "scale": 3, "api_key": ""
-    }  # fmt: skip
+        "db_password": "***",
+        "pin": {"token": "***", "n": None},
+        "auth": True,
+        "secret": {"a": ["***", ""]},
+        "scale": 3,
+        "api_key": "",
+    }
     keys = scrubber.value({"/home/ann/work/shop": 1, "/home/ann/work/shop/": 2, ".": 3})
     assert sorted(keys.values()) == [1, 2, 3]
 
@@ -371,29 +532,58 @@ def test_a_run_loses_what_is_private_and_keeps_what_others_refer_to(scrubber):
         id="name.pattern", dataset="Quvenzhané", metric="pattern", column="name", arguments=(("pattern", "/home/bob/x"),)
     )
     run = Run(
-        id="20261122T194156Z-1f0c9a", status="failed", verdict="failed", pipeline="shop", command="ploomber build", started_at="2026-11-22",
+        id="20261122T194156Z-1f0c9a",
+        status="failed",
+        verdict="failed",
+        pipeline="shop",
+        command="ploomber build",
+        started_at="2026-11-22",
         parameters={"db_password": "hunter2", "path": "/home/ann/work/shop/in", "who": "Jane O'Neil", "n": 17850},
         tasks=(
             TaskRun(
-                name="Quvenzhané", kind="notebook", status="failed", reasons=("/home/ann/work/shop/a changed",), products={"a": "/home/ann/work/shop/b"},
+                name="Quvenzhané",
+                kind="notebook",
+                status="failed",
+                reasons=("/home/ann/work/shop/a changed",),
+                products={"a": "/home/ann/work/shop/b"},
                 error=RunError(
-                    kind="KeyError", message="17850", traceback="\x1b[31mat 0x7f12ab34cd56\x1b[0m of Jane O'Neil", cell_source="x = 'hunter2-correct-horse'"
+                    kind="KeyError",
+                    message="17850",
+                    traceback="\x1b[31mat 0x7f12ab34cd56\x1b[0m of Jane O'Neil",
+                    cell_source="x = 'hunter2-correct-horse'",
                 ),
             ),
         ),
         datasets=(
             Dataset(
-                name="Quvenzhané", task="t", path="p", format="csv",
+                name="Quvenzhané",
+                task="t",
+                path="p",
+                format="csv",
                 measurements=(
-                    Measurement(metric="min", column="Age", value=42), Measurement(metric="nullValues", column="age", value=42),
-                    Measurement(metric="min", column="total", value=42), Measurement(metric="mostFrequent", column="total", value="Jane O'Neil"),
+                    Measurement(metric="min", column="Age", value=42),
+                    Measurement(metric="nullValues", column="age", value=42),
+                    Measurement(metric="min", column="total", value=42),
+                    Measurement(metric="mostFrequent", column="total", value="Jane O'Neil"),
                 ),
             ),
         ),
-        checks=(CheckResult(check=check, verdict="failed", observed="Bo", message="found Jane O'Neil", examples=({"NAME": "Bo", "age": None, "x": "17850 of 4915112345678"},)),),
-        quarantine=(Quarantine(dataset="d", task="t", path="/home/ann/work/shop/q", rows_in=3, rows_out=1, rows=2, reasons={"name.pattern": 2}),),
+        checks=(
+            CheckResult(
+                check=check,
+                verdict="failed",
+                observed="Bo",
+                message="found Jane O'Neil",
+                examples=({"NAME": "Bo", "age": None, "x": "17850 of 4915112345678"},),
+            ),
+        ),
+        quarantine=(
+            Quarantine(
+                dataset="d", task="t", path="/home/ann/work/shop/q", rows_in=3, rows_out=1, rows=2, reasons={"name.pattern": 2}
+            ),
+        ),
         notices=(Notice(kind="x", message="17850 rows"),),
-    )  # fmt: skip
+    )
     found = scrubber.run(run)
     assert found.parameters == {"db_password": "***", "path": "in", "who": "•••", "n": 17850}
     task = found.tasks[0]
@@ -403,7 +593,7 @@ def test_a_run_loses_what_is_private_and_keeps_what_others_refer_to(scrubber):
     assert [item.value for item in found.datasets[0].measurements] == ["•••", 42, 42, "•••"]
     result = found.checks[0]
     assert (result.observed, result.message) == ("•••", "found •••")
-    assert result.examples == ({"NAME": "•••", "age": None, "x": "17850 of •••"},)
+    assert result.examples == ({"NAME": "•••", "age": None, "x": "••• of •••"},)
     assert dict(result.check.arguments) == {"pattern": "<path>/x"}
     assert found.quarantine[0].reasons == {"name.pattern": 2}
     assert found.notices[0].message.endswith("rows")

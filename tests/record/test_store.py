@@ -173,7 +173,6 @@ def test_the_summary_says_the_worst():
         checks=checks,
         quarantine=(quarantine,),
         git=GitState(commit="abc", branch="main"),
-        notices=(Notice(kind="x", message="n"),),
     )
     found = summaries.summarise(run)
     assert found.headline == "orders: errored-error: errored error"
@@ -206,8 +205,11 @@ def test_summaries_are_cached_and_made_anew_when_a_ledger_changes(tmp_path, monk
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"version": 1, "runs": []}', b'{"version": 1, "runs": {"RUN": 3}}', b'{"version": 0, "runs": {}}', b"\xff",
-     b'{"version": 1, "runs": {"RUN": {"size": SIZE, "mtime_ns": TIME, "summary": {"id": "RUN"}}}}'],
+    [
+        b"", b"{", b"[]", b'{"version": 1, "runs": []}', b'{"version": 1, "runs": {"RUN": 3}}',
+        b'{"version": 0, "runs": {}}', b"\xff",
+        b'{"version": 1, "runs": {"RUN": {"size": SIZE, "mtime_ns": TIME, "summary": {"id": "RUN"}}}}',
+    ],
 )  # fmt: skip
 def test_a_damaged_cache_is_made_anew(tmp_path, content):
     path = store.write_run(tmp_path, made())

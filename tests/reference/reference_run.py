@@ -13,6 +13,7 @@ from typing import Any
 
 import jupytext
 import yaml
+
 from nbops.contract.odcs import load_contracts
 from nbops.quality.audit import Audit, audit
 
@@ -58,11 +59,21 @@ def upstream_of(task: str) -> list[str]:
 
 
 def run_notebooks(folder: Path, **env: object) -> Pipeline:
-    """Execute the notebooks in order, with products below a folder; each dataset is audited, and freed of what its contract sets aside."""
+    """Execute the notebooks in order, with products below a folder; each dataset is audited at once."""
     settings = yaml.safe_load((ROOT / "env.yaml").read_text(encoding="utf-8")) | env
     entries = tasks()
-    made: dict[str, dict[str, str]] = {}
     (folder / "quarantine").mkdir()
+    before = Path.cwd()
+    os.chdir(NOTEBOOKS)  # as a kernel has it
+    try:
+        return _run(folder, settings=settings, entries=entries)
+    finally:
+        os.chdir(before)
+        plt.close("all")
+
+
+def _run(folder: Path, *, settings: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Pipeline:
+    made: dict[str, dict[str, str]] = {}
     variables: dict[str, Mapping[str, Any]] = {}
     contracts = load_contracts(ROOT / "contracts", root=ROOT)
     audits: dict[str, Audit] = {}
@@ -86,10 +97,11 @@ def run_notebooks(folder: Path, **env: object) -> Pipeline:
                     task=task,
                     final_path=f"output/{name}.parquet",
                     contract=contracts.get(name),
-                    references={key: Path(other) for products in made.values() for key, other in products.items() if key in audits},
+                    references={
+                        key: Path(other) for products in made.values() for key, other in products.items() if key in audits
+                    },
                     now=datetime.now(tz=timezone.utc),
                     quarantine_path=folder / "quarantine" / f"{name}.parquet",
                 )
-    plt.close("all")
     products = {key: path for products in made.values() for key, path in products.items()}
     return Pipeline(products=products, variables=variables, audits=audits)

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 from reference_run import ROOT, Pipeline, tasks
+
 from nbops.contract.odcs import load_contracts
 
 _FILES = sorted((ROOT / "contracts").glob("*.odcs.yaml"))
@@ -28,7 +29,9 @@ def _datasets() -> set[str]:
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
 def test_the_standards_own_schema_accepts_it(path: Path) -> None:
     schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8"))
-    problems = [f"{error.json_path}: {error.message}" for error in jsonschema.Draft201909Validator(schema).iter_errors(_read(path))]
+    problems = [
+        f"{error.json_path}: {error.message}" for error in jsonschema.Draft201909Validator(schema).iter_errors(_read(path))
+    ]
     assert not problems
 
 
@@ -48,13 +51,18 @@ def test_it_is_complete(path: Path) -> None:
         assert column["description"].endswith("."), column["name"]
         assert column["logicalType"]
         assert column["physicalType"]
-        wanted = {"personal", "restricted"} if column["name"] in _PERSONAL and table["name"] != "products" else {"public", "internal"}
+        wanted = (
+            {"personal", "restricted"} if column["name"] in _PERSONAL and table["name"] != "products" else {"public", "internal"}
+        )
         assert column["classification"] in wanted, column["name"]
 
 
 def test_relationships_point_to_keys_that_are_made_before() -> None:
     order = [Path(path).stem for task in tasks().values() for path in task["product"].values()]
-    keys = {path.name.split(".")[0]: {c["name"] for c in _read(path)["schema"][0]["properties"] if c.get("primaryKey")} for path in _FILES}
+    keys = {
+        path.name.split(".")[0]: {c["name"] for c in _read(path)["schema"][0]["properties"] if c.get("primaryKey")}
+        for path in _FILES
+    }
     seen = 0
     for path in _FILES:
         dataset = path.name.split(".")[0]

@@ -29,7 +29,7 @@ def test_a_long_table_is_cut() -> None:
 
 
 def test_what_is_saved_can_be_viewed_and_no_rows_keep_their_columns(tmp_path: Path) -> None:
-    path = str(tmp_path / "it's \"quoted\" é.parquet")
+    path = str(tmp_path / 'it\'s "quoted" é.parquet')
     with connect() as con:
         assert save(con, "SELECT 1::INTEGER AS a, 'x' AS b WHERE false", path) == 0
         view(con, "empty", path)

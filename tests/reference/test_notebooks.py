@@ -66,16 +66,21 @@ def test_a_notebook_imports_only_what_a_new_project_has(task: str) -> None:
     assert "pandas" not in names
 
 
-@pytest.mark.parametrize("path", [*NOTEBOOKS.rglob("*.py"), ROOT / "pipeline.yaml", ROOT / "env.yaml"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*NOTEBOOKS.rglob("*.py"), ROOT / "pipeline.yaml", ROOT / "env.yaml"], ids=lambda path: path.name
+)
 def test_no_machine_path_or_address(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"https?://|/home/|/tmp/|/root/|\.\./shared", text)
 
 
 def test_no_row_is_lost(simulated: Pipeline) -> None:
-    [(rows_in, rows_out)] = _rows(simulated, """
+    [(rows_in, rows_out)] = _rows(
+        simulated,
+        """
         SELECT sum(rows) FILTER (effect = 'in'), sum(rows) FILTER (effect IN ('sorted', 'dropped')) FROM cleaning_report
-    """)
+    """,
+    )
     assert rows_in == rows_out == 20_000
     quarantine = simulated.audits["orders"].quarantine
     assert quarantine is not None
@@ -102,12 +107,20 @@ def test_what_is_set_aside_is_what_was_injected(simulated: Pipeline) -> None:
     assert reasons["stock_code.references.products"] == unknown > 0
     assert quarantine.rows == without_price + absurd + unknown == len(rejected.fetchall())
     injected = truth["orders_raw"]
-    dirt = injected["zero_price"] - injected["negative_quantity_not_cancelled"] + injected["negative_price"] + injected["absurd_price"]
+    dirt = (
+        injected["zero_price"]
+        - injected["negative_quantity_not_cancelled"]
+        + injected["negative_price"]
+        + injected["absurd_price"]
+    )
     assert quarantine.rows <= dirt + injected["malformed_stock_code"]
 
 
 def test_the_recommender_beats_popularity(simulated: Pipeline) -> None:
-    found = {(row[0], row[1]): row[2:] for row in _rows(simulated, "SELECT model, purchases, customers, recall, ndcg, coverage FROM recommender_metrics")}
+    found = {
+        (row[0], row[1]): row[2:]
+        for row in _rows(simulated, "SELECT model, purchases, customers, recall, ndcg, coverage FROM recommender_metrics")
+    }
     for purchases in ("any", "new"):
         customers, *mine = found["neighbours", purchases]
         assert customers >= 50
@@ -116,9 +129,13 @@ def test_the_recommender_beats_popularity(simulated: Pipeline) -> None:
 
 
 def test_each_customer_gets_twenty_products(simulated: Pipeline) -> None:
-    found = _rows(simulated, "SELECT DISTINCT count(*), count(DISTINCT stock_code), max(rank) FROM recommendations GROUP BY customer_id")
+    found = _rows(
+        simulated, "SELECT DISTINCT count(*), count(DISTINCT stock_code), max(rank) FROM recommendations GROUP BY customer_id"
+    )
     assert found == [(20, 20, 20)]
-    assert _rows(simulated, "SELECT count(DISTINCT customer_id) FROM recommendations") == _rows(simulated, "SELECT count(*) FROM customers")
+    assert _rows(simulated, "SELECT count(DISTINCT customer_id) FROM recommendations") == _rows(
+        simulated, "SELECT count(*) FROM customers"
+    )
 
 
 def test_the_same_again_byte_for_byte(simulated: Pipeline, tmp_path: Path) -> None:
@@ -128,7 +145,9 @@ def test_the_same_again_byte_for_byte(simulated: Pipeline, tmp_path: Path) -> No
             assert Path(path).read_bytes() == Path(again.products[name]).read_bytes(), name
 
 
-@pytest.mark.parametrize("env", [{"scale": 1_000}, {"scale": 1_000, "since": "2025-01-06", "until": "2025-01-06"}], ids=["small", "one-day"])
+@pytest.mark.parametrize(
+    "env", [{"scale": 1_000}, {"scale": 1_000, "since": "2025-01-06", "until": "2025-01-06"}], ids=["small", "one-day"]
+)
 def test_small_shops_work_too(tmp_path: Path, env: dict[str, object]) -> None:
     pipeline = run_notebooks(tmp_path, **env)
     held = [result for audit in pipeline.audits.values() for result in audit.results if result.verdict in {"failed", "errored"}]

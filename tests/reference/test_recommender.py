@@ -68,7 +68,10 @@ def test_nothing_to_learn_from() -> None:
     assert recommend(model, np.array([], dtype=int)).items.shape == (0, 0)
 
 
-@given(arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 12)), elements=st.integers(-2, 5).map(float)), st.integers(1, 15))
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 12)), elements=st.integers(-2, 5).map(float)),
+    st.integers(1, 15),
+)
 def test_the_best_are_those_of_a_plain_sort(scores: np.ndarray, top: int) -> None:
     found = _best(scores, top)
     for row, items, values in zip(scores, found.items, found.scores, strict=True):

@@ -55,7 +55,8 @@ def _check_truth(folder: Path, truth: dict[str, dict[str, int]]) -> None:
     assert _one(folder, "orders", _COUNTED) == truth["orders_raw"]
     found = _one(folder, "customers", "count(*) AS rows, count(DISTINCT customer_id) AS customers, "
                  "count(*) - (SELECT count(*) FROM (SELECT DISTINCT * FROM data)) AS exact_duplicate_rows, "
-                 "count(*) FILTER (email NOT LIKE '%@%') AS malformed_email, count(*) FILTER (name IS NULL) AS null_name")  # fmt: skip
+                 "count(*) FILTER (email NOT LIKE '%@%') AS malformed_email, "
+                 "count(*) FILTER (name IS NULL) AS null_name")  # fmt: skip
     assert found == truth["customers_raw"]
     found = _one(folder, "events", "count(*) AS rows, count(*) - count(DISTINCT event_id) AS exact_duplicate_rows, "
                  "count(*) FILTER (stock_code = '?????') AS unknown_stock_code")  # fmt: skip
@@ -108,7 +109,8 @@ def test_the_shop_is_closed_on_saturdays_and_outside_the_window(default: Path) -
 def test_weekdays_and_seasons_differ(default: Path) -> None:
     found = _one(default, "orders", "count(*) FILTER (isodow(invoiced_at) = 4) AS thursdays, "
                  "count(*) FILTER (isodow(invoiced_at) = 7) AS sundays, "
-                 "count(*) FILTER (month(invoiced_at) = 11) AS november, count(*) FILTER (month(invoiced_at) = 2) AS february")  # fmt: skip
+                 "count(*) FILTER (month(invoiced_at) = 11) AS november, "
+                 "count(*) FILTER (month(invoiced_at) = 2) AS february")  # fmt: skip
     assert found["thursdays"] > 1.3 * found["sundays"]
     assert found["november"] > 1.3 * found["february"]
 

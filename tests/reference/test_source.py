@@ -78,7 +78,9 @@ def test_gzipped_days_and_their_parent_folder(tmp_path: Path) -> None:
         pytest.param(HEADER + LINE + LINE.replace(",6,", ",six,"), ["line 3", "Quantity is 'six'", "whole number"], id="mixed"),
         pytest.param(HEADER + LINE.replace("2.55", "2,55"), ["line 2", "9 cells"], id="decimal-comma"),
         pytest.param(HEADER + LINE.replace("2010-12-01 08:26:00", "01.12.2010"), ["line 2", "InvoiceDate", "a time"], id="date"),
-        pytest.param(HEADER.encode() + LINE.replace("HEART", "CAFÉ").encode("latin-1"), ["line 2", "0xc9", "iconv"], id="latin-1"),
+        pytest.param(
+            HEADER.encode() + LINE.replace("HEART", "CAFÉ").encode("latin-1"), ["line 2", "0xc9", "iconv"], id="latin-1"
+        ),
         pytest.param(HEADER + LINE.replace("HEART", "x" * 10_000_000), ["line 2", "characters", "at most"], id="10-mb-cell"),
         pytest.param(HEADER + LINE + '536366,"71053', ["line 3"], id="open-quote"),
         pytest.param(HEADER, ["no order line"], id="zero-rows"),
@@ -155,7 +157,9 @@ def test_a_parquet_that_is_damaged_inside(tmp_path: Path) -> None:
         pytest.param(_table().drop_columns(["Country"]), ["missing: Country"], id="lost-column"),
         pytest.param(_table(**{f"c{n}": [1, 2] for n in range(5000)}), ["5,008 columns", "and 4,995 more"], id="5000-columns"),
         pytest.param(_table(Quantity=["6", "six"]), ["row 2", "Quantity is 'six'", "BIGINT"], id="mixed"),
-        pytest.param(_table(Description=["x" * 10_000_000, None]), ["row 1", "Description", "1,000,000 characters"], id="10-mb-cell"),
+        pytest.param(
+            _table(Description=["x" * 10_000_000, None]), ["row 1", "Description", "1,000,000 characters"], id="10-mb-cell"
+        ),
         pytest.param(_table().slice(0, 0), ["no order line"], id="zero-rows"),
     ],
 )
@@ -189,7 +193,8 @@ def test_a_window_without_days_says_which_there_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "word"), [("yesterday", "", "YYYY-MM-DD"), ("2011-02-30", "", "no day"), ("2011-02-02", "2011-02-01", "Swap")]
+    ("since", "until", "word"),
+    [("yesterday", "", "YYYY-MM-DD"), ("2011-02-30", "", "no day"), ("2011-02-02", "2011-02-01", "Swap")],
 )
 def test_a_window_that_cannot_be(since: str, until: str, word: str) -> None:
     with pytest.raises(SourceError, match=word):
@@ -211,9 +216,10 @@ def test_relative_paths_count_from_the_project(tmp_path: Path, monkeypatch: pyte
 @given(st.binary(max_size=300))
 def test_no_bytes_after_the_header_end_in_anything_but_rows_or_an_error(tmp_path: Path, junk: bytes) -> None:
     path = _csv(tmp_path, HEADER.encode() + LINE.encode() + junk)
+    refused = ""
+    rows: list[tuple[object, ...]] = []
     try:
         rows = _read(path, tmp_path)
     except SourceError as error:
-        assert path.name in str(error)
-    else:
-        assert rows[0][0] == "536365"
+        refused = str(error)
+    assert path.name in refused or rows[0][0] == "536365"

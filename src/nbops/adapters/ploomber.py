@@ -67,8 +67,7 @@ def mend_metadata() -> None:
             found = fetch(self)
         except (ValueError, OSError):
             return None
-        # null, a list or a number is valid JSON too; Ploomber fails on it later
-        return found if isinstance(found, dict) else None
+        return found if _is_metadata(found) else None
 
     def save_metadata(self: Any, metadata: Any) -> None:
         replace_file(self._path_to_metadata, json.dumps(metadata).encode(), durable=False)
@@ -76,6 +75,12 @@ def mend_metadata() -> None:
     save_metadata._nbops = True  # type: ignore[attr-defined]  # noqa: SLF001 - our own mark
     File.fetch_metadata = fetch_metadata
     File.save_metadata = save_metadata
+
+
+def _is_metadata(found: Any) -> bool:
+    """Return whether valid JSON is what Ploomber wrote: on null, a list or a wrong type in it, Ploomber fails later."""
+    types = {"timestamp": int | float | None, "stored_source_code": str | None, "params": dict | None}
+    return isinstance(found, dict) and all(isinstance(found.get(key), type_) for key, type_ in types.items())
 
 
 def is_forced() -> bool:

@@ -83,6 +83,7 @@ _EXAMPLES = (
 @click.group(
     cls=_LazyGroup,
     invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
     help=_HELP,
     epilog=epilog(_EXAMPLES, codes=EXIT_CODES),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -94,7 +95,7 @@ _EXAMPLES = (
     metavar="FOLDER",
     help="Work as if started in FOLDER.",
 )
-@click.version_option(metadata.version("nbops"), prog_name=PROGRAM)
+@click.version_option(metadata.version("nbops"), prog_name=PROGRAM, help="Show the version.")
 @click.pass_context
 def program(context: click.Context, directory: str | None) -> int:  # noqa: ARG001, D103 - read from the context; see _HELP
     if context.invoked_subcommand is None:
@@ -156,9 +157,7 @@ def _explain(error: BaseException) -> int:
     if os.environ.get(_DEBUG):
         _say("".join(traceback.format_exception(error)).rstrip())
     if isinstance(error, click.UsageError):
-        error.message = printable(error.message, lines=True)
-        with suppress(OSError):
-            error.show()
+        _say(_usage(error))
         return USAGE
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         _say("nbops: stopped")
@@ -172,6 +171,13 @@ def _explain(error: BaseException) -> int:
     return FAILED if isinstance(error, ChecksFailed) else PROBLEM
 
 
+def _usage(error: click.UsageError) -> str:
+    lines = [f"nbops: {error.format_message()}"]
+    if error.ctx is not None:
+        lines = [error.ctx.get_usage(), f"`{error.ctx.command_path} --help` says more.", *lines]
+    return "\n".join(lines)
+
+
 def _sentence(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
@@ -180,6 +186,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
         return f"{where}{error.strerror or error or type(error).__name__}"
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("nbops"):
+        return f"the package {error.name!r} is not installed, so the installation is incomplete. `nbops doctor` says more."
     what = " ".join(str(error).split())[:300]
     return (
         f"a fault of its own: {type(error).__name__}{': ' if what else ''}{what}. "

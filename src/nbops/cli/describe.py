@@ -88,7 +88,7 @@ def _run(run: Run, *, reports: str, root: Path) -> Iterator[str]:
     for error in run.errors:
         yield from _error(error)
     yield from _section("Tasks", table(_TASKS, [_task_row(run, index) for index in range(len(run.tasks))]) if run.tasks else "")
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             item.name,
             _word(item.verdict),
@@ -106,17 +106,12 @@ def _run(run: Run, *, reports: str, root: Path) -> Iterator[str]:
         always=True,
     )
     lines = [
-        f"  {item.dataset}: {plural(item.rows, 'row')} of {count(item.rows_in)}, in {item.path}"
+        f"{item.dataset}: {plural(item.rows, 'row')} of {count(item.rows_in)}, in {item.path}"
         for item in run.quarantine
         if item.rows
     ]
-    yield from _section("Quarantine", "\n".join(map(printable_line, lines)))
-    yield from _section("Notices", "\n".join(printable_line(f"  {item.message}") for item in run.notices))
-
-
-def printable_line(text: str) -> str:
-    """Return a harmless line with its indentation."""
-    return text[: len(text) - len(text.lstrip(" "))] + printable(text)
+    yield from _section("Quarantine", "\n".join(f"  {printable(line)}" for line in lines))
+    yield from _section("Notices", "\n".join(f"  {printable(item.message)}" for item in run.notices))
 
 
 def _head(run: Run) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nbops.cli.app import COMMANDS, EXIT_CODES, PROGRAM, program
+from nbops.cli.app import COMMANDS, PROGRAM, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +49,6 @@ def _program() -> Iterator[str]:
         command = program.get_command(context, name)
         if command is not None:
             yield f"| [`{name}`](#{PROGRAM}-{name}) | {command.short_help} |"
-    yield ""
-    yield "| exit code | |"
-    yield "|---|---|"
-    yield from (f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
     yield ""
 
 

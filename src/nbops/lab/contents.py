@@ -99,8 +99,11 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         if model.get("type") == "notebook" and isinstance(model.get("content"), dict):
             place = await self._place(path)
-            cleaned = await asyncio.to_thread(clean, model["content"], root=place[0].root if place else None)
-            model = {**model, "content": cleaned}
+            try:
+                cleaned = await asyncio.to_thread(clean, model["content"], root=place[0].root if place else None)
+                model = {**model, "content": cleaned}
+            except Exception as error:  # noqa: BLE001 - a notebook that is no notebook is still the user's work
+                self.log.warning("[nbops] %s is saved as it is, not cleaned: %r", path, error)
         return await super().save(model, path)
 
     async def get_kernel_path(self, path: str, model: dict[str, Any] | None = None) -> Any:

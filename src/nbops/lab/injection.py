@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nbops.adapters.languages import assignments
+
 __all__ = ["clean", "code_for", "inject", "parameters_cell"]
 
 _TAG = "injected-parameters"
@@ -97,9 +99,7 @@ def code_for(values: Mapping[str, Any], *, language: str = "python") -> str:
     upstream = None
     """
     if language.lower() not in {"python", "ipython"}:
-        from papermill.translators import translate_parameters  # noqa: PLC0415 - takes seconds, and few need it
-
-        return str(translate_parameters(language, language, dict(values), _COMMENT.replace("\n", " ")))
+        return assignments(values, language=language, comment=_COMMENT.replace("\n", " "))
     lines = [f"# {line}" for line in _COMMENT.splitlines()]
     lines += [f"{name} = {_python(value)}" for name, value in values.items() if str(name).isidentifier()]
     return "\n".join(lines)

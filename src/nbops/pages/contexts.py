@@ -132,7 +132,7 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path) -> dict[str, Any]
         ("Rows", count(item.rows)),
         ("Columns", count(len(item.columns)) if item.columns else ""),
         ("Size", size(item.bytes)),
-        ("File", markup("<code>{}</code> {}", short(item.path, 160), item.format)),
+        ("File", markup("<code>{}</code>{}", short(item.path, 160), _format(item))),
         ("Contract", markup("<code>{}</code>", short(item.contract, 120)) if item.contract else "none"),
         ("Owner", short(item.owner, 80) if item.owner else ""),
         ("Profile", markup('<a href="../../../{}">profile of the data</a>', markup("{}", profile)) if profile else ""),
@@ -154,6 +154,10 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path) -> dict[str, Any]
         "lineage": _dataset_lineage(run, item),
         "sla": sorted(item.sla.items()),
     }
+
+
+def _format(item: Dataset) -> str:
+    return "" if item.path.lower().endswith(f".{item.format.lower()}") else f" {short(item.format, 40)}"
 
 
 def _dataset_sentence(run: Run, item: Dataset) -> str:

@@ -212,7 +212,7 @@ def _check(result: CheckResult, *, held: bool) -> Finding:
     facts += [("Declared in", check.origin)] if check.origin else []
     facts += [("Measured in run", result.from_run)] if result.from_run else []
     if result.verdict == "failed" and held:
-        facts.append(("Published", "no: the last good version stays in place"))
+        facts.append(("Published", "no: the last good version, if any, stays in place"))
     return Finding(
         mark=result.verdict,
         title=title,

@@ -17,7 +17,7 @@ import jinja2
 from nbops.quality import _profile_text as text
 from nbops.quality._profile_alerts import Alert, alerts_of
 from nbops.quality._profile_sample import Field, Sample, is_private
-from nbops.quality._profile_settings import MAX_COLUMNS, SEED, settings_hash
+from nbops.quality._profile_settings import MAX_COLUMNS, SEED
 from nbops.quality._profile_variable import Variable, variable_of
 
 __all__ = ["Page", "render_page"]
@@ -83,12 +83,10 @@ def _context(page: Page) -> dict[str, Any]:
         "title": text.clean(request["title"] or request["dataset"]),
         "description": text.clean(request["description"]),
         "content_hash": request["content_hash"],
-        "settings": settings_hash(personal=request["personal"], sample_rows=request["sample_rows"], title=request["title"],
-                                  description=request["description"]),
+        "settings": request["settings"],
         "rows": sample.rows,
         "sampled": rows,
         "seed": SEED,
-        "lenient": sample.lenient,
         "columns": len(sample.columns),
         "personal": [name for name, _ in sample.columns if is_private(name, request["personal"])],
         "left_out": max(0, len(open_columns) - MAX_COLUMNS),

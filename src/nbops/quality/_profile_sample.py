@@ -12,11 +12,15 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
-
+from nbops.contract.records import Contract, ContractColumn
 from nbops.quality._profile_settings import MAX_COLUMNS, SEED
+from nbops.quality.engine import connect
+from nbops.quality.source import format_of, open_source
+
+if TYPE_CHECKING:
+    from nbops.quality.source import SourceColumn
 
 __all__ = ["MAX_CELLS", "Field", "Sample", "draw", "is_private", "kind_of", "read_sample", "schema_of"]
 
@@ -25,6 +29,7 @@ MAX_CELLS = 600_000
 _MIN_ROWS = 1_000
 _MAX_CHARACTERS = 100_000_000
 """Characters of the sample: with many long texts, each is cut earlier."""
+_MEMORY = "1GB"
 _CUT = (128, 1_000)
 _MANY = 50
 """Texts with more distinct values than this, or than half of the rows, are free text, else categories: the profiler's rule."""
@@ -34,18 +39,8 @@ _INTEGERS = frozenset(f"{sign}{size}INT" for sign in ("", "U") for size in ("TIN
     "INTEGER",
     "UINTEGER",
 }
-_READERS = {
-    "parquet": ("read_parquet({path})",),
-    "csv": (
-        "read_csv({path}, sample_size=-1)",
-        "read_csv({path}, all_varchar=true, ignore_errors=true, null_padding=true, strict_mode=false)",
-    ),
-    "jsonl": (
-        "read_json({path}, format='newline_delimited', sample_size=-1)",
-        "read_json({path}, format='newline_delimited', ignore_errors=true)",
-    ),
-}
-"""How a file is read: as it should be; and, where that fails, leniently, since a profile of a bad file is wanted most."""
+_BLOB = "(octet_length({0}) || ' bytes, md5 ' || left(md5({0}), 8))"
+"""What is profiled of bytes."""
 
 Kind = Literal["integer", "number", "date", "boolean", "text"]
 
@@ -81,8 +76,6 @@ class Sample:
     """Name and type of every column of the data."""
     rows: int
     """Rows of the data."""
-    lenient: bool
-    """True when the file could be read only with faulty rows left out."""
 
 
 def is_private(name: str, personal: Iterable[str]) -> bool:
@@ -91,8 +84,8 @@ def is_private(name: str, personal: Iterable[str]) -> bool:
     >>> is_private("Address", {"address.street"}), is_private("city", {"address.street"})
     (True, False)
     """
-    low = name.casefold()
-    return any(low == other or other.startswith(f"{low}.") for other in map(str.casefold, personal))
+    low = name.strip().casefold()
+    return any(low == other or other.startswith(f"{low}.") for other in (item.strip().casefold() for item in personal))
 
 
 def draw(rows: int, wanted: int, *, seed: int = SEED) -> list[int]:
@@ -108,78 +101,53 @@ def draw(rows: int, wanted: int, *, seed: int = SEED) -> list[int]:
     return [low + int(source.random() * (high - low)) for low, high in itertools.pairwise(edges)]
 
 
-def read_sample(path: Path, *, data_format: str, personal: Iterable[str], sample_rows: int) -> Sample:
-    """Read the sample of a dataset; personal columns are never read.
+def read_sample(
+    path: Path, *, data_format: str, personal: Iterable[str], sample_rows: int, text: Iterable[str] = (), shown: str = "data"
+) -> Sample:
+    """Read the sample of a dataset, as its measurements were taken; personal columns are not looked at.
 
     Args:
         path: The file, or a folder of Parquet files.
-        data_format: ``parquet``, ``csv`` or ``jsonl``.
+        data_format: ``parquet``, ``csv``, ``jsonl`` or ``json``.
         personal: Names of columns whose values must not be shown.
         sample_rows: Most rows to take.
+        text: Names of columns that are text even if their values look like numbers.
+        shown: What the data is called in messages.
 
     Raises:
-        ValueError: The format is not one that is read here.
-        duckdb.Error: The file cannot be read, leniently neither.
+        DataError: The data cannot be read.
     """
-    if data_format not in _READERS:
-        raise ValueError(data_format)
-    connection = _connect()
-    try:
-        return _read(connection, path, data_format, frozenset(personal), sample_rows)
-    finally:
-        connection.close()
+    name = path.name if format_of(path.name) == data_format else f"data.{data_format}"
+    # one thread: rows keep their order, and another core stays free
+    with connect(memory_limit=_MEMORY, threads=1) as (connection, scratch):
+        source = open_source(connection, path, name=name, scratch=scratch, contract=_as_text(text), shown=shown)
+        columns = tuple((column.name, column.type) for column in source.columns)
+        chosen = [column for column in source.columns if not is_private(column.name, personal)][:MAX_COLUMNS]
+        if not chosen or not source.rows:
+            return Sample(frame=None, fields=(), columns=columns, rows=source.rows)
+        wanted = min(source.rows, sample_rows, max(_MIN_ROWS, MAX_CELLS // len(chosen)))
+        cut_at = max(_CUT[0], min(_CUT[1], _MAX_CHARACTERS // (wanted * len(chosen))))
+        _pick(connection, chosen, draw(source.rows, wanted) if wanted < source.rows else None, cut_at)
+        fields = _fields(connection, chosen, cut_at)
+        return Sample(frame=_frame(connection, fields), fields=fields, columns=columns, rows=source.rows)
 
 
-def _connect() -> Any:
-    connection = duckdb.connect(":memory:")
-    # one thread: rows keep their order, and another core stays free; extensions would be fetched from the network
-    for setting in ("threads=1", "memory_limit='1GB'", "preserve_insertion_order=true", "autoinstall_known_extensions=false"):
-        connection.execute(f"SET {setting}")
-    return connection
+def _as_text(names: Iterable[str]) -> Contract | None:
+    """Return the contract that the reader asks which columns are text."""
+    columns = tuple(ContractColumn(name=name, logical_type="string") for name in sorted(names))
+    if not columns:
+        return None
+    return Contract(path="", id="", dataset="", object_name="", version="", api_version="", hash="", columns=columns)
 
 
-def _read(connection: Any, path: Path, data_format: str, personal: frozenset[str], sample_rows: int) -> Sample:
-    literal = _literal(_pattern(path, data_format))
-    strict, *others = (reader.format(path=literal) for reader in _READERS[data_format])
-    try:
-        return _read_from(connection, strict, personal, sample_rows, lenient=False)
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error:
-        if not others:
-            raise
-    return _read_from(connection, others[0], personal, sample_rows, lenient=True)
-
-
-def _read_from(connection: Any, source: str, personal: frozenset[str], sample_rows: int, *, lenient: bool) -> Sample:
-    # `source` is made above, of a fixed text and a quoted path
-    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
-    columns = tuple((str(row[0]), str(row[1])) for row in described)
-    rows = int(connection.execute(f"SELECT count(*) FROM {source}").fetchone()[0])  # noqa: S608
-    chosen = [column for column in columns if not is_private(column[0], personal)][:MAX_COLUMNS]
-    if not chosen or not rows:
-        return Sample(frame=None, fields=(), columns=columns, rows=rows, lenient=lenient)
-    wanted = min(rows, sample_rows, max(_MIN_ROWS, MAX_CELLS // len(chosen)))
-    cut_at = max(_CUT[0], min(_CUT[1], _MAX_CHARACTERS // (wanted * len(chosen))))
-    _stage(connection, source, chosen, draw(rows, wanted) if wanted < rows else None, cut_at)
-    fields = _fields(connection, chosen, cut_at)
-    return Sample(frame=_frame(connection, fields), fields=fields, columns=columns, rows=rows, lenient=lenient)
-
-
-def _stage(connection: Any, source: str, chosen: Sequence[tuple[str, str]], numbers: Sequence[int] | None, cut_at: int) -> None:
+def _pick(connection: Any, chosen: Sequence[SourceColumn], numbers: Sequence[int] | None, cut_at: int) -> None:
     """Copy the chosen rows into a table of their own, with long texts cut (one character too long tells that it was)."""
-    # columns are renamed before anything else, so that no name of the data meets one of ours
-    inner = ", ".join(f"{_quote(name)} AS r{at}" for at, (name, _) in enumerate(chosen))
-    outer = ", ".join(f"{_expression(f'r{at}', type_, cut_at)} AS c{at}" for at, (_, type_) in enumerate(chosen))
-    connection.execute("DROP TABLE IF EXISTS picked")
-    if numbers is None:
-        connection.execute(f"CREATE TEMP TABLE picked AS SELECT {outer} FROM (SELECT {inner} FROM {source})")  # noqa: S608
-        return
-    connection.execute("CREATE OR REPLACE TEMP TABLE numbers AS SELECT unnest($1::BIGINT[]) AS n", [list(numbers)])
-    connection.execute(
-        f"CREATE TEMP TABLE picked AS SELECT {outer} FROM (SELECT {inner}, row_number() OVER () - 1 AS n FROM {source}) "  # noqa: S608
-        "WHERE n IN (SELECT n FROM numbers) ORDER BY n"
-    )
+    parts = ", ".join(f"{_expression(column.key, column.type, cut_at)} AS c{at}" for at, column in enumerate(chosen))
+    some = ""
+    if numbers is not None:
+        connection.execute("CREATE TEMP TABLE numbers AS SELECT unnest($1::BIGINT[]) AS n", [list(numbers)])
+        some = " WHERE __nbops_row IN (SELECT n FROM numbers)"
+    connection.execute(f"CREATE TEMP TABLE picked AS SELECT {parts} FROM scan{some} ORDER BY __nbops_row")  # noqa: S608  # keys only
 
 
 def kind_of(type_: str) -> Kind:
@@ -215,21 +183,21 @@ def _expression(column: str, type_: str, cut_at: int) -> str:
     return column
 
 
-def _fields(connection: Any, chosen: Sequence[tuple[str, str]], cut_at: int) -> tuple[Field, ...]:
+def _fields(connection: Any, chosen: Sequence[SourceColumn], cut_at: int) -> tuple[Field, ...]:
     asked: list[str] = []
-    for at, (_, type_) in enumerate(chosen):
-        kind, key = kind_of(type_), f"c{at}"
+    for at, column in enumerate(chosen):
+        kind, key = kind_of(column.type), f"c{at}"
         infinite = f"count(*) FILTER (isinf({key}))" if kind == "number" else "0"
         cut = f"count(*) FILTER (length({key}) > {cut_at})" if kind == "text" else "0"
         large = f"coalesce(max(greatest({key}, -({key}::DOUBLE))) > {_EXACT}, false)" if kind == "integer" else "false"
         asked += [f"count(DISTINCT {key})", infinite, cut, large]
     numbers = connection.execute(f"SELECT {', '.join(asked)} FROM picked").fetchone()  # noqa: S608
     fields: list[Field] = []
-    for at, (name, type_) in enumerate(chosen):
+    for at, column in enumerate(chosen):
         distinct, infinite, cut, large = numbers[at * 4 : at * 4 + 4]
-        kind = "text" if large else kind_of(type_)
-        fields.append(Field(key=f"c{at}", name=name, type=type_, kind=kind, distinct=int(distinct), infinite=int(infinite),
-                            cut=int(cut), cut_at=cut_at))  # fmt: skip
+        final: Kind = "text" if large else kind_of(column.type)
+        counts = {"distinct": int(distinct), "infinite": int(infinite), "cut": int(cut)}
+        fields.append(Field(key=f"c{at}", name=column.name, type=column.type, kind=final, cut_at=cut_at, **counts))
     return tuple(fields)
 
 
@@ -260,17 +228,3 @@ def schema_of(fields: Sequence[Field], rows: int) -> Mapping[str, str]:
         for field in fields
         if field.kind in {"integer", "number", "text"} and field.distinct
     }
-
-
-def _pattern(path: Path, data_format: str) -> str:
-    """Return the path for DuckDB, whose globs would read ``[`` and ``*`` in a name as patterns."""
-    plain = "".join(f"[{letter}]" if letter in "[*?" else letter for letter in str(path))
-    return f"{plain}/**/*.{data_format}" if path.is_dir() else plain
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -15,12 +15,12 @@ MAX_COLUMNS = 60
 """Columns that are profiled; the rest of a wider table is left out, and the page says so."""
 
 
-def settings_hash(*, personal: Iterable[str], sample_rows: int, title: str, description: str) -> str:
+def settings_hash(*, personal: Iterable[str], sample_rows: int, title: str, description: str, text: Iterable[str] = ()) -> str:
     """Return a hash of the settings of a page.
 
     >>> settings_hash(personal=["b", "a"], sample_rows=5, title="", description="") == settings_hash(
     ...     personal={"a", "b"}, sample_rows=5, title="", description="")
     True
     """
-    plain = [LAYOUT, SEED, MAX_COLUMNS, sorted(personal), sample_rows, title, description]
+    plain = [LAYOUT, SEED, MAX_COLUMNS, sorted(personal), sample_rows, title, description, sorted(text)]
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:16]

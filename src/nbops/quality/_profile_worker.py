@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from nbops.errors import DataError
 from nbops.quality._profile_page import Page, render_page
 from nbops.quality._profile_sample import Field, Sample, read_sample, schema_of
 
@@ -135,18 +136,25 @@ def _serve(profiler: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     started = time.monotonic()
     stage = "reading"
     try:
-        sample = read_sample(Path(request["data"]), data_format=request["format"], personal=request["personal"],
-                             sample_rows=request["sample_rows"])  # fmt: skip
+        sample = read_sample(
+            Path(request["data"]),
+            data_format=request["format"],
+            personal=request["personal"],
+            sample_rows=request["sample_rows"],
+            text=request["text"],
+            shown=request["dataset"],
+        )
         stage = "profiling"
         description, unbearable = describe(profiler, sample.frame, sample.fields) if _has_values(sample) else (None, frozenset())
         stage = "rendering"
         html = render_page(Page(request=request, sample=sample, description=description, unbearable=unbearable))
+    except DataError as error:
+        return {"error": str(error)}
     except Exception as error:  # noqa: BLE001  # one bad dataset must not cost the others their profiles
         return {"error": _trouble(stage, error)}
     return {
         "html": html,
         "rows": sample.rows,
-        "lenient": sample.lenient,
         "sampled": len(sample.frame) if sample.frame is not None else 0,
         "columns": len(sample.columns),
         "profiled": len(sample.fields) - len(unbearable),

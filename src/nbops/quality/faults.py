@@ -129,16 +129,26 @@ def _ragged(path: Path, *, delimiter: str) -> str | None:
     line = 1
     width = 0
     endings: set[str] = set()
+    text = ""
     with csv_records(path, delimiter=delimiter) as records:
         for record, text in records:
             endings.add("CRLF" if text.endswith("\r\n") else "LF" if text.endswith("\n") else "CR" if text.endswith("\r") else "")
-            if width == 0:
-                width = len(record)
-            elif len(record) != width and (record or width == 0):
+            if record and width and len(record) != width:
                 return f"line {line}: {len(record)} fields, but the header has {width}. Quote fields that hold {delimiter!r}."
+            width = width or len(record)
             line += max(1, text.count("\n"))
+        if not _closed(text, delimiter=delimiter):
+            return f"line {line - max(1, text.count(chr(10)))}: a field begins with a quote that is never closed."
     named = sorted(endings - {""})
     return f"mixes line endings ({' and '.join(named)}). Write one kind." if len(named) > 1 else None
+
+
+def _closed(record: str, *, delimiter: str) -> bool:
+    try:
+        list(csv.reader([record.replace("\0", "\x01")], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return True
 
 
 def _bad_json(path: Path, *, whole: bool) -> str | None:
@@ -167,7 +177,7 @@ def _json_problem(data: bytes, where: str, *, want: type) -> str | None:
     try:
         value = json.loads(data, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        place = f"{where}column {error.colno}" if where else f"line {error.lineno}, column {error.colno}"
+        place = f"{where.rstrip(': ')}, column {error.colno}" if where else f"line {error.lineno}, column {error.colno}"
         return f"{place}: not JSON: {error.msg}. Is the file complete?"
     except RecursionError:
         return f"{where}nested too deeply."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from nbops.contract.syntax import fill
+from nbops.contract.syntax import fill, quote
 from nbops.model import Measurement, MetricRequest
 from nbops.quality.families import family_of, is_float
 from nbops.quality.faults import engine_message
@@ -145,9 +145,19 @@ def _fused(work: _Work, todo: Sequence[MetricRequest]) -> None:
     long = work.terms.source.rows > _DISTINCT_ROWS
     for group, pairs in scans.items():
         size = _AGGREGATES if group != "distinct" else _DISTINCT_FEW if long else _DISTINCT_MANY
-        relation = f"{work.terms.source.prefix}{'named' if group == 'named' else 'scan'}"
         for chunk in _chunks(pairs, size):
+            relation = f"{work.terms.source.prefix}named" if group == "named" else _relation(work.terms, chunk)
             _query(work, chunk, relation=relation)
+
+
+def _relation(terms: Terms, chunk: list[tuple[MetricRequest, str]]) -> str:
+    """Return ``scan``; of wide data just the columns that a query needs, as planning takes longer the more columns there are."""
+    source = terms.source
+    needed = dict.fromkeys(terms.find(item.column or "") for item, _ in chunk)
+    if len(source.columns) <= _WIDE or any(column is None or "\0" in column.engine_name for column in needed):
+        return f"{source.prefix}scan"
+    named = ", ".join(f"{quote(column.engine_name)} AS {column.key}" for column in needed if column is not None)
+    return f"(SELECT {named} FROM {source.base})"
 
 
 def _chunks(pairs: list[tuple[MetricRequest, str]], size: int) -> Iterator[list[tuple[MetricRequest, str]]]:

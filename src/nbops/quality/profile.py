@@ -23,7 +23,7 @@ from nbops.quality._profile_process import Worker
 from nbops.quality._profile_settings import settings_hash
 
 if TYPE_CHECKING:
-    from nbops.model import Measurement
+    from nbops.model import Column, Measurement
 
 __all__ = ["ProfileRequest", "ProfileResult", "Profiler", "is_current", "profile_many"]
 
@@ -33,7 +33,7 @@ _START_SECONDS = 180.0
 _HEAD_BYTES = 4_096
 """The hashes stand this early in a page."""
 _VALUE_CHARACTERS = 200
-_FORMATS = ("csv", "jsonl", "parquet")
+_FORMATS = ("csv", "json", "jsonl", "parquet")
 _META = re.compile(rb'<meta name="nbops:(content|settings)" content="([^"]*)">')
 
 
@@ -45,7 +45,7 @@ class ProfileRequest:
     data: Path
     """The file, or a folder of Parquet files."""
     format: str
-    """``parquet``, ``csv`` or ``jsonl``."""
+    """``parquet``, ``csv``, ``jsonl`` or ``json``."""
     output: Path
     """Where the page goes."""
     content_hash: str
@@ -56,6 +56,8 @@ class ProfileRequest:
     """Rows that were measured, when known; a sample of other data than was measured is an error."""
     measurements: tuple[Measurement, ...] = ()
     """Of the whole dataset: ``nullValues``, ``distinctValues``, ``min``, ``mean``, ``max`` of columns are shown."""
+    columns: tuple[Column, ...] = ()
+    """As measured: where they are text, a text format is read likewise, so that ``007`` stays one."""
     sample_rows: int = _SAMPLE_ROWS
     title: str = ""
     """What the page is headed with; the dataset's name when empty."""
@@ -94,6 +96,7 @@ def is_current(
     sample_rows: int = _SAMPLE_ROWS,
     title: str = "",
     description: str = "",
+    text: frozenset[str] = frozenset(),
 ) -> bool:
     """Whether a page is there already for this data, these personal columns and these settings.
 
@@ -104,15 +107,16 @@ def is_current(
         sample_rows: As in the request.
         title: As in the request.
         description: As in the request.
+        text: Columns of a text format that are read as text.
     """
+    settings = settings_hash(personal=personal, sample_rows=sample_rows, title=title, description=description, text=text)
     try:
         with output.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            found = dict(_META.findall(file.read(_HEAD_BYTES)))
     except OSError:
         return False
-    found = dict(_META.findall(head))
-    settings = settings_hash(personal=personal, sample_rows=sample_rows, title=title, description=description)
-    return found.get(b"content") == html.escape(content_hash).encode() and found.get(b"settings") == settings.encode()
+    content = html.unescape(found.get(b"content", b"").decode("utf-8", "replace"))
+    return content == content_hash and found.get(b"settings") == settings.encode()
 
 
 class Profiler:
@@ -216,9 +220,19 @@ def profile_many(
 
 def _current(request: ProfileRequest) -> bool:
     return is_current(
-        request.output, request.content_hash, request.personal,
-        sample_rows=request.sample_rows, title=request.title, description=request.description,
-    )  # fmt: skip
+        request.output,
+        request.content_hash,
+        request.personal,
+        sample_rows=request.sample_rows,
+        title=request.title,
+        description=request.description,
+        text=_text_columns(request),
+    )
+
+
+def _text_columns(request: ProfileRequest) -> frozenset[str]:
+    """Return the columns that are to be read as text; other formats than CSV say so themselves."""
+    return frozenset(column.name for column in request.columns if column.physical_type == "VARCHAR" and request.format == "csv")
 
 
 def _failed(request: ProfileRequest, error: str) -> ProfileResult:
@@ -237,8 +251,7 @@ def _line(result: ProfileResult) -> str:
 def _publish(request: ProfileRequest, answer: Mapping[str, Any]) -> ProfileResult:
     if "error" in answer:
         return _failed(request, answer["error"])
-    # where faulty rows are left out, numbers may well differ
-    if request.rows is not None and request.rows != answer["rows"] and not answer["lenient"]:
+    if request.rows is not None and request.rows != answer["rows"]:
         return _failed(request, f"the data has {answer['rows']:,} rows but {request.rows:,} were measured: it changed in between")
     page = answer["html"].encode("utf-8")
     try:
@@ -283,6 +296,14 @@ def _plain(request: ProfileRequest) -> dict[str, Any]:
         "sample_rows": request.sample_rows,
         "title": request.title,
         "description": request.description,
+        "text": sorted(_text_columns(request)),
+        "settings": settings_hash(
+            personal=request.personal,
+            sample_rows=request.sample_rows,
+            title=request.title,
+            description=request.description,
+            text=_text_columns(request),
+        ),
     }
 
 

@@ -73,6 +73,8 @@ class Source:
     format: Format
     columns: tuple[SourceColumn, ...]
     rows: int
+    base: str
+    """What the relations are made over: a table, or a reader of Parquet."""
     prefix: str = ""
     """Before the names of its relations ``scan``, ``named`` and ``data``."""
     path: str | None = None
@@ -186,6 +188,7 @@ def _finish(
     return Source(
         connection=connection,
         format=kind,
+        base=inner,
         columns=columns,
         rows=rows,
         prefix=prefix,

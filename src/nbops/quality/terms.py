@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -34,6 +34,10 @@ class Terms:
     source: Source
     references: Mapping[str, Source | str]
     """Datasets that it refers to, opened in the same connection; a text says why one could not be opened."""
+    _by_name: dict[str, SourceColumn] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {column.name: column for column in self.source.columns})
 
     def column(self, name: str) -> tuple[str, str]:
         """Return the expression and type of a column, or of a field in an object column (``address.city``).
@@ -57,7 +61,7 @@ class Terms:
 
     def find(self, name: str) -> SourceColumn | None:
         """Return the top-level column of this very name, if there is one."""
-        return next((column for column in self.source.columns if column.name == name), None)
+        return self._by_name.get(name)
 
     def _absent(self, name: str) -> str:
         if "[]" in name:

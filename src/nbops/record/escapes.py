@@ -6,9 +6,10 @@ import html
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["Decoded", "find_through"]
+__all__ = ["Decoded", "decoded", "find_through"]
 
 _ESCAPE = re.compile(
     r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"  # a pair of surrogates
@@ -94,6 +95,12 @@ def _back(seen: list[int], stands: list[int], position: int, *, after: bool) -> 
     return stands[index] + position - seen[index] + (1 if after else 0)
 
 
+@lru_cache(maxsize=1)  # one text is searched for several things in a row
+def decoded(text: str) -> Decoded:
+    """Return a text with its escapes taken away."""
+    return Decoded(text)
+
+
 def find_through(text: str, find: Callable[[str], Iterable[tuple[int, int, str]]]) -> Iterator[tuple[int, int, str]]:
     """Yield what ``find`` finds in a text as it stands, and in the text as a person sees it; positions are those of the former.
 
@@ -102,7 +109,7 @@ def find_through(text: str, find: Callable[[str], Iterable[tuple[int, int, str]]
         find: Yields start, end and something more for each finding.
     """
     yield from find(text)
-    seen = Decoded(text)
+    seen = decoded(text)
     if seen.text != text:
         for start, end, what in find(seen.text):
             yield *seen.span(start, end), what

@@ -93,6 +93,7 @@ class Git:
                 env={**_environment(), **self.environment},
                 timeout=self.seconds,
                 check=False,
+                start_new_session=True,  # what kills the build's process group must not stop git while it holds a lock
             )
         except FileNotFoundError as error:
             if self.folder.is_dir():

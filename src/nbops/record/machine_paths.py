@@ -43,8 +43,10 @@ _GENERIC = (
     rf"(?:(?<=[\"'])(?P<quoted>{_FOLDER}[^\"'\n<>|*?,;:]{{1,300}})(?=[\"'])"  # a quoted path may hold spaces
     rf"|(?P<other>{_FOLDER}[^{_STOP}/:]+(?:/+[^{_STOP}/:]+)*/?|{_WINDOWS}[^{_STOP}:\\/]+(?:(?:\\{{1,4}}|/)[^{_STOP}:\\/]+)*))"
 )
+_HEADS = ("/home/", "/Users/", "/root/", "/tmp/", "/var/", "Users")  # noqa: S108  (looked for, not written to)
 _SEPARATOR = r"[/\\]+" if os.name == "nt" else "/+"
 _RANDOM = re.compile(r"(?:tmp|ipykernel_|pytest-)[a-z0-9_]+")  # names that the next run does not have
+_LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")  # of sysconfig; modules are named as they are imported
 _DISTINCTIVE_HOST = 6  # characters
 _RUNS = 4  # rounds until nothing changes; nested findings need two
 
@@ -64,7 +66,8 @@ def _forms(path: str) -> set[str]:
 
 
 def _python_folders() -> set[str]:
-    folders = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
+    paths = sysconfig.get_paths()
+    folders = {sys.prefix, sys.base_prefix, sys.exec_prefix, *(paths[name] for name in _LIBRARIES if name in paths)}
     with suppress(Exception):  # some embedded interpreters have no user site
         folders |= {*site.getsitepackages(), site.getusersitepackages()}
     # the system's own interpreter lives in folders that tell nothing
@@ -167,12 +170,26 @@ class PathMask:
             front = re.sub(rf"(?<![\w.-]){re.escape(self._host)}(?![\w-])", "host", front)
         return front + self.mask(tail)
 
+    @cached_property
+    def _heads(self) -> re.Pattern[str]:
+        """What every finding holds; lines without it are passed over, as the whole pattern is slow."""
+        heads = {*_HEADS, *self._names, *self._relative, *([self._host] if self._host else [])}
+        least = {head for head in heads if not any(other != head and other in head for other in heads)}
+        return re.compile("|".join(map(re.escape, sorted(least))))
+
     def find(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Yield start, end and stand-in of every machine path in ``text``; spans do not overlap."""
-        for match in self._pattern.finditer(text):
-            new = self._stand_in(match)
-            if new is not None and new != match.group():
-                yield match.start(), match.end(), new
+        end = -1
+        for head in self._heads.finditer(text):
+            if head.start() < end:
+                continue  # this line was looked at
+            start = text.rfind("\n", 0, head.start()) + 1
+            end = text.find("\n", head.end())
+            end = len(text) if end < 0 else end
+            for match in self._pattern.finditer(text, start, end):
+                new = self._stand_in(match)
+                if new is not None and new != match.group():
+                    yield match.start(), match.end(), new
 
     def mask(self, text: str, *, markup: bool = False) -> str:
         """Return ``text`` without paths of this machine.
@@ -181,8 +198,6 @@ class PathMask:
             text: Any text.
             markup: It is HTML or SVG: stand-ins are escaped.
         """
-        if not any(sign in text for sign in "/\\@%&") and not self._relative and not (self._distinctive and self._host in text):
-            return text
         for _ in range(_RUNS):
             before = text
             found = find_through(text, self.find)

@@ -210,10 +210,9 @@ def _bundle(data: Mapping[str, Any], scrubber: Scrubber) -> dict[str, Any]:
             dropped.append(kind)
         else:
             found[kind] = _other(kind, value, scrubber)
-    if dropped and "text/plain" not in found:
-        found["text/plain"] = [_NOTE.format(kind=", ".join(dropped))]
-    elif dropped:
-        found["text/plain"] += ["\n", _NOTE.format(kind=", ".join(dropped))]
+    if dropped and not in_table:
+        plain_text = [*found["text/plain"], "\n"] if "text/plain" in found else []
+        found["text/plain"] = [*plain_text, _NOTE.format(kind=", ".join(dropped))]
     return dict(sorted(found.items()))
 
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from nbops.record.escapes import Decoded
+from nbops.record.escapes import decoded
 from nbops.record.secret_values import replace_spans
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020
 _WORD = re.compile(rf"[{_CJK}]|(?:[^\W_{_CJK}]|[\u0300-\u036f])+|•+")
 _WIDE = re.compile(rf"[{_CJK}]")
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
+_ZEROS = re.compile(r"\.0+(?![\d.])")
 _TRIVIAL = frozenset(["none", "null", "true", "false", "unknown", "other", "missing", "test", "value", "empty", "undefined"])
 _MULTIPLIER = 0x9E3779B97F4A7C15  # of Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4)
 _BATCH = 50_000  # values whose hashes are computed at once
@@ -226,7 +227,7 @@ class PersonalValues:
         """
         if self._index is None or not text:
             return []
-        seen = Decoded(text)
+        seen = decoded(text)
         found = self._index.find(seen.text, telling_only=numbers == "telling")
         return sorted(Found(*seen.span(item.start, item.end), item.kind) for item in found)
 
@@ -239,37 +240,36 @@ class _Index:
     """Sorted hashes of the values, and the search for them in a text."""
 
     def __init__(self, runs: dict[int, NDArray[np.uint64]], numbers: dict[int, NDArray[np.uint64]]) -> None:
-        self._runs, self._numbers = runs, numbers
-        self._telling = {
-            size
-            for size, hashes in self._numbers.items()
-            if size >= _TELLING_NUMBER or len(hashes) <= _DENSE * 9 * 10 ** (size - 1)
-        }
+        self._runs = runs
+        self._numbers = _merged(numbers.values())
+        self._telling = _merged(hashes for size, hashes in numbers.items() if _is_telling(size, len(hashes)))
 
     def find(self, text: str, *, telling_only: bool) -> Iterator[Found]:
         matches = list(_WORD.finditer(text))
-        words = [_fold(match.group()) for match in matches]
-        yield from self._find_runs(text, matches, words)
-        for match, word in zip(matches, words, strict=True):
-            if len(word) in self._numbers and word.isdecimal() and (not telling_only or len(word) in self._telling):
-                end = _end_of_number(text, match)
-                if end and bool(_known(self._numbers[len(word)], _chain([_hashes([word])]))[0]):
-                    yield Found(match.start(), end, "number")
+        if not matches:
+            return
+        hashes = _hashes([_fold(match.group()) for match in matches])
+        yield from self._find_runs(text, matches, hashes)
+        numbers = self._telling if telling_only else self._numbers
+        if len(numbers):
+            for at in _known(numbers, _chain([hashes])).nonzero()[0].tolist():
+                end = _end_of_number(text, matches[at])
+                if end:
+                    yield Found(matches[at].start(), end, "number")
 
-    def _find_runs(self, text: str, matches: list[re.Match[str]], words: list[str]) -> Iterator[Found]:
+    def _find_runs(self, text: str, matches: list[re.Match[str]], hashes: NDArray[np.uint64]) -> Iterator[Found]:
         """Look up every run of words, all of one length at a time."""
         import numpy as np  # noqa: PLC0415
 
-        if not words or not self._runs:
+        if not self._runs:
             return
-        hashes = _hashes(words)
-        starts = np.fromiter((match.start() for match in matches), dtype=np.int64, count=len(words))
-        ends = np.fromiter((match.end() for match in matches), dtype=np.int64, count=len(words))
+        starts = np.fromiter((match.start() for match in matches), dtype=np.int64, count=len(matches))
+        ends = np.fromiter((match.end() for match in matches), dtype=np.int64, count=len(matches))
         near = np.append(starts[1:] - ends[:-1] <= _WIDEST_GAP, False)
-        state: NDArray[np.uint64] = np.zeros(len(words), dtype=np.uint64)
-        joined = np.ones(len(words), dtype=bool)
-        for size in range(1, min(_LONGEST_RUN, len(words)) + 1):
-            count = len(words) - size + 1
+        state: NDArray[np.uint64] = np.zeros(len(matches), dtype=np.uint64)
+        joined = np.ones(len(matches), dtype=bool)
+        for size in range(1, min(_LONGEST_RUN, len(matches)) + 1):
+            count = len(matches) - size + 1
             state = _step(state[:count], hashes[size - 1 :])
             joined = joined[:count] if size == 1 else joined[:count] & near[size - 2 : size - 2 + count]
             if size in self._runs:
@@ -286,6 +286,18 @@ def _known(values: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np
     return found
 
 
+def _is_telling(digits: int, count: int) -> bool:
+    """Say whether a number of so many digits tells of a value, when there are ``count`` of them."""
+    return digits >= _TELLING_NUMBER or count <= _DENSE * 9 * 10 ** (digits - 1)
+
+
+def _merged(parts: Iterable[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    import numpy as np  # noqa: PLC0415
+
+    found = list(parts)
+    return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.uint64)
+
+
 def _hashes(words: Sequence[str]) -> NDArray[np.uint64]:
     import numpy as np  # noqa: PLC0415
 
@@ -298,11 +310,11 @@ def _inside_identifier(text: str, start: int, end: int) -> bool:
 
 
 def _end_of_number(text: str, match: re.Match[str]) -> int:
-    """Return where a number ends, ``.0`` included; 0 when it is part of a decimal, a grouped number or a colour."""
+    """Return where a number ends, ``.0`` included; 0 when it is part of a decimal or a colour."""
     start, end = match.span()
-    if text[start - 1 : start] == "#" or (text[start - 1 : start] in {".", ","} and text[start - 2 : start - 1].isdigit()):
+    if text[start - 1 : start] == "#" or (text[start - 1 : start] == "." and text[start - 2 : start - 1].isdigit()):
         return 0
-    zeros = re.compile(r"\.0+(?![\d.])").match(text, end)
+    zeros = _ZEROS.match(text, end)
     if zeros:
         return zeros.end()
-    return 0 if text[end : end + 1] in {".", ","} and text[end + 1 : end + 2].isdigit() else end
+    return 0 if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit() else end

@@ -15,8 +15,8 @@ __all__ = ["read_columns"]
 
 _READERS = {
     "parquet": "read_parquet(?)",
-    "csv": "read_csv(?, all_varchar = true, header = true, max_line_size = 67108864)",
-    "jsonl": "read_json(?, format = 'newline_delimited', maximum_object_size = 67108864)",
+    "csv": "read_csv(?, all_varchar = true, header = true, max_line_size = 33554432, buffer_size = 67108864)",
+    "jsonl": "read_json(?, format = 'newline_delimited', maximum_object_size = 33554432)",
 }
 _ROWS = 20_000  # at a time
 _LONGEST = 65_536  # characters of a value
@@ -38,7 +38,7 @@ def read_columns(files: Iterable[tuple[Path, str, Sequence[str]]]) -> Iterator[t
         DataError: A format is unknown, or a file cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="nbops-") as folder, duckdb.connect() as connection:
-        connection.execute("SET memory_limit = '512MB'")
+        connection.execute("SET memory_limit = '1GB'")
         connection.execute("SET threads = 2")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute(f"SET temp_directory = '{folder.replace(chr(39), chr(39) * 2)}'")

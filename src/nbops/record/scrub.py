@@ -125,8 +125,9 @@ class Scrubber:
             return value
         found: dict[str, Any] = {}
         for key, item in value.items():
-            name = self._free(self.name(key), found)
-            found[name] = self._hidden(item) if self.is_secret(key) else self._value(item, numbers=numbers)
+            name = self.name(key)
+            hidden = self.is_secret(key) or self.is_secret(name)
+            found[self._free(name, found)] = self._hidden(item) if hidden else self._value(item, numbers=numbers)
         return found
 
     @staticmethod

@@ -141,14 +141,14 @@ SECRET_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Slack token", re.compile(r"(?P<value>\bxox[abeoprs]-[A-Za-z0-9-]{10,250})")),
     ("Stripe key", re.compile(r"(?P<value>\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,128})")),
     ("Google key", re.compile(r"(?P<value>\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-]))")),
-    ("API key", re.compile(r"(?P<value>\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,256})")),
+    ("API key", re.compile(r"(?P<value>\bsk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[A-Za-z0-9_-]{36,256})")),
     ("JSON web token", re.compile(r"(?P<value>\beyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{8,2000})")),
     ("secret in an assignment", re.compile(_NAMED, re.IGNORECASE)),
 )
 """What looks like a secret wherever it stands; each has a group ``value``, and perhaps a ``lead`` that stays."""
 
 _HINTS = re.compile(
-    r"://|PRIVATE KEY|earer|EARER|(?i:basic|passw|secret|key|token)|AKIA|ASIA|gh[pousr]_|glpat|xox|[rs]k_|AIza|sk-|eyJ"
+    r"://|PRIVATE KEY|earer|EARER|(?i:basic|passw|secret|key|token)|AKIA|ASIA|gh[pousr]_|hub_pat_|glpat|xox|[rs]k_|AIza|sk-|eyJ"
 )
 
 
@@ -254,7 +254,7 @@ class SecretMask:
 
 
 def replace_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
-    """Replace parts of a text; of parts that overlap the union is replaced once, by what the first one says.
+    """Replace parts of a text; of parts that overlap the union is replaced once, by what the first (and longest) one says.
 
     >>> replace_spans("abcdef", [(1, 3, "-"), (2, 4, "+")])
     'a-ef'
@@ -262,7 +262,7 @@ def replace_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
     pieces: list[str] = []
     last = 0
     pending: tuple[int, int, str] | None = None
-    for start, end, new in sorted(spans):
+    for start, end, new in sorted(spans, key=lambda span: (span[0], -span[1])):
         if pending and start < pending[1]:
             pending = (pending[0], max(pending[1], end), pending[2])
             continue

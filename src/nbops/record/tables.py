@@ -22,6 +22,7 @@ __all__ = ["is_personal_name", "mask_html_tables", "mask_text_tables"]
 _SUFFIXES = re.compile(r"_(?:x|y|left|right)$")  # what joining two frames adds
 _WIDEST = 1000  # columns or rows that one cell may span
 _NEAR = 40  # characters between the name and the value of a row that stands on its side
+_FIRST_FIELD = re.compile(r"^\S.*?(?=\s{2,}|$)")  # of a printed line: an index, flush left
 _FOOTER = re.compile(r"^(?:Name: |Length: |dtype: |\[\d+ rows x \d+ columns\]|\s*$)")
 
 
@@ -82,19 +83,30 @@ def _mask_table(table: Tag, columns: Collection[str]) -> tuple[bool, bool]:
     is_body = False
     for number, cells in enumerate(_grid(_own_rows(table))):
         parent = cells[0][2].find_parent(["thead", "tbody", "tfoot", "table"]) if cells else None
-        all_headers = bool(cells) and all(cell.name == "th" for *_, cell in cells)
-        is_header = not is_body and (number == 0 or all_headers or (parent is not None and parent.name == "thead"))
+        kinds = {cell.name for *_, cell in cells}
+        alike = kinds == {"th"} or (number == 0 and kinds == {"td"})
+        is_header = not is_body and (alike or (parent is not None and parent.name == "thead"))
         is_body = is_body or not is_header
         for first, last, cell in cells:
-            if is_header and is_personal_name(cell.get_text(), columns):
+            if is_header and _names_personal(cell, columns):
                 personal |= set(range(first, last + 1))
             elif not is_header and not personal.isdisjoint(range(first, last + 1)):
                 changed |= _mask_cell(cell)
-        named = not is_header and any(cell.name == "th" and is_personal_name(cell.get_text(), columns) for *_, cell in cells)
+        named = not is_header and any(_heads_row(cell, len(cells)) and _names_personal(cell, columns) for *_, cell in cells)
         if named:  # a table on its side: the row is the column
-            changed |= sum(_mask_cell(cell) for *_, cell in cells if cell.name == "td") > 0
+            changed |= sum(_mask_cell(cell) for at, (*_, cell) in enumerate(cells) if at and cell.name == "td") > 0
         found |= named
     return found or bool(personal), changed
+
+
+def _names_personal(cell: Tag, columns: Collection[str]) -> bool:
+    """Say whether a header names a personal column; the name may stand above its type, as DuckDB writes it."""
+    return any(is_personal_name(text, columns) for text in (cell.get_text(), *cell.stripped_strings))
+
+
+def _heads_row(cell: Tag, width: int) -> bool:
+    """Say whether a cell may name what stands beside it: a header, or the first of two cells."""
+    return cell.name == "th" or (width == 2 and cell.find_previous_sibling(["th", "td"]) is None)  # noqa: PLR2004
 
 
 def mask_html_tables(text: str, columns: Collection[str]) -> tuple[str, bool]:
@@ -188,11 +200,11 @@ def _mask_series(lines: list[str], columns: Collection[str]) -> None:
                 if not lines[above].strip():
                     break
                 lines[above] = re.sub(r"^(\S+\s+)\S.*$", rf"\g<1>{PERSONAL_MASK}", lines[above])
-        elif is_personal_name(line, columns) and number + 1 < len(lines):
+        elif line[:1].strip() and is_personal_name(line, columns) and number + 1 < len(lines):
             for below in range(number + 1, len(lines)):
                 if _FOOTER.match(lines[below]):
                     break
-                lines[below] = re.sub(r"^\S.*?(?=\s{2,}|$)", PERSONAL_MASK, lines[below])
+                lines[below] = _FIRST_FIELD.sub(lambda match: _fitted(len(match.group())).ljust(len(match.group())), lines[below])
 
 
 def _mask_frames(lines: list[str], columns: Collection[str]) -> None:
@@ -220,7 +232,7 @@ def _on_its_side(line: str, end: int) -> str:
 
 def _header_spans(header: re.Pattern[str], line: str, below: str) -> list[tuple[int, int]]:
     """Return from where to where the personal columns reach, when ``line`` heads a frame; else nothing."""
-    if "|" in line or "│" in line or len(line.split()) < 2:  # noqa: PLR2004  (one word heads a series)
+    if "|" in line or "│" in line or (len(line.split()) == 1 and not line.startswith(" ")):  # one word at the edge heads a series
         return []
     found = [(len(line[: match.start()].rstrip()), match.end()) for match in header.finditer(line)]
     if line.startswith(" "):  # above the index
@@ -234,5 +246,10 @@ def _header_spans(header: re.Pattern[str], line: str, below: str) -> list[tuple[
 def _mask_spans(line: str, spans: list[tuple[int, int]]) -> str:
     for start, end in reversed(spans):
         if line[start:end].strip():
-            line = line[:start] + PERSONAL_MASK.rjust(end - start) + line[end:]
+            line = line[:start] + _fitted(end - start - 1).rjust(end - start) + line[end:]
     return line
+
+
+def _fitted(width: int) -> str:
+    """Return a mask that is not wider than a cell, so that the columns beside it stay where their names are."""
+    return PERSONAL_MASK[: max(1, width)]

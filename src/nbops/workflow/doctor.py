@@ -37,7 +37,7 @@ def diagnose(root: Path) -> list[Diagnosis]:
     looks: list[tuple[str, Callable[[], Diagnosis | Iterable[Diagnosis]]]] = [
         ("python", environment.python),
         ("packages", environment.packages),
-        ("tested versions", lambda: environment.tested_versions(_constraints(root))),
+        ("tested versions", lambda: environment.versions(_constraints(root))),
         ("jupyter", environment.jupyter),
         ("git", lambda: environment.git(root)),
         ("disk", lambda: environment.disk(root)),

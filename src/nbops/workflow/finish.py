@@ -151,6 +151,12 @@ class Finisher:
             record.notices.append(
                 Notice(kind="runner", task=name, message=f"published, but the runner's own notes failed: {error}")
             )
+        unrun = [str(cell.index) for cell in record.cells if cell.status == "not_run"]
+        if unrun:
+            which = f"cell {unrun[0]}" if len(unrun) == 1 else f"cells {unrun[0]} to {unrun[-1]}"
+            record.notices.append(
+                Notice(kind="ended_early", task=name, message=f"the notebook ended itself; {which} did not run")
+            )
         rows = sum(audit.dataset.rows or 0 for audit in record.audits)
         detail = duration(record.seconds or 0.0) + (f", {rows:,} rows" if record.audits else "")
         self.done(record, "succeeded", detail)

@@ -76,14 +76,25 @@ def cells_of(notebook: Mapping[str, Any]) -> tuple[CellRun, ...]:
         if cell.get("cell_type") != "code":
             continue
         meta = cell.get("metadata", {}).get("papermill", {})
-        failed = bool(meta.get("exception")) or any(out.get("output_type") == "error" for out in cell.get("outputs", []))
-        ran = meta.get("status") in {"completed", "failed"} or cell.get("execution_count") is not None
+        blank = not "".join(cell.get("source", "")).strip()  # runners pass over it
+        ran = meta.get("status") in {"completed", "failed"} or cell.get("execution_count") is not None or blank
         seconds = meta.get("duration")
         found.append(
             CellRun(
                 index=index,
                 seconds=float(seconds) if isinstance(seconds, int | float) else None,
-                status="failed" if failed else "succeeded" if ran else "not_run",
+                status="failed" if _failed(cell) else "succeeded" if ran else "not_run",
             )
         )
     return tuple(found)
+
+
+def _failed(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell failed as papermill sees it: ``sys.exit(0)`` ends a notebook well, and a cell may be allowed to raise."""
+    metadata = cell.get("metadata", {})
+    if "raises-exception" in metadata.get("tags", []):
+        return False
+    errors = [output for output in cell.get("outputs", []) if output.get("output_type") == "error"]
+    if not errors:
+        return bool(metadata.get("papermill", {}).get("exception"))
+    return any(error.get("ename") != "SystemExit" or error.get("evalue") not in {"", "0"} for error in errors)

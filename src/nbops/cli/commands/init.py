@@ -35,10 +35,13 @@ given. Files that are there already are never overwritten: they are listed, and 
 @click.pass_context
 def command(context: click.Context, directory: str, name: str | None) -> int:  # noqa: D103 - see _HELP
     from nbops.workflow.project import NewProjectError, create_project  # noqa: PLC0415 - help needs none of it
-    from nbops.workflow.template import template_files  # noqa: PLC0415
+    from nbops.workflow.template import constraints_file, template_files  # noqa: PLC0415
 
+    files = template_files()
+    if (constraints := constraints_file()) is not None:
+        files["constraints.txt"] = constraints
     try:
-        made = create_project(start_folder(context) / directory, files=template_files(), name=name)
+        made = create_project(start_folder(context) / directory, files=files, name=name)
     except NewProjectError as error:
         note(str(error))
         return USAGE

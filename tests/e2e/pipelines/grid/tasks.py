@@ -1,18 +1,13 @@
-import csv
 import json
 from pathlib import Path
 
 
 def load(product):
-    with open(product, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["x", "y"])
-        writer.writerows((i, 3 * i) for i in range(10))
+    Path(product).write_text(json.dumps([3 * i for i in range(10)]))
 
 
 def fit(product, upstream, depth, scale):
-    with open(upstream["load"], newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = json.loads(Path(upstream["load"]).read_text())
     Path(product).write_text(json.dumps({"depth": depth, "score": depth * scale + len(rows)}))
 
 
