@@ -13,7 +13,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from ploomber import DAG
     from ploomber.constants import TaskStatus
-    from ploomber.dag.dag import DAG as DagClass
     from ploomber.products import File
     from ploomber.tasks import NotebookRunner, PythonCallable, ShellScript
     from ploomber.tasks.abc import Task
@@ -62,8 +61,8 @@ def dag(tmp_path, monkeypatch):
 def test_the_private_names_are_there():
     for name in ("_run_on_finish", "_run_on_failure", "_post_run_actions", "_build", "exec_status"):
         assert hasattr(Task, name), name
-    assert "force" in inspect.signature(DagClass._render_current).parameters
-    assert "show_progress" in inspect.signature(DagClass._build).parameters
+    assert "force" in inspect.signature(DAG._render_current).parameters
+    assert "show_progress" in inspect.signature(DAG._build).parameters
     for name in ("fetch_metadata", "save_metadata"):
         assert hasattr(File, name), name
 

@@ -12,9 +12,11 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -89,6 +91,8 @@ class Build:
 class Driver:
     """The server process, seen from the tests."""
 
+    folder: str = field(default_factory=lambda: tempfile.mkdtemp(prefix="nbops-e2e-"))
+    """Where the output of builds may be kept."""
     _process: subprocess.Popen[bytes] | None = None
     _builds: dict[int, Build] = field(default_factory=dict)
     _buffer: bytes = b""
@@ -116,6 +120,7 @@ class Driver:
             self._process.wait(30)
             self._process.stdout.close()
             self._process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(
         self,

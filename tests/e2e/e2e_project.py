@@ -135,7 +135,7 @@ class Project:
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None, before: str = "") -> Build:
         """Start ``ploomber ARGUMENTS`` in a process of its own."""
         self._calls += 1
-        output = self.root.parent / f"{self.root.name}-output-{self._calls}.txt"
+        output = Path(self.driver.folder, f"{os.getpid()}-{id(self)}-{self._calls}.txt")
         return self.driver.start(
             arguments,
             folder=self.root,

@@ -220,7 +220,7 @@ def test_expectations_of_a_task(make_project: Callable[..., Project]) -> None:
             "tasks.py": TASKS.replace(
                 "def rows(product):",
                 "def rows(product):\n    import nbops\n    text = open('data/rows.csv').read()\n"
-                "    nbops.expect('has three', text.count('3') >= 1)\n",
+                "    nbops.expect(text.count('3') >= 1, 'there is a three')\n",
             ),
             "data/rows.csv": GOOD,
             "pyproject.toml": "[tool.nbops]\nprofile = false\n",

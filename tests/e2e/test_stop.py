@@ -23,7 +23,8 @@ import os, subprocess, time
 from pathlib import Path
 
 if not Path("go").exists():
-    subprocess.Popen(["sleep", "600"])
+    if not Path("alone").exists():
+        subprocess.Popen(["sleep", "600"])
     Path("hanging").write_text("yes")
     time.sleep(600)
 
@@ -128,6 +129,7 @@ def test_a_signal_ends_in_a_recorded_run(number: signal.Signals, code: int, hang
 
 
 def test_a_killed_build_leaves_nothing_behind(hanging: Project) -> None:
+    hanging.write("alone", "nobody is left to end what the notebook itself starts")
     build = hanging.start("build")
     while not (hanging.root / "hanging").exists():
         assert build.running(), build.text()
@@ -146,7 +148,7 @@ def slow(make_project: Callable[..., Project]) -> Project:
     files = dict(CHAIN)
     files["tasks.py"] = files["tasks.py"].replace(
         '"""Make (or read) some rows."""',
-        'import time\n    open("waiting", "w").close()\n    while not Path("go").exists():\n        time.sleep(0.02)',
+        'import time\n    open("waiting", "w").close()\n    while not Path("gate", "go").exists():\n        time.sleep(0.02)',
     )
     return make_project(files)
 
@@ -164,7 +166,7 @@ def test_two_builds_at_once(slow: Project) -> None:
     assert f"process {first.pid}" in third.text
     assert "Traceback" not in third.text
     slow.ploomber("status").ok()  # looking needs no lock
-    slow.write("go", "")
+    slow.write("gate/go", "")
     assert first.wait() == 0, first.text()
     assert second.wait() == 0, second.text()
     assert len(slow.runs()) == 2
@@ -182,7 +184,7 @@ def test_waiting_can_be_stopped(slow: Project) -> None:
     os.kill(second.pid, signal.SIGINT)
     assert second.wait(60) != 0
     assert "nothing was run" in second.text()
-    slow.write("go", "")
+    slow.write("gate/go", "")
     assert first.wait() == 0
     assert len(slow.runs()) == 1
 
@@ -196,5 +198,5 @@ def test_the_settings_can_say_not_to_wait(slow: Project) -> None:
     second = slow.ploomber("build")
     assert second.code == 1
     assert "is building this project" in second.text
-    slow.write("go", "")
+    slow.write("gate/go", "")
     assert first.wait() == 0

@@ -100,6 +100,14 @@ class Server:
             with error:
                 return error.code, None
 
+    def page_config(self) -> dict[str, Any]:
+        """Return the settings that JupyterLab's page hands to the browser."""
+        with urllib.request.urlopen(f"{self.url}/lab?token={self.token}", timeout=60) as answer:
+            html = answer.read().decode()
+        text = html.partition('id="jupyter-config-data"')[2].partition(">")[2].partition("</script>")[0]
+        found: dict[str, Any] = json.loads(text)
+        return found
+
 
 def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "PYTEST", "COV_"))}

@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from nbops.adapters.pipeline_yaml import read_pipeline
 from nbops.lab import contents
 
 pytest.importorskip("jupytext.async_contentsmanager", reason="jupytext 1.17 or newer is needed")
@@ -55,18 +56,37 @@ def test_open_shows_and_save_leaves_the_bytes_alone(manager: Any, project: Path,
     assert (project / path).read_bytes() == before
 
 
-def test_a_notebook_header_survives(manager: Any, project: Path) -> None:
+_KERNEL = "#   kernelspec:\n#     display_name: Python 3 (ipykernel)\n#     language: python\n#     name: python3\n"
+_FORMAT = "#   jupytext:\n#     text_representation:\n#       extension: .py\n#       format_name: percent\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"# ---\n# jupyter:\n{_KERNEL}# ---\n\n",
+        f"# ---\n# jupyter:\n{_FORMAT}{_KERNEL}# ---\n\n",
+        f"# ---\n# jupyter:\n{_FORMAT}#       format_version: '1.3'\n{_KERNEL}# ---\n\n",
+        "",
+    ],
+)
+def test_a_header_stays_as_it_is(manager: Any, project: Path, header: str) -> None:
     path = project / "notebooks" / "first.py"
-    kernel = "#   kernelspec:\n#     display_name: Python 3 (ipykernel)\n#     language: python\n#     name: python3\n"
-    header = f"# ---\n# jupyter:\n{kernel}# ---\n\n"
     path.write_text(header + path.read_text(encoding="utf-8"), encoding="utf-8")
-    model = _get(manager, "notebooks/first.py", type="notebook")
-    _save(manager, "notebooks/first.py", model["content"])
-    once = path.read_text(encoding="utf-8")
-    _save(manager, "notebooks/first.py", _get(manager, "notebooks/first.py", type="notebook")["content"])
-    assert path.read_text(encoding="utf-8") == once
-    assert "name: python3" in once
-    assert "injected" not in once
+    before = path.read_text(encoding="utf-8")
+    content = _get(manager, "notebooks/first.py", type="notebook")["content"]
+    content["metadata"]["language_info"] = {"name": "python", "version": "3.11.7"}  # as Lab adds once a kernel runs
+    _save(manager, "notebooks/first.py", content)
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_pairing_from_labs_menu_is_kept(manager: Any, project: Path) -> None:
+    path = project / "notebooks" / "first.py"
+    path.write_text(f"# ---\n# jupyter:\n{_KERNEL}# ---\n\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    content = _get(manager, "notebooks/first.py", type="notebook")["content"]
+    content["metadata"]["jupytext"]["formats"] = "ipynb,py:percent"
+    _save(manager, "notebooks/first.py", content)
+    assert "formats: ipynb,py:percent" in path.read_text(encoding="utf-8")
+    assert (project / "notebooks" / "first.ipynb").is_file()
 
 
 def test_edits_are_saved(manager: Any, project: Path) -> None:
@@ -219,6 +239,8 @@ def test_server_answers_and_asks_for_a_token(lab: Any, project: Path) -> None:
     assert server.request("api/contents")[0] == 200
     assert server.request("api/contents/notebooks/second.ipynb?content=1")[0] == 200
     assert server.request("nbops/api/notebooks") == (200, {"notebooks": ["notebooks/first.py"]})
+    assert "ploomber-extension" in server.page_config()["disabledExtensions"]
+    assert {extension["name"] for extension in server.page_config()["federated_extensions"]} >= {"nbops", "jupyterlab-jupytext"}
     assert server.request("api/contents", token="wrong")[0] == 403
     assert server.request("nbops/api/notebooks", token="wrong")[0] == 403
     log = server.log.read_text(errors="replace")
@@ -269,3 +291,25 @@ def test_a_save_makes_no_finished_work_stale(manager: Any, project: Path) -> Non
     model["content"]["cells"][-1]["source"] += "\nprint('changed')"
     _save(manager, "notebooks/first.py", model["content"])
     assert "True" in ploomber("status"), "and an edit still does"
+
+
+def test_the_reference_notebooks_open_with_parameters_and_are_saved_as_they_were(tmp_path: Path) -> None:
+    from nbops.workflow.template import template_files
+
+    for name, source in template_files().items():
+        target = tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    manager = _manager(tmp_path)
+    pipeline = read_pipeline(tmp_path / "pipeline.yaml")
+    assert pipeline.on_render == "nbops.attach"
+    for task in pipeline.tasks:
+        assert task.source is not None
+        path = task.source.relative_to(tmp_path).as_posix()
+        before = task.source.read_bytes()
+        model = _get(manager, path, type="notebook")
+        injected = [cell for cell in model["content"]["cells"] if "injected-parameters" in cell["metadata"].get("tags", [])]
+        assert len(injected) == 1, path
+        assert "product = {" in injected[0]["source"]
+        _save(manager, path, model["content"])
+        assert task.source.read_bytes() == before, path

@@ -15,7 +15,7 @@ from nbops.workflow.template import constraints_file, template_files
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = (
     "etc/jupyter/jupyter_server_config.d/zz-nbops.json",
-    "etc/jupyter/labconfig/page_config.json",
+    "etc/jupyter/labconfig/page_config.d/nbops.json",
     "share/jupyter/labextensions/nbops/install.json",
     "share/jupyter/labextensions/nbops/package.json",
     "share/jupyter/labextensions/nbops/static/remoteEntry.js",

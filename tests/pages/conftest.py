@@ -80,11 +80,11 @@ def _dataset(name: str, task: str) -> Dataset:
     for number, column in enumerate(COLUMNS):
         measured += [
             Measurement(metric="nullValues", column=column.name, value=135_080 if column.name == "customer_id" else 0),
-            Measurement(metric="distinct", column=column.name, value=25_900 // (number + 1)),
+            Measurement(metric="distinctValues", column=column.name, value=25_900 // (number + 1)),
         ]
     measured += [
-        Measurement(metric="min", column="quantity", value=-80_995),
-        Measurement(metric="max", column="quantity", value=80_995),
+        Measurement(metric="minimum", column="quantity", value=-80_995),
+        Measurement(metric="maximum", column="quantity", value=80_995),
         Measurement(metric="mean", column="price", value=4.6111136260897),
         Measurement(metric="quantile", column="price", arguments=(("q", 0.99),), value=18.0),
         Measurement(metric="freshness", error="no column of the type timestamp"),

@@ -42,7 +42,8 @@ ROWS = {"id": [1, 1], "email": [None, "<b>ada@example.org</b>"], "c": [1, 2]}
 def test_every_form_of_data_gives_the_same_verdicts(project):
     path = project / "rows.parquet"
     pq.write_table(pa.table(ROWS), path)
-    forms = [pd.DataFrame(ROWS), pa.table(ROWS), path, str(path), duckdb.connect().sql(f"SELECT * FROM '{path}'")]
+    connection = duckdb.connect()
+    forms = [pd.DataFrame(ROWS), pa.table(ROWS), path, str(path), connection.sql(f"SELECT * FROM '{path}'")]
     for form in forms:
         report = nbops.check(form, "orders")
         assert {result.check.id: result.verdict for result in report.results} == {

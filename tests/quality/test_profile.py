@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from nbops.model import Column, Measurement
 from nbops.quality import _profile_process
-from nbops.quality._profile_sample import draw, is_private, kind_of, read_sample
+from nbops.quality._profile_sample import correlatable, draw, is_private, kind_of, read_sample
 from nbops.quality._profile_text import clean, number, percent, short
 from nbops.quality.profile import Profiler, ProfileRequest, ProfileResult, is_current, profile_many
 
@@ -489,6 +489,27 @@ def test_private_parts() -> None:
     assert is_private("address", {"address.street"})
     assert not is_private("address2", {"address.street"})
     assert not is_private("mail", {"email"})
+
+
+def test_correlations_of_many_columns_are_bounded(tmp_path: Path) -> None:
+    columns = ", ".join(
+        [f"i + {at} AS n{at}" for at in range(30)] + [f"i % {at + 2} AS m{at}, 'c' || i % 7 AS c{at}" for at in range(15)]
+    )
+    path = write(tmp_path / "a.parquet", f"SELECT {columns} FROM range(100) t(i)")
+    sample = read_sample(path, data_format="parquet", personal=(), sample_rows=100)
+    taken, able = correlatable(sample.fields, 100)
+    assert len(able) == 60
+    assert set(taken) < set(able)
+    categories = sum(field.kind == "text" for field in sample.fields if field.key in taken)
+    assert 0 < categories * (len(taken) - categories) + categories * (categories - 1) / 2 <= 200
+
+
+def test_long_texts_in_many_columns_fit_into_memory(tmp_path: Path) -> None:
+    columns = ", ".join(f"repeat('w' || (hash(i * {at}) % 90000), 400) AS t{at}" for at in range(1, 41))
+    path = write(tmp_path / "a.parquet", f"SELECT {columns} FROM range(12000) t(i)")  # 1 GB, were all of it read at once
+    sample = read_sample(path, data_format="parquet", personal=(), sample_rows=2_000)
+    assert sample.frame.shape == (2_000, 40)
+    assert sample.frame.notna().all(axis=None)
 
 
 def test_personal_columns_are_not_even_read(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - contracts in one line each read best
 """Rows that break a quarantine rule: moved with their reasons, nothing lost, the rest as it was."""
 
 from __future__ import annotations
@@ -5,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -202,6 +205,27 @@ def test_references_orphans_can_be_set_aside(tmp_path, look, contract_of):
     assert (broken.results[1].verdict, broken.dataset.error) == ("errored", None)
 
 
+def test_neither_measuring_nor_setting_aside_loads_pandas(tmp_path):
+    code = """
+import datetime as dt, pathlib, sys
+from nbops.contract.odcs import load_contract
+from nbops.quality.audit import audit
+folder = pathlib.Path(sys.argv[1])
+text = "apiVersion: v3.1.0\\nkind: DataContract\\nid: o\\nversion: '1'\\nschema: [{name: o, properties: [{name: a, required: true, customProperties: [{property: nbops.onFailure, value: quarantine}]}]}]"
+(folder / "o.odcs.yaml").write_text(text)
+contract = load_contract(folder / "o.odcs.yaml")
+(folder / "o.csv").write_text("a,b\\n1,2\\n,3\\n")
+import duckdb
+duckdb.sql(f"COPY (SELECT unnest([1, NULL]) AS a) TO '{folder}/o.parquet'")
+for name in ("o.parquet", "o.csv"):
+    made = audit(folder / name, name="o", task="t", final_path=name, contract=contract, references={}, now=dt.datetime.now(dt.timezone.utc),
+                 quarantine_path=folder / "q" / "x.parquet").quarantine
+    assert (made.rows_in, made.rows_out, made.rows) == (2, 1, 1)
+assert not {"pandas", "ploomber"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code, str(tmp_path)], check=True)
+
+
 def test_replacing_is_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -221,13 +245,9 @@ FIELD = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 @given(rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=8), drop=st.sets(st.integers(0, 7)))
 def test_any_csv_without_some_rows(tmp_path, rows, drop):
-    import csv
-    import io
-
     def text(records):
-        out = io.StringIO(newline="")
-        csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(records)
-        return out.getvalue().encode()
+        quoted = (",".join('"' + field.replace('"', '""') + '"' for field in record) for record in records)
+        return "".join(f"{record}\n" for record in quoted).encode()
 
     source, target = tmp_path / "a.csv", tmp_path / "b.csv"
     source.write_bytes(text([("a", "b"), *rows]))

@@ -14,7 +14,8 @@ from nbops.workflow.lock import LOCK_FILE, holder, project_lock
 
 
 def lock(root: Path, *, on_lock="fail", say=print, stopped=lambda: False):
-    return project_lock(root, command="ploomber build", started_at="2026-01-01T00:00:00Z", on_lock=on_lock, say=say, stopped=stopped)
+    at = "2026-01-01T00:00:00Z"
+    return project_lock(root, command="ploomber build", started_at=at, on_lock=on_lock, say=say, stopped=stopped)
 
 
 def _hold(root: Path, ready, go) -> None:
@@ -57,7 +58,8 @@ def test_a_second_build_waits_and_says_for_whom(held):
 
 def test_waiting_can_be_stopped(held):
     root, _, _ = held
-    with pytest.raises(LockedError, match="stopped while waiting"), lock(root, on_lock="wait", say=lambda _: None, stopped=lambda: True):
+    waiting = lock(root, on_lock="wait", say=lambda _: None, stopped=lambda: True)
+    with pytest.raises(LockedError, match="stopped while waiting"), waiting:
         pass
 
 

@@ -30,7 +30,7 @@ def run(tmp_path):
 
 def test_the_value_comes_back_and_output_goes_to_the_log(run, tmp_path):
     def work():
-        print("to the log")
+        print("to the log")  # noqa: T201
         os.write(2, b"from below Python\n")
         return {"pid": os.getpid(), "variable": os.environ["NBOPS_TEST"], "stdin": sys.stdin.read()}
 
@@ -78,7 +78,8 @@ def test_a_time_limit_ends_the_task_and_all_that_it_started(run, tmp_path):
     error = run(work, time_limit=1.5).error
     assert error.kind == "TimeLimit"
     assert "1.5 s" in error.message
-    assert not psutil.pid_exists(int(marker.read_text())) or psutil.Process(int(marker.read_text())).status() == psutil.STATUS_ZOMBIE
+    child = int(marker.read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
 def test_memory_is_measured(run):
@@ -92,7 +93,7 @@ def test_memory_is_measured(run):
 
 
 def test_a_value_that_cannot_be_sent_is_an_error(run):
-    assert run(lambda: (lambda: 1)).error is not None
+    assert run(lambda: lambda: 1).error is not None
 
 
 def _is_open(number: int) -> bool:

@@ -72,7 +72,7 @@ def test_killed_while_moving_the_next_build_completes(root, monkeypatch, survive
 
     monkeypatch.setattr(Path, "replace", killed)
     if survive == 2:
-        monkeypatch.setattr(module, "write_json", lambda path, document: _die_on_state(path, document))
+        monkeypatch.setattr(module, "write_json", _die_on_state)
     with pytest.raises(KeyboardInterrupt):
         publish(staging, root=root, extra=[], state=(root / ".nbops/state/x.json", STATE))
     monkeypatch.undo()

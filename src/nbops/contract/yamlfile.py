@@ -51,6 +51,7 @@ class Problems:
 def display_path(path: Path, *, root: Path | None = None) -> str:
     """Return a path for messages and records: relative to the project's root, never a machine's own.
 
+    >>> from pathlib import Path
     >>> display_path(Path("/srv/shop/contracts/orders.odcs.yaml"), root=Path("/srv/shop"))
     'contracts/orders.odcs.yaml'
     >>> display_path(Path("/srv/shop/contracts/orders.odcs.yaml"))

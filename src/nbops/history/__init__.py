@@ -1,0 +1,1 @@
+"""Stored runs as series: baselines, comparisons, incidents, catalog."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbops.adapters.pipeline_yaml import FileTask, PipelineFile, find_pipeline, find_task, injected_values, read_pipeline
 from nbops.errors import NbopsError
-from nbops.lab.injection import clean, inject, parameters_cell
+from nbops.lab.injection import clean, inject, keep_header, parameters_cell
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -99,9 +99,9 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         if model.get("type") == "notebook" and isinstance(model.get("content"), dict):
             place = await self._place(path)
+            root, file = place[0].root if place else None, Path(self._get_os_path(path))
             try:
-                cleaned = await asyncio.to_thread(clean, model["content"], root=place[0].root if place else None)
-                model = {**model, "content": cleaned}
+                model = {**model, "content": await asyncio.to_thread(_fit_to_save, model["content"], root, file)}
             except Exception as error:  # noqa: BLE001 - a notebook that is no notebook is still the user's work
                 self.log.warning("[nbops] %s is saved as it is, not cleaned: %r", path, error)
         return await super().save(model, path)
@@ -148,6 +148,13 @@ def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask, serv
     values = injected_values(pipeline, task, parameters_cell=parameters_cell(notebook), base=base)
     inject(notebook, values, language=_language(notebook))
     _choose_kernel(notebook)
+
+
+def _fit_to_save(notebook: dict[str, Any], root: Path | None, file: Path) -> dict[str, Any]:
+    cleaned = clean(notebook, root=root)
+    if root is None or file.suffix == ".ipynb" or not file.is_file():
+        return cleaned
+    return keep_header(cleaned, saved=file.read_text(encoding="utf-8", errors="replace"))
 
 
 def _kernel_folder(pipeline: PipelineFile, folder: Path, *, served: Path) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 
 from nbops.adapters.languages import assignments
 
-__all__ = ["clean", "code_for", "inject", "parameters_cell"]
+__all__ = ["clean", "code_for", "inject", "keep_header", "parameters_cell"]
 
 _TAG = "injected-parameters"
 _REMOVED_TAGS = frozenset({_TAG, "debugging-settings"})
@@ -28,6 +28,8 @@ _COMMENT = (
 )
 _CELL_NOISE = ("papermill", "execution", "ExecuteTime", "trusted")
 _NOTEBOOK_NOISE = ("papermill", "signature", "toc-autonumbering")
+_HEADER = re.compile(r"# ---\r?\n(?:#.*\n)*?# ---\r?\n")
+_VERSIONS = ("format_version", "jupytext_version")
 _TRACEBACK_KEYS = ("evalue",)
 
 
@@ -84,6 +86,31 @@ def clean(notebook: Mapping[str, Any], *, root: Path | None) -> dict[str, Any]:
         metadata = {key: value for key, value in metadata.items() if key != "ploomber"} | ({"ploomber": rest} if rest else {})
     paths = _replacements(root)
     return {**notebook, "metadata": metadata, "cells": [_clean_cell(cell, paths) for cell in kept]}
+
+
+def keep_header(notebook: Mapping[str, Any], *, saved: str) -> dict[str, Any]:
+    """Return a copy that jupytext writes with the header that the text file has, not with one more line about itself.
+
+    Jupytext adds its own version and that of its format to each header; with two people's versions, every save is a change.
+
+    Args:
+        notebook: The notebook.
+        saved: The text file as it is on disk.
+    """
+    metadata = notebook.get("metadata", {})
+    jupytext = metadata.get("jupytext", {})
+    header = _HEADER.match(saved)
+    if header is None or "notebook_metadata_filter" in jupytext:
+        return dict(notebook)
+    if not re.search(r"^#\s+jupytext:", header[0], flags=re.MULTILINE):
+        unwanted = [] if set(jupytext) - {"text_representation", "main_language"} else ["jupytext"]
+    else:
+        unwanted = [f"jupytext.text_representation.{key}" for key in _VERSIONS if f" {key}:" not in header[0]]
+    if not unwanted:
+        return dict(notebook)
+    names = [*unwanted, "jupytext.notebook_metadata_filter"]  # nor does the filter itself stay in the header
+    kept = {**jupytext, "notebook_metadata_filter": ",".join(f"-{name}" for name in names)}
+    return {**notebook, "metadata": {**metadata, "jupytext": kept}}
 
 
 def code_for(values: Mapping[str, Any], *, language: str = "python") -> str:

@@ -20,7 +20,7 @@ from nbops.pages.views import (
     shown,
     task_rows,
 )
-from nbops.pages.words import label, mark, rank, summary_mark
+from nbops.pages.words import figure, label, mark, rank, summary_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,7 +152,7 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path) -> dict[str, Any]
         "described": any(column.description for column in item.columns[:_COLUMNS]),
         "measurements": shown(loose_measurements(item), _LOOSE),
         "lineage": _dataset_lineage(run, item),
-        "sla": sorted(item.sla.items()),
+        "sla": [(key, figure("freshness", text)) for key, text in sorted(item.sla.items())],  # its numbers are seconds
     }
 
 
@@ -268,7 +268,14 @@ def _counts(numbers: Mapping[str, int], bad: Sequence[str], good: str) -> str:
     if not total:
         return "none"
     parts = [f"{count(numbers[name])} {label(name).lower()}" for name in bad if numbers.get(name)]
-    return f"{', '.join(parts)} of {count(total)}" if parts else f"{count(numbers.get(good, 0))} of {count(total)} {good}"
+    fine = numbers.get(good, 0)
+    return (
+        f"{', '.join(parts)} of {count(total)}"
+        if parts
+        else f"all {count(total)}"
+        if fine == total
+        else f"{count(fine)} of {count(total)} {good}"
+    )
 
 
 def index_context(summaries: Sequence[RunSummary], latest: Run | None, *, reports: Path) -> dict[str, Any]:

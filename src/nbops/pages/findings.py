@@ -203,7 +203,8 @@ def _check(result: CheckResult, *, held: bool) -> Finding:
         title = f"{check.dataset}: {short(subject, 100)} could not be measured"
         facts.append(("Expected", expected))
     elif expected and result.observed is not None:
-        title = f"{check.dataset}: {short(subject, 80)} is {short(seen, 40)}, expected {short(expected, 40)}"
+        verb = ":" if subject.startswith(("rows ", "schema")) or check.metric == "sql" else " is"
+        title = f"{check.dataset}: {short(subject, 80)}{verb} {short(seen, 40)}, expected {short(expected, 40)}"
     else:
         title = f"{check.dataset}: {short(subject, 100)} {result.verdict}"
         facts += [("Expected", expected), ("Observed", seen)]

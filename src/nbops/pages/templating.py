@@ -43,6 +43,12 @@ def _example_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(key for row in rows for key in row))
 
 
+def _sentences(reasons: Sequence[str], most: int) -> str:
+    more = len(reasons) - most
+    said = "; ".join(reason.rstrip(".") for reason in reasons[:most])
+    return f"{said}; and {text.count(more)} more" if more > 0 else said
+
+
 def _by_rows(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
 
@@ -65,6 +71,8 @@ def _environment() -> Environment:
         cut=text.cut,
         duration=text.duration,
         example_columns=_example_columns,
+        figure=words.figure,
+        sentences=_sentences,
         expectation=words.expectation,
         instant=text.instant,
         label=words.label,

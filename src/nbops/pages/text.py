@@ -84,8 +84,8 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 def duration(seconds: float | None) -> str:
     """Return seconds as people say them.
 
-    >>> duration(0.0004), duration(0.25), duration(3.21), duration(125), duration(7384), duration(200000)
-    ('0 ms', '250 ms', '3.2 s', '2 min 05 s', '2 h 03 min', '2 d 07 h')
+    >>> duration(0.0004), duration(0.25), duration(3.21), duration(125), duration(7384), duration(172800)
+    ('0 ms', '250 ms', '3.2 s', '2 min 05 s', '2 h 03 min', '2 d')
     """
     if seconds is None or not math.isfinite(seconds):
         return MISSING
@@ -97,7 +97,8 @@ def duration(seconds: float | None) -> str:
     whole = round(seconds)
     for unit, name, part, part_name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= unit:
-            return f"{sign}{whole // unit:,} {name} {whole % unit // part:02d} {part_name}"
+            rest = whole % unit // part
+            return f"{sign}{whole // unit:,} {name}" + (f" {rest:02d} {part_name}" if rest or part == 1 else "")
     return f"{sign}{whole} s"
 
 

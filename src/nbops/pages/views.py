@@ -39,15 +39,14 @@ _MOST_METRICS = 14
 _FIRST_METRICS = (
     "nullValues",
     "missingValues",
-    "distinct",
     "distinctValues",
     "duplicateValues",
     "invalidValues",
-    "min",
-    "mean",
+    "minimum",
     "median",
-    "max",
-    "stddev",
+    "mean",
+    "maximum",
+    "standardDeviation",
 )
 
 

@@ -5,14 +5,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from nbops.pages.text import cut, plural, short, value
+from nbops.pages.text import cut, duration, plural, short, value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nbops.model import Check, CheckResult, Run
 
-__all__ = ["LABELS", "RANKS", "expectation", "label", "mark", "observed", "rank", "rule", "run_mark", "summary_mark"]
+__all__ = [
+    "AGES",
+    "LABELS",
+    "RANKS",
+    "expectation",
+    "figure",
+    "label",
+    "mark",
+    "observed",
+    "rank",
+    "rule",
+    "run_mark",
+    "summary_mark",
+]
 
 LABELS = {
     "failed": "Failed",
@@ -30,6 +43,9 @@ LABELS = {
     "skipped": "Skipped",
 }
 """Word for each verdict, task status and run status, worst first."""
+
+AGES = frozenset(["freshness", "retention"])
+"""Metrics whose values are seconds."""
 
 RANKS = {name: position for position, name in enumerate(LABELS)}
 """Order of severity: 0 is the worst."""
@@ -104,10 +120,32 @@ def rule(check: Check) -> str:
     >>> rule(Check(id="x", dataset="orders", metric="nullValues", column="email"))
     'nullValues of email'
     """
+    given = dict(check.arguments)
     if check.metric == "sql" and check.description:
         return check.description
+    if check.metric == "rowRule" and "expression" in given:
+        return f"rows that break {short(value(given['expression']), 90)}"
+    if check.metric == "references" and {"columns", "dataset", "to"} <= given.keys():
+        return f"rows whose {_listed(given['columns'])} is not in {_listed(given['dataset'])} ({_listed(given['to'])})"
+    if check.metric == "schema":
+        return "schema"
     arguments = ", ".join(f"{name} {short(value(argument), 60)}" for name, argument in check.arguments)
     return f"{check.metric}{f' of {check.column}' if check.column else ''}{f' ({arguments})' if arguments else ''}"
+
+
+def _listed(thing: Any) -> str:
+    return short(", ".join(map(value, thing)) if isinstance(thing, (list, tuple)) else value(thing), 60)
+
+
+def figure(metric: str, thing: Any) -> str:
+    """Return a measured or expected value as people read it; ages are in seconds.
+
+    >>> figure("freshness", 172800), figure("rowCount", 172800)
+    ('2 d', '172,800')
+    """
+    if metric in AGES and isinstance(thing, (int, float)) and not isinstance(thing, bool):
+        return duration(thing)
+    return value(thing)
 
 
 def expectation(check: Check) -> str:
@@ -121,15 +159,15 @@ def expectation(check: Check) -> str:
     """
     unit = " %" if check.unit == "percent" else ""
     if check.operator is None:
-        return "" if check.expected is None else f"{_expected(check.expected)}{unit}"
+        return "" if check.expected is None else f"{_expected(check.metric, check.expected)}{unit}"
     symbol = _SYMBOLS.get(check.operator) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", check.operator).lower()
-    return f"{symbol} {_expected(check.expected)}{unit}"
+    return f"{symbol} {_expected(check.metric, check.expected)}{unit}"
 
 
-def _expected(expected: Any) -> str:
+def _expected(metric: str, expected: Any) -> str:
     if isinstance(expected, (list, tuple)) and len(expected) == 2:  # noqa: PLR2004  # the two ends of a range
-        return f"{value(expected[0])} and {value(expected[1])}"
-    return cut(value(expected), 300)
+        return f"{figure(metric, expected[0])} and {figure(metric, expected[1])}"
+    return cut(figure(metric, expected), 300)
 
 
 def observed(result: CheckResult) -> str:
@@ -139,4 +177,4 @@ def observed(result: CheckResult) -> str:
     if result.observed is None:
         return value(None) if result.failing_rows is None else plural(result.failing_rows, "row")
     unit = " %" if result.check.unit == "percent" and isinstance(result.observed, (int, float)) else ""
-    return f"{cut(value(result.observed), 300)}{unit}"
+    return f"{cut(figure(result.check.metric, result.observed), 300)}{unit}"

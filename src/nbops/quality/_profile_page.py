@@ -16,7 +16,7 @@ import jinja2
 
 from nbops.quality import _profile_text as text
 from nbops.quality._profile_alerts import Alert, alerts_of
-from nbops.quality._profile_sample import Field, Sample, is_private
+from nbops.quality._profile_sample import Field, Sample, correlatable, is_private
 from nbops.quality._profile_settings import MAX_COLUMNS, SEED
 from nbops.quality._profile_variable import Variable, variable_of
 
@@ -99,7 +99,7 @@ def _context(page: Page) -> dict[str, Any]:
         "alerts": alerts[:_MAX_ALERTS],
         "alert_count": len(alerts),
         "badges": _badges(alerts),
-        "correlations": _correlations(page.description, fields),
+        "correlations": _correlations(page.description, fields, able=len(correlatable(sample.fields, rows)[1])),
     }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def _badges(alerts: Sequence[Alert]) -> dict[str, list[str]]:
     return badges
 
 
-def _correlations(description: Any, fields: Mapping[str, Field]) -> dict[str, Any] | None:
+def _correlations(description: Any, fields: Mapping[str, Field], *, able: int) -> dict[str, Any] | None:
     """Return the matrix of the most correlated columns (all, when they are few), in the order of the data."""
     matrix = description.correlations.get("auto") if description is not None else None
     if matrix is None:
@@ -165,7 +165,7 @@ def _correlations(description: Any, fields: Mapping[str, Field]) -> dict[str, An
     chosen = set(sorted(keys, key=lambda key: (-round(strength[key], 9), keys.index(key)))[:_MAX_MATRIX])
     shown = [key for key in keys if key in chosen]
     lines = [{"name": fields[a].name, "key": a, "cells": [_shade(values[a, b], diagonal=a == b) for b in shown]} for a in shown]
-    return {"names": [fields[key].name for key in shown], "lines": lines, "total": len(keys)}
+    return {"names": [fields[key].name for key in shown], "lines": lines, "total": len(keys), "able": able}
 
 
 def _shade(value: float, *, diagonal: bool) -> dict[str, Any]:

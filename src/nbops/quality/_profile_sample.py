@@ -22,7 +22,7 @@ from nbops.quality.source import format_of, open_source
 if TYPE_CHECKING:
     from nbops.quality.source import SourceColumn
 
-__all__ = ["MAX_CELLS", "Field", "Sample", "draw", "is_private", "kind_of", "read_sample", "schema_of"]
+__all__ = ["MAX_CELLS", "Field", "Sample", "correlatable", "draw", "is_private", "kind_of", "read_sample", "schema_of"]
 
 MAX_CELLS = 600_000
 """Rows times columns of the sample: a wide table gets fewer rows."""
@@ -30,6 +30,9 @@ _MIN_ROWS = 1_000
 _MAX_CHARACTERS = 100_000_000
 """Characters of the sample: with many long texts, each is cut earlier."""
 _MEMORY = "1GB"
+_TOGETHER = 6
+"""Columns read at a time: the dictionaries of long texts must fit into memory together."""
+_MAX_PAIRS = 200
 _CUT = (128, 1_000)
 _MANY = 50
 """Texts with more distinct values than this, or than half of the rows, are free text, else categories: the profiler's rule."""
@@ -127,9 +130,18 @@ def read_sample(
             return Sample(frame=None, fields=(), columns=columns, rows=source.rows)
         wanted = min(source.rows, sample_rows, max(_MIN_ROWS, MAX_CELLS // len(chosen)))
         cut_at = max(_CUT[0], min(_CUT[1], _MAX_CHARACTERS // (wanted * len(chosen))))
-        _pick(connection, chosen, draw(source.rows, wanted) if wanted < source.rows else None, cut_at)
-        fields = _fields(connection, chosen, cut_at)
-        return Sample(frame=_frame(connection, fields), fields=fields, columns=columns, rows=source.rows)
+        if wanted < source.rows:
+            connection.execute("CREATE TEMP TABLE numbers AS SELECT unnest($1::BIGINT[]) AS n", [draw(source.rows, wanted)])
+        fields: list[Field] = []
+        frames = []
+        for start in range(0, len(chosen), _TOGETHER):
+            keyed = [(f"c{at}", column) for at, column in enumerate(chosen[start : start + _TOGETHER], start)]
+            _pick(connection, keyed, some=wanted < source.rows, cut_at=cut_at)
+            found = _fields(connection, keyed, cut_at)
+            frames.append(_frame(connection, found))
+            fields += found
+        frame = frames[0].join(frames[1:])
+        return Sample(frame=frame, fields=tuple(fields), columns=columns, rows=source.rows)
 
 
 def _as_text(names: Iterable[str]) -> Contract | None:
@@ -140,14 +152,11 @@ def _as_text(names: Iterable[str]) -> Contract | None:
     return Contract(path="", id="", dataset="", object_name="", version="", api_version="", hash="", columns=columns)
 
 
-def _pick(connection: Any, chosen: Sequence[SourceColumn], numbers: Sequence[int] | None, cut_at: int) -> None:
+def _pick(connection: Any, keyed: Sequence[tuple[str, SourceColumn]], *, some: bool, cut_at: int) -> None:
     """Copy the chosen rows into a table of their own, with long texts cut (one character too long tells that it was)."""
-    parts = ", ".join(f"{_expression(column.key, column.type, cut_at)} AS c{at}" for at, column in enumerate(chosen))
-    some = ""
-    if numbers is not None:
-        connection.execute("CREATE TEMP TABLE numbers AS SELECT unnest($1::BIGINT[]) AS n", [list(numbers)])
-        some = " WHERE __nbops_row IN (SELECT n FROM numbers)"
-    connection.execute(f"CREATE TEMP TABLE picked AS SELECT {parts} FROM scan{some} ORDER BY __nbops_row")  # noqa: S608  # keys only
+    parts = ", ".join(f"{_expression(column.key, column.type, cut_at)} AS {key}" for key, column in keyed)
+    where = " WHERE __nbops_row IN (SELECT n FROM numbers)" if some else ""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE picked AS SELECT {parts} FROM scan{where} ORDER BY __nbops_row")  # noqa: S608
 
 
 def kind_of(type_: str) -> Kind:
@@ -183,22 +192,22 @@ def _expression(column: str, type_: str, cut_at: int) -> str:
     return column
 
 
-def _fields(connection: Any, chosen: Sequence[SourceColumn], cut_at: int) -> tuple[Field, ...]:
+def _fields(connection: Any, keyed: Sequence[tuple[str, SourceColumn]], cut_at: int) -> list[Field]:
     asked: list[str] = []
-    for at, column in enumerate(chosen):
-        kind, key = kind_of(column.type), f"c{at}"
+    for key, column in keyed:
+        kind = kind_of(column.type)
         infinite = f"count(*) FILTER (isinf({key}))" if kind == "number" else "0"
         cut = f"count(*) FILTER (length({key}) > {cut_at})" if kind == "text" else "0"
         large = f"coalesce(max(greatest({key}, -({key}::DOUBLE))) > {_EXACT}, false)" if kind == "integer" else "false"
         asked += [f"count(DISTINCT {key})", infinite, cut, large]
     numbers = connection.execute(f"SELECT {', '.join(asked)} FROM picked").fetchone()  # noqa: S608
     fields: list[Field] = []
-    for at, column in enumerate(chosen):
+    for at, (key, column) in enumerate(keyed):
         distinct, infinite, cut, large = numbers[at * 4 : at * 4 + 4]
         final: Kind = "text" if large else kind_of(column.type)
         counts = {"distinct": int(distinct), "infinite": int(infinite), "cut": int(cut)}
-        fields.append(Field(key=f"c{at}", name=column.name, type=column.type, kind=final, cut_at=cut_at, **counts))
-    return tuple(fields)
+        fields.append(Field(key=key, name=column.name, type=column.type, kind=final, cut_at=cut_at, **counts))
+    return fields
 
 
 def _frame(connection: Any, fields: Sequence[Field]) -> Any:
@@ -215,6 +224,27 @@ def _frame(connection: Any, fields: Sequence[Field]) -> Any:
         elif field.kind != "date":
             frame[field.key] = frame[field.key].astype(object)
     return frame
+
+
+def correlatable(fields: Sequence[Field], rows: int) -> tuple[list[str], list[str]]:
+    """Return the keys of the columns whose correlations are worked out, and of all that could have some.
+
+    A pair with a category costs the profiler a cross table (10 to 30 ms), a pair of numbers a tenth of that, so columns are taken
+    in their order as long as the cost stays bounded.
+    """
+    schema = schema_of(fields, rows)
+    able = [
+        field for field in fields if field.distinct > 1 and (field.kind == "boolean" or schema.get(field.key, "text") != "text")
+    ]
+    taken: list[Field] = []
+    cost = 0.0
+    for field in able:
+        numbers = field.kind in {"integer", "number"}
+        more = sum(0.1 if numbers and other.kind in {"integer", "number"} else 1.0 for other in taken)
+        if cost + more <= _MAX_PAIRS:
+            taken.append(field)
+            cost += more
+    return [field.key for field in taken], [field.key for field in able]
 
 
 def schema_of(fields: Sequence[Field], rows: int) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ import faulthandler
 import importlib
 import json
 import os
-import resource
+import re
 import sys
 import time
 import traceback
@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from nbops.errors import DataError
 from nbops.quality._profile_page import Page, render_page
-from nbops.quality._profile_sample import Field, Sample, read_sample, schema_of
+from nbops.quality._profile_sample import Field, Sample, correlatable, read_sample, schema_of
 
 __all__ = ["describe", "load_profiler", "main"]
 
@@ -38,10 +38,11 @@ _SETTINGS: Mapping[str, Any] = {
     "duplicates": None,
     "interactions": None,
     "missing_diagrams": None,  # drawn from the same counts on our page
-    "correlations": {"auto": {"calculate": True, "threshold": 0.5}},
     "vars": {"cat": {"characters": False, "words": False}, "text": {"characters": False, "words": True}},
     "plot": {"histogram": {"bins": 30}},
 }
+_CORRELATED = 0.5
+"""Correlation that is worth an alert (the profiler's own threshold)."""
 _GRACE_SECONDS = 5.0
 
 
@@ -79,30 +80,36 @@ def describe(profiler: Any, frame: Any, fields: Sequence[Field]) -> tuple[Any, f
     Returns:
         The description (None when no column could be described), and the keys of the columns left out.
     """
-    keys = [field.key for field in fields]
     schema = dict(schema_of(fields, len(frame)))
 
-    def attempt(columns: list[str]) -> Any:
-        report = profiler(frame[columns].copy(), type_schema={key: schema[key] for key in columns if key in schema}, **_SETTINGS)
-        return report.get_description()
+    def attempt(columns: Sequence[str], *, correlate: bool = False) -> Any:
+        typed = {key: schema[key] for key in columns if key in schema}
+        settings = {**_SETTINGS, "correlations": {"auto": {"calculate": correlate, "threshold": _CORRELATED}}}
+        try:
+            return profiler(frame[list(columns)].copy(), type_schema=typed, **settings).get_description()
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever it is, it is the profiler's fault with these values
+            return None
 
-    try:
-        return attempt(keys), frozenset()
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001  # whatever it is, the next lines find the column that causes it
-        good = [key for key in keys if _bearable(attempt, key)]
-    return (attempt(good) if good else None), frozenset(keys) - frozenset(good)
+    keys = [field.key for field in fields]
+    correlated = correlatable(fields, len(frame))[0]
+    description = attempt(keys, correlate=correlated == keys)
+    if description is None:
+        keys = [key for key in keys if attempt([key]) is not None]
+        description = attempt(keys) if keys else None
+    if description is not None and not description.correlations:
+        # their cost grows with the square of the columns, so they get a description of their own, of fewer
+        _correlate(description, attempt([key for key in correlated if key in keys], correlate=True) if correlated else None)
+    return description, frozenset(field.key for field in fields) - frozenset(keys)
 
 
-def _bearable(attempt: Any, key: str) -> bool:
-    try:
-        attempt([key])
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001
-        return False
-    return True
+def _correlate(description: Any, other: Any) -> None:
+    """Add another description's correlations."""
+    if other is not None:
+        description.correlations = other.correlations
+        high = [alert for alert in other.alerts if alert.alert_type.name == "HIGH_CORRELATION"]
+        description.alerts = [*description.alerts, *high]
 
 
 def main(questions: IO[str], answers: IO[str]) -> int:
@@ -159,8 +166,19 @@ def _serve(profiler: Any, request: Mapping[str, Any]) -> dict[str, Any]:
         "columns": len(sample.columns),
         "profiled": len(sample.fields) - len(unbearable),
         "seconds": time.monotonic() - started,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        "peak_memory_bytes": _peak_memory(),
     }
+
+
+def _peak_memory() -> int | None:
+    """Return the most memory this process had, in bytes; None where the system does not say.
+
+    ``ru_maxrss`` would count the parent's too: Linux keeps it over ``exec``.
+    """
+    with contextlib.suppress(OSError):
+        found = re.search(rb"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_bytes())
+        return int(found.group(1)) * 1024 if found else None
+    return None
 
 
 def _has_values(sample: Sample) -> bool:

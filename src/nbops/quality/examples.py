@@ -40,7 +40,7 @@ def with_examples(terms: Terms, results: Iterable[CheckResult], *, personal: fro
         personal: Names of personal columns, stripped and case-folded.
     """
     everything = tuple(results)
-    numbers = {index: _numbers(terms, result) for index, result in enumerate(everything)}
+    numbers = _row_numbers(terms, everything)
     wanted = sorted({number for found in numbers.values() for number in found})
     if not wanted:
         return everything
@@ -54,9 +54,32 @@ def with_examples(terms: Terms, results: Iterable[CheckResult], *, personal: fro
     )
 
 
+def _row_numbers(terms: Terms, results: tuple[CheckResult, ...]) -> dict[int, list[int]]:
+    """Return the numbers of the first rows that break each rule: one scan for all rules on single rows, one each for others."""
+    concerned = [
+        index
+        for index, result in enumerate(results)
+        if result.check.metric in ROW_LEVEL and result.verdict in {"failed", "warned"} and result.failing_rows
+    ]
+    simple = [index for index in concerned if results[index].check.metric not in {"duplicateValues", "references"}]
+    found: dict[int, list[int]] = {index: [] for index in range(len(results))}
+    found |= _together(terms, {index: results[index] for index in simple})
+    return found | {index: _numbers(terms, results[index]) for index in concerned if not found[index]}
+
+
+def _together(terms: Terms, results: Mapping[int, CheckResult]) -> dict[int, list[int]]:
+    if not results:
+        return {}
+    try:
+        conditions = [terms.condition(request_of(result.check)) for result in results.values()]
+        shown = ", ".join(f"min(__nbops_row, {_ROWS}) FILTER (WHERE {condition})" for condition in conditions)
+        row = terms.source.connection.execute(f"SELECT {shown} FROM {terms.source.prefix}named").fetchone()
+    except (UnmeasurableError, duckdb.Error):
+        return {}
+    return {index: sorted(value or []) for index, value in zip(results, row, strict=True)}
+
+
 def _numbers(terms: Terms, result: CheckResult) -> list[int]:
-    if result.check.metric not in ROW_LEVEL or result.verdict not in {"failed", "warned"} or not result.failing_rows:
-        return []
     try:
         query = f"SELECT __nbops_row FROM ({terms.breaking_rows(request_of(result.check))}) ORDER BY __nbops_row LIMIT {_ROWS}"
         return [row[0] for row in terms.source.connection.execute(query).fetchall()]

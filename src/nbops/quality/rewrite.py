@@ -64,7 +64,6 @@ def without_rows(path: Path, target: Path, *, kind: Format, rows: Sequence[int],
 
 def _parquet(path: Path, target: Path, *, rows: Sequence[int]) -> int:
     import numpy as np  # noqa: PLC0415 - needed only where rows are set aside
-    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     wanted = np.asarray(rows, dtype=np.int64)
@@ -78,7 +77,7 @@ def _parquet(path: Path, target: Path, *, rows: Sequence[int]) -> int:
                 here = wanted[(wanted >= start) & (wanted < start + table.num_rows)]
                 mask[here - start] = False
                 start += table.num_rows
-                good = table.filter(pa.array(mask))
+                good = table.filter(_mask(mask))
                 kept += good.num_rows
                 writer.write_table(good)
     return kept
@@ -152,7 +151,6 @@ def write_rejected(path: Path, target: Path | None, *, table: Any | None, rows: 
         rows: Their numbers in ``target``, sorted.
         reasons: One text a row.
     """
-    import pyarrow as pa  # noqa: PLC0415 - needed only where rows are set aside
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     if table is None:
@@ -160,7 +158,7 @@ def write_rejected(path: Path, target: Path | None, *, table: Any | None, rows: 
     name = "_nbops_reasons"
     while name in table.column_names:
         name += "_"
-    pq.write_table(table.append_column(name, pa.array(list(reasons), pa.string())), path)
+    pq.write_table(table.append_column(name, _texts(reasons)), path)
 
 
 def _take(path: Path | None, rows: Sequence[int]) -> Any:
@@ -175,6 +173,34 @@ def _take(path: Path | None, rows: Sequence[int]) -> Any:
         for index in range(file.metadata.num_row_groups):
             table = file.read_row_group(index)
             here = wanted[(wanted >= start) & (wanted < start + table.num_rows)]
-            parts.append(table.take(pa.array(here - start)))
+            parts.append(table.take(_integers(here - start)))
             start += table.num_rows
         return pa.concat_tables(parts) if parts else file.schema_arrow.empty_table()
+
+
+# `pyarrow.array` imports pandas to see whether it was given something of it; these do not.
+
+
+def _mask(flags: Any) -> Any:
+    import numpy as np  # noqa: PLC0415 - needed only where rows are set aside
+    import pyarrow as pa  # noqa: PLC0415
+
+    bits = np.packbits(flags, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, pa.py_buffer(bits)])
+
+
+def _integers(numbers: Any) -> Any:
+    import numpy as np  # noqa: PLC0415 - needed only where rows are set aside
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers, dtype=np.int64))])
+
+
+def _texts(texts: Sequence[str]) -> Any:
+    import numpy as np  # noqa: PLC0415 - needed only where rows are set aside
+    import pyarrow as pa  # noqa: PLC0415
+
+    encoded = [text.encode("utf-8", "replace") for text in texts]
+    offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+    np.cumsum([len(item) for item in encoded], out=offsets[1:])
+    return pa.LargeStringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))

@@ -14,6 +14,7 @@ commits next.
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import tempfile
@@ -32,7 +33,8 @@ from nbops.record.repository import Repository, git_state, in_the_middle, open_r
 __all__ = ["CommitOutcome", "commit_reports", "git_state"]
 
 _JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints", "*.tmp", "*.swp", "*~")
-_ATTEMPTS = 5  # when somebody else commits at the same moment
+_ATTEMPTS = 10  # when somebody else commits at the same moment
+_STEP_ASIDE = 0.05  # seconds, more with each attempt
 _LOCK_SECONDS = 10.0
 _LOCK_STEP = 0.1  # seconds between two attempts
 _BLOBS = 64  # files that are held in memory at once
@@ -157,10 +159,11 @@ class _Job:
             return replace(self, repository=replace(self.repository, git=replace(self._git, settings=without))).insist()
 
     def insist(self) -> CommitOutcome:
-        for _ in range(_ATTEMPTS):
+        for number in range(_ATTEMPTS):
             outcome = self._unsafe() or self._attempt()
             if outcome is not None:
                 return outcome
+            time.sleep(random.uniform(0, number * _STEP_ASIDE))  # noqa: S311  (two that race should not stay in step)
         text = "Reports are not committed: the branch moved again and again. The next run's commit takes them along."
         return CommitOutcome(status="failed", message=text)
 

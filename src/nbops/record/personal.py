@@ -197,13 +197,20 @@ class PersonalValues:
         self._index = _Index(runs, numbers) if runs or numbers else None
 
     @classmethod
-    def from_files(cls, files: Iterable[tuple[Path, str, Sequence[str]]], *, ordinary: Iterable[str] = ()) -> PersonalValues:
+    def from_files(
+        cls,
+        files: Iterable[tuple[Path, str, Sequence[str]]],
+        *,
+        ordinary: Iterable[str] = (),
+        columns: Iterable[str] = (),
+    ) -> PersonalValues:
         """Read the values from datasets with DuckDB, a part at a time.
 
         Args:
             files: Path, format (``parquet``, ``csv``, ``jsonl``) and personal columns of each dataset. A column that the file has
                 not is passed over.
             ordinary: See the class.
+            columns: Further personal columns, known by name only: tables are masked under them, too.
 
         Raises:
             DataError: A file cannot be read, so what it holds cannot be kept private.
@@ -212,6 +219,7 @@ class PersonalValues:
 
         found = cls({})
         found._read(read_columns(files), ordinary)
+        found.columns |= {name.casefold() for name in columns}
         return found
 
     def __bool__(self) -> bool:

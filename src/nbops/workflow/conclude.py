@@ -10,6 +10,7 @@ from nbops.errors import DataError, GuardError
 from nbops.model import Dataset, Notice, Run
 from nbops.pages.names import page_name
 from nbops.pages.render import render_index, render_run
+from nbops.pages.vocabulary import page_words
 from nbops.quality.profile import ProfileRequest, profile_many
 from nbops.record.commit import commit_reports
 from nbops.record.guard import refuse, scan
@@ -124,13 +125,25 @@ def _personal_values(root: Path, records: Mapping[str, TaskRecord], contracts: M
             paths = [root / plan.final_path, *sorted((root / ".nbops/failed").glob(f"*/*/tree/{plan.final_path}"))]
             quarantined = sorted((root / "quarantine" / plan.name).glob("*.parquet"))[-1:]
             sources += [(path, format_of(path.name), sorted(columns)) for path in [*paths, *quarantined] if path.is_file()]
-    if not sources:
+    names = sorted({name for contract in contracts.values() for name in contract.personal_columns})
+    if not names:
         return None
+    ordinary = [*page_words(), *_vocabulary(records, contracts)]
     try:
-        return PersonalValues.from_files(sources)
+        return PersonalValues.from_files(sources, ordinary=ordinary, columns=names)
     except DataError:
-        # a file that cannot be read shows no values either, but it must not keep the others from being masked
-        return PersonalValues.from_files([source for source in sources if _readable(source)])
+        # a file that cannot be read must not keep the others from being masked
+        readable = [source for source in sources if _readable(source)]
+        return PersonalValues.from_files(readable, ordinary=ordinary, columns=names)
+
+
+def _vocabulary(records: Mapping[str, TaskRecord], contracts: Mapping[str, Contract]) -> list[str]:
+    """Return the words of the pipeline itself, which are no disclosure of a customer who is called like a column."""
+    words = [name for record in records.values() for name in (record.spec.name, *(plan.name for plan in record.plans))]
+    for contract in contracts.values():
+        words += [contract.dataset, contract.owner or "", contract.description or ""]
+        words += [text for column in contract.columns for text in (column.name, column.description or "")]
+    return words
 
 
 def _readable(source: tuple[Path, str, list[str]]) -> bool:

@@ -44,8 +44,7 @@ def describe(error: BaseException) -> RunError:
             return RunError(kind=kind, message=_short(str(item) or name), hint=_HINTS[name])
     if isinstance(error, SystemExit):
         return RunError(kind="Exited", message=f"the task called exit({error.code!r}) instead of ending")
-    # the first cause is what the user's code raised; what is around it is the runner's
-    root = next((item for item in reversed(chain) if not isinstance(item, NbopsError)), error) if len(chain) > 1 else error
+    root = _speaking(chain)
     name = type(root).__name__
     return RunError(
         kind=name,
@@ -62,6 +61,17 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         yield current
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _speaking(chain: list[BaseException]) -> BaseException:
+    """Return the exception that says what went wrong: ours when it is outermost, else the first cause (the user's code).
+
+    What is around it is the runner's.
+    """
+    outermost = next((item for item in chain if not type(item).__module__.startswith("ploomber")), chain[0])
+    if isinstance(outermost, NbopsError):
+        return outermost
+    return next((item for item in reversed(chain) if not isinstance(item, NbopsError)), chain[0])
 
 
 def _cell_error(error: BaseException) -> RunError:

@@ -90,7 +90,7 @@ def cells_of(notebook: Mapping[str, Any]) -> tuple[CellRun, ...]:
 
 
 def _failed(cell: Mapping[str, Any]) -> bool:
-    """Return whether a cell failed as papermill sees it: ``sys.exit(0)`` ends a notebook well, and a cell may be allowed to raise."""
+    """Return whether a cell failed in papermill's eyes: ``sys.exit(0)`` ends a notebook well, and a tag lets one raise."""
     metadata = cell.get("metadata", {})
     if "raises-exception" in metadata.get("tags", []):
         return False

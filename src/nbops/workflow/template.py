@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbops
@@ -11,7 +12,7 @@ __all__ = ["constraints_file", "template_files"]
 
 _PARTS = ("notebooks", "contracts", "pipeline.yaml", "env.yaml")
 _CONSTRAINTS = "constraints.txt"
-_HIDDEN = frozenset({"__pycache__", ".ipynb_checkpoints"})
+_LITTER = re.compile(r"\..*|__pycache__")
 
 
 def template_files() -> dict[str, Path]:
@@ -29,7 +30,7 @@ def template_files() -> dict[str, Path]:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             inside = file.relative_to(base)
-            if file.is_file() and not _HIDDEN.intersection(inside.parts) and file.suffix != ".pyc":
+            if file.is_file() and not any(_LITTER.fullmatch(name) for name in inside.parts):
                 found[inside.as_posix()] = file
     missing = [part for part in _PARTS if not any(name == part or name.startswith(f"{part}/") for name in found)]
     if missing:
