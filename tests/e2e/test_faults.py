@@ -327,6 +327,29 @@ def test_a_syntax_error_is_not_retried(make_project: Callable[..., Project]) -> 
     assert "SyntaxError" in result.text or "invalid syntax" in result.text
 
 
+def test_a_task_that_asks_to_stop_early_ends_as_in_ploomber_alone(make_project: Callable[..., Project]) -> None:
+    files = functions("from ploomber.exceptions import DAGBuildEarlyStop; raise DAGBuildEarlyStop('nothing new')")
+    plain = make_project(files, name="plain", attached=False).ploomber("build")
+    project = make_project(files)
+    governed = project.ploomber("build")
+    assert governed.code == plain.code
+    run = project.latest()
+    assert run.status == "succeeded"
+    assert statuses_of(run) == {"first": "held", "second": "held"}
+    assert "nothing new" in governed.text
+    assert "Traceback" not in governed.text
+
+
+def test_what_was_raised_last_is_what_is_said(good_then: Callable[[str], tuple[Project, Run, str]]) -> None:
+    _, run, _ = good_then("""
+    try:
+        {}["x"]
+    except KeyError:
+        raise ValueError("there is no x in the settings")
+""")
+    assert (error_of(run, "first").kind, error_of(run, "first").message) == ("ValueError", "there is no x in the settings")
+
+
 # -- places that cannot be written ----------------------------------------------------------------------------------------
 
 

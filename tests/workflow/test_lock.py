@@ -32,7 +32,7 @@ def held(tmp_path):
     process.start()
     assert ready.wait(20)
     yield tmp_path, process, go
-    go.set()
+    process.kill()  # an event that a killed process waited on cannot be set any more
     process.join(60)
 
 

@@ -6,13 +6,15 @@ import re
 import traceback
 from typing import TYPE_CHECKING
 
-from nbops.errors import NbopsError
 from nbops.model import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["describe"]
+__all__ = ["EARLY_STOP", "describe"]
+
+EARLY_STOP = "DAGBuildEarlyStop"
+"""What a task of a Ploomber pipeline raises to end the build without an error."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _LONGEST_MESSAGE = 2_000
@@ -64,14 +66,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _speaking(chain: list[BaseException]) -> BaseException:
-    """Return the exception that says what went wrong: ours when it is outermost, else the first cause (the user's code).
-
-    What is around it is the runner's.
-    """
-    outermost = next((item for item in chain if not type(item).__module__.startswith("ploomber")), chain[0])
-    if isinstance(outermost, NbopsError):
-        return outermost
-    return next((item for item in reversed(chain) if not isinstance(item, NbopsError)), chain[0])
+    """Return the exception that says what went wrong: the last one raised, apart from what Ploomber wraps around it."""
+    spoken = (item for item in chain if not type(item).__module__.startswith("ploomber") or type(item).__name__ == EARLY_STOP)
+    return next(spoken, chain[0])
 
 
 def _cell_error(error: BaseException) -> RunError:

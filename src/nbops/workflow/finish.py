@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nbops.errors import NbopsError
 from nbops.model import CheckResult, Notice, RunError, TaskStatus
 from nbops.workflow import publish
-from nbops.workflow.failure import describe
+from nbops.workflow.failure import EARLY_STOP, describe
 from nbops.workflow.progress import duration
 from nbops.workflow.state import TaskState
 from nbops.workflow.taskrecord import TaskRecord, cells_of, load_notebook, source_index
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finisher", "blocking", "checks_failed", "upstream_contents", "utc_now"]
 
-_EARLY_STOP = "DAGBuildEarlyStop"
-_NOT_RETRIED = frozenset({"ChecksFailed", "ForeignProduct", "NotPublished", "SyntaxError", "NoSuchKernel", _EARLY_STOP})
+_NOT_RETRIED = frozenset({"ChecksFailed", "ForeignProduct", "NotPublished", "SyntaxError", "NoSuchKernel", EARLY_STOP})
 
 
 def blocking(audits: tuple[Audit, ...], noted: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
@@ -164,7 +163,7 @@ class Finisher:
     def retry_or_fail(self, record: TaskRecord, staging: Staging) -> None:
         """Try again when the settings allow it, else keep what failed for inspection."""
         context, name, error = self._context, record.spec.name, record.error
-        if error is not None and error.kind == _EARLY_STOP:
+        if error is not None and error.kind == EARLY_STOP:
             self.early_stop = f"{name}: {error.message}"
             record.reasons = (f"stopped the build here: {error.message}",)
             record.error = None
