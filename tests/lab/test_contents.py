@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,27 @@ pytest.importorskip("jupytext.async_contentsmanager", reason="jupytext 1.17 or n
 
 
 @pytest.fixture
-def manager(project: Path) -> Any:
-    return _manager(project)
-
-
-def _manager(served: Path) -> Any:
+def managers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Return a function that makes a contents manager; their databases of signatures are closed at the end."""
     from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
     from jupytext.async_contentsmanager import build_async_jupytext_contents_manager_class
 
-    cls = contents.derive(build_async_jupytext_contents_manager_class(AsyncLargeFileManager))
-    return cls(root_dir=str(served), log=logging.getLogger("nbops.test"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter-data"))
+    made: list[Any] = []
+
+    def make(served: Path, cls: Any = None) -> Any:
+        cls = cls or contents.derive(build_async_jupytext_contents_manager_class(AsyncLargeFileManager))
+        made.append(cls(root_dir=str(served), log=logging.getLogger("nbops.test")))
+        return made[-1]
+
+    yield make
+    for manager in made:
+        manager.notary.store.close()
+
+
+@pytest.fixture
+def manager(managers: Callable[..., Any], project: Path) -> Any:
+    return managers(project)
 
 
 def _get(manager: Any, path: str, **options: Any) -> dict[str, Any]:
@@ -146,7 +158,7 @@ def test_a_pipeline_that_cannot_be_read_in_time_stops_nothing(
     assert project.exists()
 
 
-def test_kernels_start_where_builds_run(manager: Any, project: Path) -> None:
+def test_kernels_start_where_builds_run(managers: Callable[..., Any], manager: Any, project: Path) -> None:
     def kernel_path(path: str) -> str:
         return str(asyncio.run(manager.get_kernel_path(path=path)))
 
@@ -154,21 +166,21 @@ def test_kernels_start_where_builds_run(manager: Any, project: Path) -> None:
     assert kernel_path("notebooks/0b4fae31-a-random-name") == "", "Lab asks with a random name"
     (project / "elsewhere").mkdir()
     assert kernel_path("elsewhere/x.ipynb") == "elsewhere"
-    above = _manager(project.parent)
+    above = managers(project.parent)
     assert asyncio.run(above.get_kernel_path(path="shop/notebooks/second.ipynb")) == "shop"
-    inside = _manager(project / "notebooks")
+    inside = managers(project / "notebooks")
     assert asyncio.run(inside.get_kernel_path(path="second.ipynb")) == "", "the project's root is not served: as Jupyter does"
 
 
-def test_paths_follow_the_kernel_into_the_notebooks_folder(project: Path) -> None:
-    inside = _manager(project / "notebooks")
+def test_paths_follow_the_kernel_into_the_notebooks_folder(managers: Callable[..., Any], project: Path) -> None:
+    inside = managers(project / "notebooks")
     cell = _get(inside, "second.ipynb")["content"]["cells"][1]["source"]
     assert 'product = {"nb": "../output/second.ipynb", "data": "../output/second.csv"}' in cell
     text = (project / "pipeline.yaml").read_text(encoding="utf-8")
     (project / "pipeline.yaml").write_text(
         text.replace("    params:", "    local_execution: true\n    params:"), encoding="utf-8"
     )
-    manager = _manager(project)
+    manager = managers(project)
     assert asyncio.run(manager.get_kernel_path(path="notebooks/some-random-name")) == "notebooks"
     assert '"../output/second.csv"' in _get(manager, "notebooks/second.ipynb")["content"]["cells"][1]["source"]
 
@@ -211,14 +223,16 @@ def test_install_leaves_a_synchronous_manager_alone(caplog: pytest.LogCaptureFix
     assert "LargeFileManager is configured" in caplog.text
 
 
-def test_install_works_without_jupytext(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, project: Path) -> None:
+def test_install_works_without_jupytext(
+    managers: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, project: Path
+) -> None:
     from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
     monkeypatch.setitem(sys.modules, "jupytext.async_contentsmanager", None)
     app = _App(AsyncLargeFileManager)
     contents.install(app)
     assert "jupytext 1.17 or newer is missing" in caplog.text
-    manager = app.contents_manager_class(root_dir=str(project), log=app.log)
+    manager = managers(project, app.contents_manager_class)
     assert "upstream = {" in _get(manager, "notebooks/second.ipynb")["content"]["cells"][1]["source"]
 
 
@@ -293,14 +307,16 @@ def test_a_save_makes_no_finished_work_stale(manager: Any, project: Path) -> Non
     assert "True" in ploomber("status"), "and an edit still does"
 
 
-def test_the_reference_notebooks_open_with_parameters_and_are_saved_as_they_were(tmp_path: Path) -> None:
+def test_the_reference_notebooks_open_with_parameters_and_are_saved_as_they_were(
+    managers: Callable[..., Any], tmp_path: Path
+) -> None:
     from nbops.workflow.template import template_files
 
     for name, source in template_files().items():
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
-    manager = _manager(tmp_path)
+    manager = managers(tmp_path)
     pipeline = read_pipeline(tmp_path / "pipeline.yaml")
     assert pipeline.on_render == "nbops.attach"
     for task in pipeline.tasks:

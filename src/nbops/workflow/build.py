@@ -100,7 +100,8 @@ def build(runner: Runner, *, root: Path, config: Config, command: str, selected:
             )
             result = work.run()
         if stop.stopped():
-            progress.say(f"nbops: stopped by {stop.name}; recorded as interrupted run {result.run.id}", colour="yellow")
+            how = "interrupted" if result.run.status == "interrupted" else "ended"  # the signal may come last of all
+            progress.say(f"nbops: stopped by {stop.name}; recorded as {how} run {result.run.id}", colour="yellow")
             raise SystemExit(stop.exit_code)
     return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import DataError, GuardError
@@ -19,16 +20,18 @@ from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
 from nbops.record.store import prune, replace_file, write_run
 from nbops.record.summaries import summaries
 from nbops.workflow.datasets import format_of
+from nbops.workflow.fingerprint import strings_of
 from nbops.workflow.taskrecord import TaskRecord, load_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
 
 __all__ = ["Conclusion", "conclude", "scrubber_for"]
+
+_LONGEST_PATH = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,26 @@ def scrubber_for(
     moved: dict[str, str] = {}
     for record in records.values():
         moved.update(record.aliases)
+    moved.update(_outside(root, parameters, records))
     secrets = secrets_of(config, parameters, records)
     return Scrubber(root, secrets=secrets, personal=personal, moved=moved, secret_names=config.secrets)
+
+
+def _outside(root: Path, parameters: Mapping[str, Any], records: Mapping[str, TaskRecord]) -> dict[str, str]:
+    """Return what stands for paths of this machine outside the project: those given as parameters, the project's parent."""
+    found: dict[str, str] = {}
+    for text in [t for values in (parameters, *(r.spec.parameters for r in records.values())) for t in strings_of(values)]:
+        try:
+            path = (root / text).resolve() if text and len(text) < _LONGEST_PATH and "\0" not in text else root
+            known = path.exists()
+        except OSError:
+            continue
+        if known and path != root and root not in path.parents and path not in root.parents:
+            found[str(path)] = f"<path>/{path.name}"
+            if Path(text).is_absolute():
+                found[text.rstrip("/")] = f"<path>/{path.name}"
+    found.setdefault(str(root.parent), "<path>")
+    return found
 
 
 def conclude(

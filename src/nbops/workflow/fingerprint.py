@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.pipeline import Product, TaskSpec
 
-__all__ = ["Fingerprinter", "is_file_product"]
+__all__ = ["Fingerprinter", "is_file_product", "strings_of"]
 
 _GLOB = re.compile(r"[*?\[]")
 _SECRET_PARAMETER = re.compile(r"pass(word|wd)?|secret|token|key|credential|auth|dsn", re.IGNORECASE)
@@ -134,7 +134,7 @@ class Fingerprinter:
                 yield pattern, "missing"
             for path in paths:
                 yield from self._hashed(path, task, folders=True)
-        for text in _strings(task.parameters):
+        for text in strings_of(task.parameters):
             yield from self._hashed(text, task, folders=True)
         for text in literals:
             if _GLOB.search(text) and "/" in text:
@@ -196,12 +196,13 @@ class Fingerprinter:
         return path.relative_to(self._root).as_posix() if self._inside(path) else path.as_posix()
 
 
-def _strings(value: Any) -> Iterable[str]:
+def strings_of(value: Any) -> Iterable[str]:
+    """Yield every text within a value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for inner in value.values():
-            yield from _strings(inner)
+            yield from strings_of(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _strings(inner)
+            yield from strings_of(inner)
