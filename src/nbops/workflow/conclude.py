@@ -218,6 +218,7 @@ def _profiles(
                 personal=personal,
                 rows=dataset.rows,
                 measurements=dataset.measurements,
+                columns=dataset.columns,
                 sample_rows=config.profile_rows,
                 description=dataset.description or "",
             )
