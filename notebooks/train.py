@@ -18,9 +18,10 @@
 # - `backtest` knows only what was known at the cut; `evaluate` judges it;
 # - `model` knows everything; `recommend` publishes from it.
 #
-# Why this one: on the real shop's data it beat TF-IDF, cosine and matrix factorisation (ALS), in a fraction of ALS's
-# time, needs no random numbers, and can say why it recommends something. Scores are raised slightly for what many
-# bought in the last 28 days.
+# Why this one: on the real shop's data, four weeks before those that `evaluate` reports on, it foretold purchases better
+# than TF-IDF and cosine, and somewhat better than the few settings of matrix factorisation (ALS) that were tried; for
+# products new to a customer it was level with ALS. It fits faster, needs no random numbers, and can say why it recommends
+# something. Scores are raised slightly for what many bought in the last 28 days.
 
 # %% tags=["parameters"]
 upstream = ["split"]

@@ -1,9 +1,10 @@
 """Fit, rank and judge a recommender: item-item neighbours from ``implicit``, and the popularity that they must beat.
 
-BM25-weighted neighbours won on the real shop's data against TF-IDF, cosine and ALS,
-    with settings chosen on the four weeks before the
-ones that the pipeline reports on. They fit in a second, need no random numbers,
-    and explain themselves: "because you bought...".
+Chosen by recall@20 on the real shop's data, on the four weeks before those that the pipeline reports on (14 October to 10
+November 2011). For any purchase, with the same recency weights: BM25 0.216, ALS 0.199 to 0.213 (three settings), TF-IDF
+0.194, cosine 0.165. For products new to the customer, BM25 and ALS were level (0.088). BM25 fits several times faster, needs
+no random numbers, and explains itself: "because you bought...". ALS was tried with few settings, so this is no verdict on
+it.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ def test_the_same_input_gives_the_same_bytes(twins: tuple[Project, Project], tmp
     one, other = (project.build() for project in twins)
     assert one.verdict == "passed"
     views = [json.dumps(stable_view(run), indent=1, sort_keys=True).splitlines() for run in (one, other)]
-    assert list(difflib.unified_diff(*views, n=0)) == []
+    difference = "\n".join(difflib.unified_diff(*views, n=4, lineterm=""))
+    assert not difference, difference
     assert to_json(one) != to_json(other)
 
     first = twins[0]

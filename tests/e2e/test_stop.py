@@ -148,14 +148,16 @@ def slow(make_project: Callable[..., Project]) -> Project:
     files = dict(CHAIN)
     files["tasks.py"] = files["tasks.py"].replace(
         '"""Make (or read) some rows."""',
-        'import time\n    open("waiting", "w").close()\n    while not Path("gate", "go").exists():\n        time.sleep(0.02)',
+        'import time\n    Path("gate", "waiting").write_text("")\n'
+        '    while not Path("gate", "go").exists():\n        time.sleep(0.02)',
     )
+    files["gate/.gitignore"] = "*\n"
     return make_project(files)
 
 
 def test_two_builds_at_once(slow: Project) -> None:
     first = slow.start("build")
-    while not (slow.root / "waiting").exists():
+    while not (slow.root / "gate/waiting").exists():
         assert first.running(), first.text()
         time.sleep(0.02)
     second = slow.start("build")
@@ -177,7 +179,7 @@ def test_two_builds_at_once(slow: Project) -> None:
 
 def test_waiting_can_be_stopped(slow: Project) -> None:
     first = slow.start("build")
-    while not (slow.root / "waiting").exists():
+    while not (slow.root / "gate/waiting").exists():
         assert first.running(), first.text()
         time.sleep(0.02)
     second = slow.start("build")
@@ -193,7 +195,7 @@ def test_waiting_can_be_stopped(slow: Project) -> None:
 def test_the_settings_can_say_not_to_wait(slow: Project) -> None:
     slow.configure('on_lock = "fail"')
     first = slow.start("build")
-    while not (slow.root / "waiting").exists():
+    while not (slow.root / "gate/waiting").exists():
         assert first.running(), first.text()
         time.sleep(0.02)
     second = slow.ploomber("build")

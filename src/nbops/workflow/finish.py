@@ -168,7 +168,7 @@ class Finisher:
             record.reasons = (f"stopped the build here: {error.message}",)
             record.error = None
             shutil.rmtree(staging.folder, ignore_errors=True)
-            self.done(record, "held", "asked to stop here")
+            self.done(record, "held", f"asked to stop here: {_first_line(error.message)}")
             return
         settings = context.config.for_task(name)
         if error is not None and error.kind not in _NOT_RETRIED and record.attempts <= (settings.retries or 0):
