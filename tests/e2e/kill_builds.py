@@ -368,7 +368,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=20, help="pairs of builds to start at once")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     options = parser.parse_args(arguments)
-    time.monotonic()
+    begun = time.monotonic()
     driver = Driver()
     driver.open()
     try:
@@ -377,15 +377,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for number in range(options.kills):
                 ordeal.kill(number)
                 if (number + 1) % 10 == 0:
-                    pass
+                    _say(f"{number + 1} kills, {len(ordeal.faults)} faults, {time.monotonic() - begun:.0f} s")
             for number in range(options.pairs):
                 ordeal.pair(number)
     finally:
         driver.close()
-    for _fault in ordeal.faults:
-        pass
-    ", ".join(f"{count} {what}" for what, count in sorted(ordeal.counts.items()))
+    for fault in ordeal.faults:
+        _say(f"FAULT {fault}")
+    counted = ", ".join(f"{count} {what}" for what, count in sorted(ordeal.counts.items()))
+    _say(
+        f"{options.kills} kills and {options.pairs} pairs with seed {options.seed} in {time.monotonic() - begun:.0f} s: "
+        f"{len(ordeal.faults)} faults ({counted})"
+    )
     return 1 if ordeal.faults else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def checks_failed(bad: tuple[CheckResult, ...], *, published: bool) -> RunError:
     what = "what is published breaks its contract" if published else "publication is held, the last good version stays"
     return RunError(
         kind="ChecksFailed",
-        message=f"{first.check.dataset}: {first.check.id}: {first.message}{more}; {what}",
+        message=f"{first.check.dataset}: {first.check.id}: {first.message.rstrip('.')}{more}; {what}",
         hint="Mend the data or its source; or change the rule, its severity, or let it quarantine rows.",
     )
 
