@@ -72,6 +72,8 @@ class Runner(Protocol):
     """Tasks that may run at once."""
     forced: bool
     """Everything was asked to run, stale or not."""
+    partial: bool
+    """Some of the pipeline's tasks were left out of what is to be built."""
 
     def tasks(self) -> tuple[TaskSpec, ...]:
         """Return the tasks to build in topological order."""

@@ -63,6 +63,8 @@ def test_the_private_names_are_there():
         assert hasattr(Task, name), name
     assert "force" in inspect.signature(DAG._render_current).parameters
     assert "show_progress" in inspect.signature(DAG._build).parameters
+    assert "skip_upstream" in inspect.signature(DAG._build_partially).parameters
+    assert "targets" in DAG._build_partially.__code__.co_varnames
     for name in ("fetch_metadata", "save_metadata"):
         assert hasattr(File, name), name
 

@@ -298,7 +298,10 @@ def test_retries_with_growing_pauses(make_project: Callable[..., Project]) -> No
     Path(product).write_text("good")"""
     project = make_project(functions(body))
     project.configure("retry_delay = 0.05\n[tool.nbops.tasks.first]\nretries = 2")
-    run = project.build()
+    text = project.ploomber("build").ok().text
+    assert "attempt 1; trying again in 0.05 s" in text
+    assert "attempt 2; trying again in 0.1 s" in text
+    run = project.latest()
     task = tasks_of(run)["first"]
     assert task.status == "succeeded"
     assert task.attempts == 3

@@ -23,6 +23,8 @@ PEOPLE = [
     ("Баба Яга", "yaga@privatemail.example", "+7 495 555-01-77", "QX-559-0150-N"),
     ("Jean-Luc\tPetit", "jl.petit@privatemail.example", "06 55 50 12 34", "QX-559-0151-P"),
 ]
+ACCOUNTS = [40817810099, 40817810123, 40817811456, 40817812789, 40817813012]
+"""Numbers, in a column of whole numbers."""
 SECRETS = {
     "db_password": "hunter2-Correct/Horse+Battery",
     "api_token": "tok_9f8e7d6c5b4a39281706f5e4d3c2b1a0",
@@ -49,7 +51,7 @@ df.head()
 
 # %%
 for row in df.itertuples():
-    print("row", row.name, row.email, row.phone, row.national_id)
+    print("row", row.name, row.email, row.phone, row.national_id, row.account, f"{row.account:,}")
 print(df.to_json())
 print(df.to_string())
 print(repr(df.name.tolist()), file=sys.stderr)
@@ -85,7 +87,7 @@ def people(product, db_password):
         found = json.load(stream)
     with open(product, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["name", "email", "phone", "national_id", "spent"])
+        writer.writerow(["name", "email", "phone", "national_id", "account", "spent"])
         writer.writerows(found)
     print("connected with", db_password, os.environ["SHOP_API_KEY"])
 
@@ -139,6 +141,9 @@ schema:
       - name: national_id
         logicalType: string
         tags: [pii]
+      - name: account
+        logicalType: integer
+        classification: confidential
       - name: spent
         logicalType: integer
         logicalTypeOptions: {{minimum: 0}}
@@ -202,6 +207,7 @@ def planted_in(project: Project) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, (name, email, phone, identity) in enumerate(PEOPLE):
         found |= {f"name {number}": name, f"email {number}": email, f"phone {number}": phone, f"id {number}": identity}
+    found |= {f"account {number}": str(account) for number, account in enumerate(ACCOUNTS)}
     found |= SECRETS | ENVIRONMENT | {"url": URL_PASSWORD}
     found |= {
         "root": str(project.root),
@@ -216,7 +222,7 @@ def planted_in(project: Project) -> dict[str, str]:
 
 @pytest.fixture
 def private(make_project: Callable[..., Project]) -> Project:
-    rows = [[*person, spent] for person, spent in zip(PEOPLE, [5, 6, 7, 8, 9], strict=True)]
+    rows = [[*person, account, spent] for person, account, spent in zip(PEOPLE, ACCOUNTS, [5, 6, 7, 8, 9], strict=True)]
     project = make_project(
         {
             "pipeline.yaml": PIPELINE,
@@ -240,7 +246,7 @@ def test_no_committed_byte_is_private(private: Project) -> None:
     assert run.verdict == "warned"
     assert any(result.failing_rows for result in run.checks), "no check shows examples: the test would prove nothing"
     rows = json.loads(private.read("data/people.json"))
-    rows[2][4] = -1
+    rows[2][-1] = -1
     private.write("data/people.json", json.dumps(rows, ensure_ascii=False))
     held, _ = private.fail()  # an error check of `people` shows its failing row
     assert statuses_of(held)["people"] == "failed"

@@ -175,6 +175,26 @@ def test_a_file_named_in_the_code(make_project: Callable[..., Project]) -> None:
     assert reasons(run, "clean") == "input file data/limits.txt changed"
 
 
+def test_what_a_task_writes_beside_its_products_is_no_input_of_it(make_project: Callable[..., Project]) -> None:
+    project = make_project(
+        {
+            "pipeline.yaml": "tasks:\n  - source: tasks.make\n    product: output/made.txt\n",
+            "tasks.py": (
+                "import os\nfrom pathlib import Path\n\nMODEL = Path('model.bin')\n\n\ndef make(product):\n"
+                "    with open('train.log', 'a') as stream:\n        stream.write('once more')\n"
+                "    MODEL.write_bytes(os.urandom(8))\n    Path(product).write_text(Path('data/in.txt').read_text())\n"
+            ),
+            "data/in.txt": "1",
+        }
+    )
+    project.build()
+    assert (project.root / "model.bin").exists()
+    assert ran_in(project.build()) == set()
+    project.write("data/in.txt", "2")
+    assert ran_in(project.build()) == {"make"}
+    assert ran_in(project.build()) == set()
+
+
 def test_declared_inputs_of_a_task_and_of_all(built: Project) -> None:
     built.write("lookup/a.txt", "1")
     built.write("common.txt", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -131,6 +132,41 @@ def test_single_tasks_and_partial_builds_are_recorded(style: str, make_project: 
 
     whole = project.build()
     assert ran_in(whole) == {LAST[style]}, {task.name: task.reasons for task in whole.tasks}
+
+
+def test_upstream_can_be_skipped(built: Project) -> None:
+    built.write("data/source.csv", "id,value\n1,2\n2,0\n")
+    built.edit("tasks.py", '{"rows": sum', '{"count": sum')
+    run = built.build("--partially", "report", "--skip-upstream")
+    assert statuses_of(run) == {"load": "not_selected", "clean": "not_selected", "report": "succeeded"}
+    assert json.loads(built.read("output/report.json")) == {"count": 32}
+    assert ran_in(built.build()) == {"load", "clean", "report"}
+    assert json.loads(built.read("output/report.json")) == {"count": 1}
+
+
+def test_tasks_that_were_left_out_are_no_reason_to_complain(built: Project) -> None:
+    text = (
+        "kind: DataContract\napiVersion: v3.1.0\nversion: 1.0.0\nid: {0}\nschema:\n"
+        "  - name: {0}\n    properties:\n      - {{name: id, logicalType: integer}}\n"
+    )
+    built.write("contracts/clean.odcs.yaml", text.format("clean"))
+    built.write("contracts/nothing.odcs.yaml", text.format("nothing"))
+    assert built.build("--partially", "load").notices == ()
+    (notice,) = built.build().notices
+    assert notice.kind == "orphan_contract"
+    assert "'nothing'" in notice.message
+
+
+@pytest.mark.parametrize("how", ["--entry-point", "-e", "ENTRY_POINT"])
+def test_another_pipeline_beside_the_first(how: str, built: Project) -> None:
+    built.write("pipeline.serve.yaml", built.read("pipeline.yaml").replace("output/", "serving/"))
+    built.write("env.serve.yaml", "rows: 5\n")
+    by_name = how == "ENTRY_POINT"
+    arguments = () if by_name else (how, "pipeline.serve.yaml")
+    run = built.build(*arguments, environment={how: "pipeline.serve.yaml"} if by_name else {})
+    assert run.parameters["rows"] == 5
+    assert len(built.read("serving/raw.csv").splitlines()) == 6
+    assert len(built.read("output/raw.csv").splitlines()) == 41
 
 
 def test_a_notebook_task_alone_is_recorded(make_project: Callable[..., Project]) -> None:

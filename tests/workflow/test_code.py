@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,3 +108,34 @@ def test_literals_are_taken_from_python_and_from_sql_inside_it():
     code = "con.sql(\"SELECT * FROM 'data/raw.csv'\")\nopen('other.txt')"
     assert {"data/raw.csv", "other.txt"} <= set(literals_of([code]))
     assert literals_of(["SELECT * FROM read_csv('x.csv')"]) == ("x.csv",)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('out', 'w')",
+        "open('out', mode='a')",
+        "gzip.open('out', 'wt')",
+        "Path('out').open('w')",
+        "Path('out').write_text('in')",
+        "frame.to_parquet('out')",
+        "plt.savefig(fname='out')",
+        "joblib.dump(model, 'out')",
+        "pickle.dump(model, open('out', 'wb'))",
+        "pd.read_csv('in').to_csv('out')",
+        "OUT = 'out'\nnp.save(OUT, x)",
+        "OUT: Path = Path('out')\nOUT.write_bytes(b'')",
+        "duckdb.sql(\"COPY (SELECT * FROM 'in') TO 'out' (FORMAT parquet)\")",
+    ],
+)
+def test_what_is_written_is_no_input(code):
+    assert "out" not in literals_of([code])
+    assert ("in" in literals_of([code])) == ("'in'" in code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["open('in')", "open('in', 'r+')", "Path('in').open()", "Path('in').read_text()", "pd.read_csv('in')", "np.load('in')"],
+)
+def test_what_is_read_is_an_input(code):
+    assert "in" in literals_of([code])

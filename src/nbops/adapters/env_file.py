@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
@@ -18,20 +17,19 @@ _PREFIX = "--env--"
 _NOT_VALUES = frozenset({"meta", "_module"})
 
 
-def environment_values(root: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
+def environment_values(file: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
     """Return the pipeline's parameters as Ploomber resolves them.
 
     Args:
-        root: The project's root.
+        file: The environment file, see :func:`nbops.adapters.ploomber.env_file`.
         arguments: The command line; ``--env--a.b VALUE`` and ``--env--a.b=VALUE`` override the file.
 
     Returns:
         The values, nested as in the file; a file that cannot be read counts as empty (Ploomber has said so already).
     """
-    name = os.environ.get("PLOOMBER_ENV_FILENAME", "env.yaml")
     values: dict[str, Any] = {}
     try:
-        found = YAML(typ="safe", pure=True).load((root / name).read_text(encoding="utf-8"))
+        found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
         if isinstance(found, dict):
             values = {str(key): value for key, value in found.items() if key not in _NOT_VALUES}
     except (OSError, UnicodeDecodeError, YAMLError):

@@ -10,13 +10,15 @@ import getpass
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbops.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 __all__ = ["Placeholders", "load_yaml"]
 

@@ -11,14 +11,16 @@ import ast
 import fnmatch
 import itertools
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbops.adapters.pipeline_env import Placeholders, load_yaml
 from nbops.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["FileTask", "PipelineFile", "find_pipeline", "find_task", "injected_values", "read_pipeline"]
 

@@ -6,11 +6,12 @@ private name to its contract, so that a different version fails there and not in
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from ploomber.executors.abc import Executor as _AbstractExecutor
 from ploomber.products import File, MetaProduct
 from ploomber.table import TaskReport
 from ploomber.tasks import NotebookRunner, PythonCallable, ScriptRunner, ShellScript
+from ploomber.util.default import path_to_env_from_spec, try_to_find_entry_point
 
 from nbops.adapters.papermill import ENGINE_NAME, register_engine
 from nbops.errors import EarlyStop, NbopsError
@@ -30,9 +32,22 @@ from nbops.record.store import replace_file
 if TYPE_CHECKING:
     from nbops.model import TaskKind
 
-__all__ = ["DagRunner", "SingleTaskRunner", "install", "is_building", "is_debugging", "is_forced", "mend_metadata", "show_status"]
+__all__ = [
+    "DagRunner",
+    "SingleTaskRunner",
+    "env_file",
+    "install",
+    "is_building",
+    "is_debugging",
+    "is_forced",
+    "is_partial",
+    "mend_metadata",
+    "selected_targets",
+    "show_status",
+]
 
-_NOTEBOOK_SUFFIXES = frozenset({".ipynb", ".html", ".pdf", ".md", ".rst", ".tex"})
+
+_ENTRY_POINT = frozenset({"--entry-point", "-e"})
 
 
 class _Fixed:
@@ -83,28 +98,50 @@ def _is_metadata(found: Any) -> bool:
     return isinstance(found, dict) and all(isinstance(found.get(key), type_) for key, type_ in types.items())
 
 
+def env_file(root: Path, arguments: Sequence[str]) -> Path:
+    """Return the file that Ploomber takes values from: ``env.serve.yaml`` beside ``pipeline.serve.yaml``, else ``env.yaml``."""
+    given = [after for option, after in itertools.pairwise(arguments) if option in _ENTRY_POINT]
+    try:
+        found = path_to_env_from_spec(given[-1] if given else try_to_find_entry_point())
+    except (ValueError, OSError):  # a folder, a pattern or a dotted path; or Ploomber refuses, and says so itself
+        found = None
+    return root / (found or "env.yaml")
+
+
 def is_forced() -> bool:
     """Return whether the render that is going on was called with ``force=True``.
 
     Ploomber does not pass the flag to hooks, and a forced render leaves the same statuses as a pipeline that never ran; so it is
     read from the frame of ``DAG._render_current`` that called the hook.
     """
-    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to look at callers
-    while frame is not None:
-        if frame.f_code.co_name == "_render_current" and "force" in frame.f_locals:
-            return bool(frame.f_locals["force"])
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
+    found = _caller("_render_current", "force")
+    return bool(found and found["force"])
 
 
 def is_building() -> bool:
     """Return whether the render that is going on is the first step of a build."""
+    return _caller("_build", "show_progress") is not None
+
+
+def is_partial() -> bool:
+    """Return whether the build that is going on is one of ``--partially``, for which Ploomber takes tasks out of the DAG."""
+    return _caller("_build_partially", "targets") is not None
+
+
+def selected_targets() -> frozenset[str] | None:
+    """Return the only tasks that the build that is going on may run (``--partially --skip-upstream``), or None for all."""
+    found = _caller("_build_partially", "targets")
+    return frozenset(str(name) for name in found["targets"]) if found and found.get("skip_upstream") else None
+
+
+def _caller(function: str, variable: str) -> Mapping[str, Any] | None:
+    """Return the variables of the nearest caller of that name that has such a variable."""
     frame = sys._getframe(1)  # noqa: SLF001 - the documented way to look at callers
     while frame is not None:
-        if frame.f_code.co_name == "_build" and "show_progress" in frame.f_locals:
-            return True
+        if frame.f_code.co_name == function and variable in frame.f_locals:
+            return dict(frame.f_locals)
         frame = frame.f_back  # type: ignore[assignment]
-    return False
+    return None
 
 
 class _DagBase:
@@ -113,6 +150,7 @@ class _DagBase:
     def __init__(self, dag: Any, *, forced: bool) -> None:
         self._dag = dag
         self.forced = forced
+        self.partial = False
         self.workers = 1
         self.name = "pipeline" if dag.name in {None, "No name"} else str(dag.name)
         self._parameters: Mapping[str, Any] = {}

@@ -34,16 +34,18 @@ def attach(dag: Any) -> None:
     """
     root = Path.cwd().resolve()
     config = load_config(root)
-    parameters = environment_values(root, sys.argv)
+    parameters = environment_values(ploomber.env_file(root, sys.argv), sys.argv)
 
     def build_all(current: Any, forced: bool, workers: int) -> Mapping[str, float | None]:  # noqa: FBT001 - called by position
         runner = DagRunner(current, forced=forced, parameters=parameters)
         runner.workers = workers
-        return build(runner, root=root, config=config, command=_command("ploomber build")).seconds
+        runner.partial = ploomber.is_partial()
+        selected = ploomber.selected_targets()
+        return build(runner, root=root, config=config, command=_command("ploomber build"), selected=selected).seconds
 
     def build_task(current: Any, task: str, forced: bool) -> None:  # noqa: FBT001 - called by position
         runner = SingleTaskRunner(current, task, forced=forced, parameters=parameters)
-        build(runner, root=root, config=config, command=_command(f"ploomber task {task}"), selected=task)
+        build(runner, root=root, config=config, command=_command(f"ploomber task {task}"), selected=frozenset({task}))
 
     if ploomber.is_debugging(dag):
         return  # --debug needs the task in this process and the terminal: Ploomber's own executor does that

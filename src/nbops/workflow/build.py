@@ -63,7 +63,7 @@ class BuildResult:
     """Task to seconds; None for tasks that did not run."""
 
 
-def build(runner: Runner, *, root: Path, config: Config, command: str, selected: str | None = None) -> BuildResult:
+def build(runner: Runner, *, root: Path, config: Config, command: str, selected: frozenset[str] | None = None) -> BuildResult:
     """Build the pipeline (or one task of it) as a recorded, committed run.
 
     Args:
@@ -71,7 +71,7 @@ def build(runner: Runner, *, root: Path, config: Config, command: str, selected:
         root: The project's root, absolute.
         config: The project's settings.
         command: What the user called, for the record.
-        selected: The only task to build, or None for all.
+        selected: The only tasks to build, or None for all.
 
     Returns:
         The run, once it is recorded.
@@ -123,7 +123,7 @@ class _Build:
         root: Path,
         config: Config,
         command: str,
-        selected: str | None,
+        selected: frozenset[str] | None,
         progress: Progress,
         stop: StopSignals,
         lock: int,
@@ -192,7 +192,7 @@ class _Build:
     def _prepare(self, tasks: tuple[TaskSpec, ...], contracts: Mapping[str, Contract]) -> None:
         plans = plan_datasets(self.root, tasks, contracts)
         self.records = {task.name: TaskRecord(spec=task, plans=plans[task.name]) for task in tasks}
-        if self.selected is None:
+        if self.selected is None and not self.runner.partial:
             self.notices += orphan_contracts(plans, contracts)
 
     def _hold_all(self, reason: str) -> None:

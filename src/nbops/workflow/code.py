@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbops.workflow.hashing import digest
+from nbops.workflow.written import written_literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -149,21 +150,26 @@ def imports_of(cells: Iterable[str]) -> tuple[Imported, ...]:
 
 
 def literals_of(cells: Iterable[str]) -> tuple[str, ...]:
-    """Return the string constants of the code that could be paths (for SQL and others: what stands in single quotes)."""
+    """Return the string constants that could be paths of inputs (for SQL and others: what stands in single quotes)."""
     found: list[str] = []
+    trees: list[ast.Module] = []
     for cell in cells:
         tree = _parse(cell)
         if tree is None:
             found += re.findall(r"'([^'\n]+)'", cell)
             continue
+        trees.append(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
                 # SQL inside a notebook names its files in single quotes
                 found += re.findall(r"'([^'\n]+)'", node.value)
-    return tuple(
-        dict.fromkeys(text for text in found if 0 < len(text) <= _LONGEST_PATH and "\n" not in text and "\0" not in text)
-    )
+    written = written_literals(trees)
+    return tuple(dict.fromkeys(text for text in found if _may_be_path(text) and text not in written))
+
+
+def _may_be_path(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_PATH and "\n" not in text and "\0" not in text
 
 
 def resolve_modules(

@@ -46,10 +46,10 @@ class Scheduler:
     Args:
         context: What the build works with.
         records: Task name to record, in topological order.
-        selected: The only task to build, or None for all.
+        selected: The only tasks to build, or None for all.
     """
 
-    def __init__(self, context: Context, records: Mapping[str, TaskRecord], *, selected: str | None = None) -> None:
+    def __init__(self, context: Context, records: Mapping[str, TaskRecord], *, selected: frozenset[str] | None = None) -> None:
         self._context = context
         self._records = records
         self._selected = selected
@@ -112,7 +112,7 @@ class Scheduler:
         state = context.states.get(name)
         if state is not None:
             record.last_success, record.fingerprint = state.run_id, state.fingerprint
-        if self._selected is not None and name != self._selected:
+        if self._selected is not None and name not in self._selected:
             self._finisher.contents[name] = state.fingerprint.get("contents", {}) if state else {}
             record.reasons = ("not selected",)
             record.done, record.status = True, "not_selected"
