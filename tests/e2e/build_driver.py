@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 __all__ = ["Build", "Driver"]
 
@@ -97,17 +97,23 @@ class Driver:
     _builds: dict[int, Build] = field(default_factory=dict)
     _buffer: bytes = b""
     _started: list[int] = field(default_factory=list)
+    _errors: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
 
     def open(self) -> None:
         """Start the server and wait until everything is imported."""
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            [sys.executable, str(Path(__file__).resolve())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=environment,
+            start_new_session=True,  # a Ctrl-C is for the tests, which then end it
         )
         deadline = time.monotonic() + _START_SECONDS
         while not self._started:
             if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError("the build server did not start")
+                raise RuntimeError(f"the build server did not start: {self._last_words()}")
             self.pump(_POLL_SECONDS * 5)
         self._started.clear()
 
@@ -116,11 +122,30 @@ class Driver:
         if self._process is not None:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
             self._process.wait(30)
             self._process.stdout.close()
             self._process = None
+        self._errors.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _last_words(self) -> str:
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self._errors.seek(0)
+        return f"{self._process.poll()} {self._errors.read().decode(errors='replace')}"
+
+    def kill(self, pid: int) -> None:
+        """Kill a build of this server (-9); nothing when it has ended, whoever has its number by now."""
+        self._send({"kill": pid})
+
+    def _send(self, request: Mapping[str, Any]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
 
     def start(
         self,
@@ -142,9 +167,6 @@ class Driver:
         """
         if self._process is None:
             self.open()
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
         request = {
             "arguments": list(arguments),
             "folder": str(folder),
@@ -152,8 +174,7 @@ class Driver:
             "environment": {**os.environ, **(environment or {})},
             "before": before,
         }
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
+        self._send(request)
         while not self._started:
             self.pump(1.0)
         build = Build(pid=self._started.pop(0), output=output, driver=self)
@@ -168,7 +189,7 @@ class Driver:
         while select.select([handle], [], [], timeout)[0]:
             block = os.read(handle, 65536)
             if not block:
-                raise RuntimeError("the build server is gone")
+                raise RuntimeError(f"the build server is gone: {self._last_words()}")
             self._buffer += block
             timeout = 0
             *lines, self._buffer = self._buffer.split(b"\n")
@@ -200,20 +221,27 @@ def serve() -> None:
                 break
             *lines, buffer = (buffer + block).split(b"\n")
             for line in lines:
-                pid = os.fork()
-                if pid == 0:
-                    os.close(answers)
-                    _run(json.loads(line))
-                children.add(pid)
-                _say(answers, {"event": "started", "pid": pid})
+                _obey(json.loads(line), children, answers)
         for pid in list(children):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 children.discard(pid)
                 _say(answers, {"event": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)})
     for pid in children:
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+
+
+def _obey(request: Mapping[str, Any], children: set[int], answers: int) -> None:
+    if "kill" in request:
+        if request["kill"] in children:  # not reaped yet, so the number is still its own
+            os.kill(request["kill"], signal.SIGKILL)
+        return
+    pid = os.fork()
+    if pid == 0:
+        os.close(answers)
+        _run(request)
+    children.add(pid)
+    _say(answers, {"event": "started", "pid": pid})
 
 
 def _say(handle: int, event: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import random
 import signal
 import subprocess
@@ -172,13 +171,13 @@ class Ordeal:
         begun = time.monotonic()
         if real:
             with self._command() as process:
-                self._kill_at(begun + moment, process.pid, lambda: process.poll() is None, family=family)
+                self._kill_at(begun + moment, process, family=family)
                 code = process.wait(120)
             if code == 0:
                 self.command_seconds = time.monotonic() - begun
         else:
             build = self.project.start("build")
-            self._kill_at(begun + moment, build.pid, build.running, family=family)
+            self._kill_at(begun + moment, build, family=family)
             code = build.wait(120)
         self.counts["killed" if code == -signal.SIGKILL else "ended before the kill"] += 1
         where = f"kill {number} at {moment:.2f} s{' (family)' if family else ''}{' (command line)' if real else ''}"
@@ -229,16 +228,23 @@ class Ordeal:
                     process.kill()
                 process.wait()
 
-    def _kill_at(self, moment: float, pid: int, running: object, *, family: bool) -> None:
-        while time.monotonic() < moment and running():  # type: ignore[operator]
+    def _kill_at(self, moment: float, build: Build | subprocess.Popen[bytes], *, family: bool) -> None:
+        """Kill a build at a moment, unless it has ended by then."""
+        running = build.running if isinstance(build, Build) else lambda: build.poll() is None
+        while time.monotonic() < moment and running():
             time.sleep(min(0.005, max(0.0, moment - time.monotonic())))
-        victims = [pid]
+        victims: list[psutil.Process] = []
         if family:
             with contextlib.suppress(psutil.Error):
-                victims += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+                victims = psutil.Process(build.pid).children(recursive=True)
+        # by whoever may still reap it: its number may be another's as soon as it is reaped
+        if isinstance(build, Build):
+            self.project.driver.kill(build.pid)
+        else:
+            build.kill()
         for victim in victims:
-            with contextlib.suppress(OSError):
-                os.kill(victim, signal.SIGKILL)
+            with contextlib.suppress(psutil.Error):
+                victim.kill()
 
     # -- what is looked at ------------------------------------------------------------------------------------------------
 
