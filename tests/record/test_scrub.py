@@ -563,6 +563,8 @@ def test_a_run_loses_what_is_private_and_keeps_what_others_refer_to(scrubber):
                 measurements=(
                     Measurement(metric="min", column="Age", value=42),
                     Measurement(metric="nullValues", column="age", value=42),
+                    Measurement(metric="references", column="age", value=3),
+                    Measurement(metric="rowRule", column="age", value=4),
                     Measurement(metric="min", column="total", value=42),
                     Measurement(metric="mostFrequent", column="total", value="Jane O'Neil"),
                 ),
@@ -590,7 +592,7 @@ def test_a_run_loses_what_is_private_and_keeps_what_others_refer_to(scrubber):
     assert (task.name, task.reasons, task.products) == ("Quvenzhané", ("a changed",), {"a": "b"})
     assert task.error is not None
     assert (task.error.message, task.error.traceback, task.error.cell_source) == ("•••", "at 0x... of •••", "x = '***'")
-    assert [item.value for item in found.datasets[0].measurements] == ["•••", 42, 42, "•••"]
+    assert [item.value for item in found.datasets[0].measurements] == ["•••", 42, 3, 4, 42, "•••"]
     result = found.checks[0]
     assert (result.observed, result.message) == ("•••", "found •••")
     assert result.examples == ({"NAME": "•••", "age": None, "x": "••• of •••"},)

@@ -35,7 +35,10 @@ _NAMES = frozenset(
         *("fingerprint", "commit", "branch", "pipeline", "command", "measurements", "reasons"),
     ]
 )
-_COUNTS = re.compile(r"(?:count|counts|rows|values|nulls|distinct|duplicates|percent|share|ratio|length)$", re.IGNORECASE)
+_COUNTS = re.compile(
+    r"(?:count|counts|rows|values|nulls|distinct|duplicates|percent|share|ratio|length|references|rowRule)$", re.IGNORECASE
+)
+"""Ends of the names of metrics that count rows; what they say of a personal column is no value of it."""
 
 
 def steady_text(text: str) -> str:
