@@ -310,9 +310,9 @@ def test_same_data_gives_same_bytes_in_another_process(made: Made, tmp_path: Pat
 
 
 def plain(request: ProfileRequest) -> dict[str, Any]:
-    from nbops.quality.profile import _plain
+    from nbops.quality._profile_files import plain as as_json
 
-    return _plain(request)
+    return dict(as_json(request))
 
 
 def test_pages_hold_no_clock_and_no_path(made: Made) -> None:

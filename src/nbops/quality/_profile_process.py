@@ -1,22 +1,33 @@
-"""The parent's end of the process that profiles: starting it, asking it, limiting it, killing it."""
+"""The parent's end of the process that profiles: starting it, asking it, hearing it, killing it. Nothing here waits unasked.
+
+There is no thread: a build forks its tasks, and a thread of the parent could hold a lock at that moment, which the child would
+then never get.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
-import queue
+import selectors
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
-__all__ = ["Worker"]
+__all__ = ["PARENT", "Worker"]
 
+PARENT = "NBOPS_PROFILE_PARENT"
+"""Environment variable that tells the process whose child it is."""
 _MODULE = "nbops.quality._profile_worker"
+_PIPE_BYTES = 1_048_576
+"""So that the process need not wait for its parent to take a page (Linux; the most that a user may ask for)."""
+_CHUNK = 262_144
+_REAP_SECONDS = 5.0
 
 
 class Worker:
@@ -27,8 +38,11 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self._answers: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
-        self._late: float | None = None
+        self.started = time.monotonic()
+        self.ended = False
+        """Nothing more will be heard."""
+        self._unsent = bytearray()
+        self._heard = bytearray()
         self._folder = tempfile.TemporaryDirectory(prefix="nbops-profile-", ignore_cleanup_errors=True)
         try:
             self._process = subprocess.Popen(
@@ -36,6 +50,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # what libraries print there may hold values
+                bufsize=0,
                 cwd=self._folder.name,  # `-m` looks here for modules first; a project's own random.py must not win
                 env=_environment(),
                 start_new_session=True,
@@ -45,61 +60,80 @@ class Worker:
             raise
         assert self._process.stdin is not None  # noqa: S101  # for the type checker: both are pipes
         assert self._process.stdout is not None  # noqa: S101
-        self._questions, self._lines = self._process.stdin, self._process.stdout
-        self._thread = threading.Thread(target=self._read, args=(self._lines,), daemon=True)
-        self._thread.start()
+        self._questions, self._answers = self._process.stdin, self._process.stdout
+        for pipe in (self._questions, self._answers):
+            os.set_blocking(pipe.fileno(), False)
+            with contextlib.suppress(OSError, AttributeError):
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when the process has said something or is gone."""
+        return self._answers.fileno()
 
     def close(self) -> None:
         """Kill the process with all it started, and clear up."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._thread.join()
-        with contextlib.suppress(OSError):
-            self._questions.close()
-        self._lines.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_REAP_SECONDS)
+        for pipe in (self._questions, self._answers):
+            with contextlib.suppress(OSError):
+                pipe.close()
         self._folder.cleanup()
 
-    def ask(self, question: Mapping[str, Any], *, seconds: float) -> Mapping[str, Any] | None:
-        """Send a question and return its answer, or None when the process ended or the time is up.
+    def send(self, question: Mapping[str, Any]) -> None:
+        """Hand a question over; what the pipe does not take now goes with the next ``receive``."""
+        self._unsent += json.dumps(question).encode("ascii") + b"\n"
+        self._flush()
 
-        Only asked when the process waits for a question, so that writing does not block.
-        """
+    def receive(self) -> list[Mapping[str, Any]]:
+        """Return what the process has said since the last time."""
+        self._flush()
         try:
-            self._questions.write(json.dumps(question).encode("ascii") + b"\n")
-            self._questions.flush()
+            while chunk := os.read(self.fileno(), _CHUNK):
+                self._heard += chunk
+            self.ended = True
+        except BlockingIOError:
+            pass
         except OSError:
-            return None
-        return self.answer(seconds)
-
-    def answer(self, seconds: float) -> Mapping[str, Any] | None:
-        """Return the next answer, or None when the process ended or the time is up."""
+            self.ended = True
+        *lines, self._heard = self._heard.split(b"\n")
         try:
-            return self._answers.get(timeout=seconds)
-        except queue.Empty:
-            self._late = seconds
-            return None
+            return [json.loads(line) for line in lines]
+        except ValueError:  # something printed past all precautions: what else it says cannot be trusted
+            self.ended = True
+            return []
+
+    def wait(self, seconds: float) -> None:
+        """Return when there is something to ``receive``, or after so many seconds."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            if self._unsent:
+                selector.register(self._questions, selectors.EVENT_WRITE)
+            selector.select(max(0.0, seconds))
 
     def fate(self) -> str:
-        """Say why there was no answer."""
-        if self._late is not None:
-            return f"stopped after {self._late:g} s"
+        """Say why nothing more is heard, and whether it was killed."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(timeout=5.0)
+            code = self._process.wait(1.0)
             return f"its process was killed by signal {-code}" if code < 0 else f"its process ended with code {code}"
         return "its process stopped answering"
 
-    def _read(self, stream: IO[bytes]) -> None:
-        with contextlib.suppress(ValueError, OSError):
-            for line in stream:
-                self._answers.put(json.loads(line))
-        self._answers.put(None)
+    def _flush(self) -> None:
+        try:
+            while self._unsent:
+                del self._unsent[: os.write(self._questions.fileno(), self._unsent[:_CHUNK])]
+        except BlockingIOError:
+            pass
+        except OSError:  # it is gone, and reading will tell
+            self._unsent.clear()
 
 
 def _environment() -> dict[str, str]:
     """Return the process's environment: no call home, one thread, hashes of texts that do not change."""
     return {
         **os.environ,
+        PARENT: str(os.getpid()),
         "YDATA_PROFILING_NO_ANALYTICS": "True",
         "YDATA_SUPPRESS_BANNER": "1",
         "PYTHONHASHSEED": "0",

@@ -10,11 +10,13 @@ A process of its own, because the profiler takes seconds to import, hundreds of 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import importlib
 import json
 import os
 import re
+import signal
 import sys
 import time
 import traceback
@@ -25,6 +27,7 @@ from typing import IO, Any
 
 from nbops.errors import DataError
 from nbops.quality._profile_page import Page, render_page
+from nbops.quality._profile_process import PARENT
 from nbops.quality._profile_sample import Field, Sample, correlatable, read_sample, schema_of
 
 __all__ = ["describe", "load_profiler", "main"]
@@ -44,6 +47,9 @@ _SETTINGS: Mapping[str, Any] = {
 _CORRELATED = 0.5
 """Correlation that is worth an alert (the profiler's own threshold)."""
 _GRACE_SECONDS = 5.0
+_NICENESS = 10
+"""Profiles are off a build's critical path: its tasks come first."""
+_PR_SET_PDEATHSIG = 1
 
 
 def load_profiler() -> Any:
@@ -197,7 +203,20 @@ def _say(out: IO[str], message: Mapping[str, Any]) -> None:
     out.flush()
 
 
+def _serve_only(parent: int) -> None:
+    """Be of low priority, and gone when the parent is, however it ends (where there is no such call: once no question comes)."""
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 if __name__ == "__main__":
+    if PARENT in os.environ:
+        _serve_only(int(os.environ[PARENT]))
     # libraries print; what they print must not land among the answers
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

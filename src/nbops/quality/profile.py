@@ -4,130 +4,52 @@ The statistics are ydata-profiling's, of a sample that is the same for the same 
 bytes, no value is read as HTML, and it works offline, without scripts, in light and dark. Numbers of the whole dataset come
 from the measurements that the run took anyway. Personal columns are never read.
 
-All the work is done in one other process (the profiler takes seconds to import), which is killed when a profile takes too long.
+All the work is done in one other process of low priority (the profiler takes seconds to import), which dies with this one, and is
+killed and replaced when a profile takes too long.
 """
 
 from __future__ import annotations
 
 import contextlib
-import html
-import os
-import re
-import tempfile
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
+from nbops.quality._profile_files import current, failed, is_current, plain, publish
 from nbops.quality._profile_process import Worker
-from nbops.quality._profile_settings import settings_hash
-
-if TYPE_CHECKING:
-    from nbops.model import Column, Measurement
+from nbops.quality._profile_records import FORMATS, ProfileRequest, ProfileResult
 
 __all__ = ["ProfileRequest", "ProfileResult", "Profiler", "is_current", "profile_many"]
 
-_SAMPLE_ROWS = 20_000
 _START_SECONDS = 180.0
 """For importing the profiler, on a slow and busy machine."""
-_HEAD_BYTES = 4_096
-"""The hashes stand this early in a page."""
-_VALUE_CHARACTERS = 200
-_FORMATS = ("csv", "json", "jsonl", "parquet")
-_META = re.compile(rb'<meta name="nbops:(content|settings)" content="([^"]*)">')
+_ATTEMPTS = 2
+"""A process may die for a reason that has nothing to do with what it was asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileRequest:
-    """A profile to make."""
+@dataclass(slots=True)
+class _Job:
+    """A request on its way."""
 
-    dataset: str
-    data: Path
-    """The file, or a folder of Parquet files."""
-    format: str
-    """``parquet``, ``csv``, ``jsonl`` or ``json``."""
-    output: Path
-    """Where the page goes."""
-    content_hash: str
-    """Hash of the data; the page carries it."""
-    personal: frozenset[str] = frozenset()
-    """Columns (or ``column.part``) whose values must not be shown. Case does not count."""
-    rows: int | None = None
-    """Rows that were measured, when known; a sample of other data than was measured is an error."""
-    measurements: tuple[Measurement, ...] = ()
-    """Of the whole dataset: ``nullValues``, ``distinctValues``, ``min``, ``mean``, ``max`` of columns are shown."""
-    columns: tuple[Column, ...] = ()
-    """As measured: where they are text, a text format is read likewise, so that ``007`` stays one."""
-    sample_rows: int = _SAMPLE_ROWS
-    title: str = ""
-    """What the page is headed with; the dataset's name when empty."""
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileResult:
-    """What became of a request."""
-
-    dataset: str
-    status: Literal["made", "current", "failed"]
-    """``current``: the page there is already of this data and these settings."""
-    output: Path | None = None
-    """The page; None when it failed."""
-    rows: int | None = None
-    sampled: int | None = None
-    """Rows of the sample."""
-    columns: int | None = None
-    profiled: int | None = None
-    """Columns that were profiled."""
-    seconds: float | None = None
-    bytes: int | None = None
-    """Size of the page."""
-    peak_memory_bytes: int | None = None
-    """Of the process, up to the end of this profile."""
-    error: str | None = None
-    """Why it failed; holds no value of the data and no path."""
-
-
-def is_current(
-    output: Path,
-    content_hash: str,
-    personal: frozenset[str],
-    *,
-    sample_rows: int = _SAMPLE_ROWS,
-    title: str = "",
-    description: str = "",
-    text: frozenset[str] = frozenset(),
-) -> bool:
-    """Whether a page is there already for this data, these personal columns and these settings.
-
-    Args:
-        output: The page.
-        content_hash: Hash of the data.
-        personal: Columns whose values must not be shown.
-        sample_rows: As in the request.
-        title: As in the request.
-        description: As in the request.
-        text: Columns of a text format that are read as text.
-    """
-    settings = settings_hash(personal=personal, sample_rows=sample_rows, title=title, description=description, text=text)
-    try:
-        with output.open("rb") as file:
-            found = dict(_META.findall(file.read(_HEAD_BYTES)))
-    except OSError:
-        return False
-    content = html.unescape(found.get(b"content", b"").decode("utf-8", "replace"))
-    return content == content_hash and found.get(b"settings") == settings.encode()
+    request: ProfileRequest
+    result: ProfileResult | None = None
+    attempts: int = 0
 
 
 class Profiler:
-    """Makes profiles in one other process, which is started when it is first needed.
+    """Makes profiles in one other process while the caller does something else.
 
-    The profiler takes seconds to import. Call ``warm`` while something else is going on, and they are not waited for.
-    Use it as a context manager: what it started ends with the block.
+    ``warm`` starts the process, which imports the profiler; ``submit`` hands a request over; ``poll``, called now and then, keeps
+    things going; ``results`` returns a result for each request. Only ``results``, and ``poll`` when it is told to, wait for
+    anything. Use it as a context manager: what it started ends with the block.
+
+    It has no thread and takes no signal, so the caller may fork. The process ends with the thread that started it.
 
     Args:
         seconds: Time that one profile may take, once the profiler is imported.
-        log: Told one line a profile.
+        log: Told one line a profile, as soon as it is done.
     """
 
     def __init__(self, *, seconds: float = 120.0, log: Callable[[str], None] | None = None) -> None:
@@ -135,7 +57,12 @@ class Profiler:
         self._log = log
         self._worker: Worker | None = None
         self._ready = False
+        self._starts = 0
         self._broken: str | None = None
+        self._jobs: list[_Job] = []
+        self._queue: deque[_Job] = deque()
+        self._current: _Job | None = None
+        self._limit = 0.0
 
     def __enter__(self) -> Profiler:  # noqa: PYI034  # Self is in typing from 3.11 on
         return self
@@ -143,17 +70,74 @@ class Profiler:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
+    @property
+    def pending(self) -> int:
+        """Requests without a result so far."""
+        return len(self._queue) + (self._current is not None)
+
+    def fileno(self) -> int | None:
+        """Return the descriptor that becomes readable when ``poll`` has something to do; None while there is no process."""
+        return self._worker.fileno() if self._worker is not None else None
+
     def warm(self) -> None:
         """Start the process, so that it imports the profiler meanwhile; a failure shows when a profile is made."""
-        if self._worker is None:
+        if self._worker is None and self._broken is None:
             with contextlib.suppress(OSError):
-                self._worker = Worker()
+                self._start()
 
-    def make(self, requests: Sequence[ProfileRequest]) -> tuple[ProfileResult, ...]:
-        """Make the profiles that are not current.
+    def submit(self, request: ProfileRequest) -> None:
+        """Have a profile made, unless there is a current one. Returns at once.
+
+        The data must stay as it is until the result is there; ``rows`` of the request is held against what was read.
+
+        Args:
+            request: What to profile.
+        """
+        job = _Job(request)
+        self._jobs.append(job)
+        if current(request):
+            job.result = ProfileResult(dataset=request.dataset, status="current", output=request.output)
+        elif request.format not in FORMATS:
+            job.result = failed(request, f"a profile of {request.format!r} cannot be made. Allowed: {', '.join(FORMATS)}.")
+        else:
+            self._queue.append(job)
+            self.poll()
+
+    def poll(self, seconds: float = 0.0) -> None:
+        """Take in what is finished and hand out what is next.
+
+        Args:
+            seconds: Wait at most so long for a profile to be finished; 0 does not wait.
+        """
+        before, until = self.pending, time.monotonic() + seconds
+        while self.pending:
+            if self._advance():
+                continue
+            left = until - time.monotonic()
+            if left <= 0 or self.pending < before or self._worker is None:
+                return
+            self._worker.wait(min(left, self._limit - time.monotonic()))
+
+    def results(self, seconds: float | None = None) -> tuple[ProfileResult, ...]:
+        """Return a result for each request since the last time, in their order.
 
         Never raises because of data, the profiler or the disk: what went wrong is in the result. Where a profile failed, a page
         of older data is removed, since it would show what is no longer there, or is personal by now.
+
+        Args:
+            seconds: Wait at most so long; what is not finished then has failed. None waits as long as profiles may take.
+        """
+        until = time.monotonic() + (float("inf") if seconds is None else seconds)
+        self.poll()
+        while self.pending and (left := until - time.monotonic()) > 0:
+            self.poll(left)
+        if self.pending:
+            self._abandon(f"not finished in the {seconds:g} s that are waited for profiles. The next build makes it.")
+        jobs, self._jobs = self._jobs, []
+        return tuple(job.result for job in jobs if job.result is not None)
+
+    def make(self, requests: Sequence[ProfileRequest]) -> tuple[ProfileResult, ...]:
+        """Make the profiles that are not current, waiting for them; see ``results``.
 
         Args:
             requests: What to profile.
@@ -161,39 +145,85 @@ class Profiler:
         Returns:
             A result for each request, in their order.
         """
-        return tuple(self._one(request) for request in requests)
+        for request in requests:
+            self.submit(request)
+        return self.results()
 
-    def _one(self, request: ProfileRequest) -> ProfileResult:
-        if _current(request):
-            return ProfileResult(dataset=request.dataset, status="current", output=request.output)
-        if request.format not in _FORMATS:
-            return _failed(request, f"a profile of {request.format!r} cannot be made. Allowed: {', '.join(_FORMATS)}.")
+    def _advance(self) -> bool:
+        """Do one thing that needs no waiting; returns whether there was one."""
+        if self._broken is not None:
+            self._abandon(self._broken)
+            return True
+        if self._worker is None:
+            return self._begin()
+        heard = self._worker.receive()
+        for message in heard:
+            self._hear(message)
+        if self._worker is None or heard:
+            return True
+        if self._worker.ended:
+            self._lost(self._worker.fate(), again=True)
+        elif time.monotonic() >= self._limit and (self._current is not None or not self._ready):
+            self._lost(f"stopped after {self._seconds if self._ready else _START_SECONDS:g} s", again=False)
+        elif self._ready and self._current is None and self._queue:
+            self._ask(self._queue.popleft())
+        else:
+            return False
+        return True
+
+    def _begin(self) -> bool:
         try:
-            result = self._ask(request)
+            self._start()
         except OSError as error:
-            result = _failed(request, f"the profiler cannot be started: {error.strerror}")
+            self._broken = f"the profiler cannot be started: {error.strerror}"
+        return True
+
+    def _start(self) -> None:
+        self._worker, self._ready = Worker(), False
+        self._starts += 1
+        self._limit = self._worker.started + _START_SECONDS
+
+    def _ask(self, job: _Job) -> None:
+        assert self._worker is not None  # noqa: S101  # for the type checker
+        job.attempts += 1
+        self._current, self._limit = job, time.monotonic() + self._seconds
+        self._worker.send({"seconds": self._seconds, **plain(job.request)})
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        if message["event"] == "ready":
+            self._ready, self._starts, self._limit = True, 0, float("inf")
+        elif message["event"] == "broken":
+            self._broken = message["error"]
+            self._stop()
+        elif self._current is not None:
+            job, self._current, self._limit = self._current, None, float("inf")
+            self._done(job, publish(job.request, message))
+
+    def _lost(self, fate: str, *, again: bool) -> None:
+        """Do without a process that is gone or must go; the next request gets another one."""
+        ready, job = self._ready, self._current
+        self._current = None
+        self._stop()
+        if job is not None and again and job.attempts < _ATTEMPTS:
+            self._queue.appendleft(job)
+        elif job is not None:
+            self._done(job, failed(job.request, f"{fate}. Raise profile_seconds or lower profile_rows in [tool.nbops]."))
+        elif not ready and not (again and "signal" in fate and self._starts < _ATTEMPTS):
+            self._broken = f"the profiler did not start: {fate}"
+
+    def _done(self, job: _Job, result: ProfileResult) -> None:
+        job.result = result
         if self._log is not None:
             self._log(_line(result))
-        return result
 
-    def _ask(self, request: ProfileRequest) -> ProfileResult:
-        if self._broken is not None:
-            return _failed(request, self._broken)
-        if self._worker is None:
-            self._worker = Worker()
-        if not self._ready:
-            hello = self._worker.answer(_START_SECONDS)
-            self._ready = hello is not None and hello["event"] == "ready"
-            if not self._ready:
-                self._broken = hello["error"] if hello else f"the profiler did not start: {self._worker.fate()}"
-                self._stop()
-                return _failed(request, self._broken)
-        answer = self._worker.ask({"seconds": self._seconds, **_plain(request)}, seconds=self._seconds)
-        if answer is None:
-            fate = self._worker.fate()
-            self._stop()  # the next request gets a process of its own
-            return _failed(request, f"{fate}. Raise profile_seconds or lower profile_rows in [tool.nbops].")
-        return _publish(request, answer)
+    def _abandon(self, error: str) -> None:
+        """Give up all that is not finished."""
+        jobs = [*([self._current] if self._current is not None else []), *self._queue]
+        self._current = None
+        self._queue.clear()
+        self._stop()
+        for job in jobs:
+            self._done(job, failed(job.request, error))
 
     def _stop(self) -> None:
         worker, self._worker, self._ready = self._worker, None, False
@@ -218,96 +248,8 @@ def profile_many(
         return profiler.make(requests)
 
 
-def _current(request: ProfileRequest) -> bool:
-    return is_current(
-        request.output,
-        request.content_hash,
-        request.personal,
-        sample_rows=request.sample_rows,
-        title=request.title,
-        description=request.description,
-        text=_text_columns(request),
-    )
-
-
-def _text_columns(request: ProfileRequest) -> frozenset[str]:
-    """Return the columns that are to be read as text; other formats than CSV say so themselves."""
-    return frozenset(column.name for column in request.columns if column.physical_type == "VARCHAR" and request.format == "csv")
-
-
-def _failed(request: ProfileRequest, error: str) -> ProfileResult:
-    with contextlib.suppress(OSError):
-        request.output.unlink(missing_ok=True)
-    return ProfileResult(dataset=request.dataset, status="failed", error=error)
-
-
 def _line(result: ProfileResult) -> str:
     if result.status == "failed":
         return f"profile of {result.dataset} failed: {result.error}"
     sampled = f"{result.sampled or 0:,} of {result.rows or 0:,} rows"
     return f"profile of {result.dataset}: {sampled}, {(result.bytes or 0) / 1024:.0f} KB, {result.seconds or 0:.1f} s"
-
-
-def _publish(request: ProfileRequest, answer: Mapping[str, Any]) -> ProfileResult:
-    if "error" in answer:
-        return _failed(request, answer["error"])
-    if request.rows is not None and request.rows != answer["rows"]:
-        return _failed(request, f"the data has {answer['rows']:,} rows but {request.rows:,} were measured: it changed in between")
-    page = answer["html"].encode("utf-8")
-    try:
-        _write(request.output, page)
-    except OSError as error:
-        return _failed(request, f"the page could not be written: {error.strerror}")
-    numbers = {key: answer[key] for key in ("rows", "sampled", "columns", "profiled", "seconds", "peak_memory_bytes")}
-    return ProfileResult(dataset=request.dataset, status="made", output=request.output, bytes=len(page), **numbers)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put a file in place whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _plain(request: ProfileRequest) -> dict[str, Any]:
-    """Return a request as JSON can hold it: only what the page needs, since a measured value may be a text of megabytes."""
-    measurements = [
-        {"metric": taken.metric, "column": taken.column, "value": _plain_value(taken.value), "failed": taken.error is not None}
-        for taken in request.measurements
-        if taken.column is not None and not taken.arguments
-    ]
-    return {
-        "dataset": request.dataset,
-        "data": str(request.data.absolute()),
-        "format": request.format,
-        "content_hash": request.content_hash,
-        "personal": sorted(request.personal),
-        "measurements": measurements,
-        "sample_rows": request.sample_rows,
-        "title": request.title,
-        "description": request.description,
-        "text": sorted(_text_columns(request)),
-        "settings": settings_hash(
-            personal=request.personal,
-            sample_rows=request.sample_rows,
-            title=request.title,
-            description=request.description,
-            text=_text_columns(request),
-        ),
-    }
-
-
-def _plain_value(value: object) -> int | float | str | None:
-    if value is None or isinstance(value, (int, float)):
-        return value
-    return str(value)[:_VALUE_CHARACTERS]
