@@ -1,0 +1,1 @@
+"""Side-by-side measurements of nbops and the tools that do the same work; see README.md."""

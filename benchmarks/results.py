@@ -1,0 +1,54 @@
+"""The raw results, in one small JSON file that parts can be run into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Experiment
+
+__all__ = ["load", "merge", "save"]
+
+_FORMAT = 1
+
+
+def load(path: Path) -> Mapping[str, Any]:
+    """Return the results so far; none where there is no file."""
+    if not path.exists():
+        return {"format": _FORMAT, "experiments": {}}
+    results = json.loads(path.read_text(encoding="utf-8"))
+    if results.get("format") != _FORMAT:
+        raise SystemExit(f"{path.name} has format {results.get('format')}, not {_FORMAT}. Remove it and run everything.")
+    return dict(results)
+
+
+def merge(
+    results: Mapping[str, Any], experiment: Experiment, *, section: tuple[str, str], made: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return the results with an experiment's put in, in place of earlier ones of it."""
+    entry = {
+        "section": section[0],
+        "section_title": section[1],
+        "title": experiment.title,
+        "about": experiment.about,
+        "baseline": experiment.baseline,
+        "rounds": experiment.rounds,
+        "metrics": [asdict(metric) for metric in experiment.metrics],
+        "contestants": {one.key: {"label": one.label, "about": one.about} for one in experiment.contestants},
+        "samples": [
+            {**sample, "values": {key: round(value, 4) for key, value in sample["values"].items()}}
+            for sample in experiment.samples
+        ],
+        "skipped": experiment.skipped,
+        "made": dict(made),
+    }
+    return {**results, "experiments": {**results["experiments"], experiment.key: entry}}
+
+
+def save(path: Path, results: Mapping[str, Any]) -> None:
+    """Write the results."""
+    path.write_text(json.dumps(results, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
