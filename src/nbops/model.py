@@ -161,6 +161,8 @@ class Dataset:
     """False when its checks failed: the path still holds the last good version."""
     changed: bool = True
     """False when its content equals that of the run before."""
+    from_run: str | None = None
+    """The run that measured it, when carried over because neither data nor contract changed."""
     contract: str | None = None
     contract_hash: str | None = None
     owner: str | None = None

@@ -193,7 +193,9 @@ def test_summaries_are_cached_and_made_anew_when_a_ledger_changes(tmp_path, monk
     assert [item.id for item in first] == [made(number).id for number in (2, 1, 0)]
     read = []
     real = summaries.read_run
-    monkeypatch.setattr(summaries, "read_run", lambda reports, run_id: read.append(run_id) or real(reports, run_id))
+    monkeypatch.setattr(
+        summaries, "read_run", lambda reports, run_id, **more: read.append(run_id) or real(reports, run_id, **more)
+    )
     assert summaries.summaries(tmp_path, cache) == first
     assert read == []
     store.write_run(tmp_path, made(3))
@@ -206,9 +208,9 @@ def test_summaries_are_cached_and_made_anew_when_a_ledger_changes(tmp_path, monk
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"[]", b'{"version": 1, "runs": []}', b'{"version": 1, "runs": {"RUN": 3}}',
+        b"", b"{", b"[]", b'{"version": 2, "runs": []}', b'{"version": 2, "runs": {"RUN": 3}}',
         b'{"version": 0, "runs": {}}', b"\xff",
-        b'{"version": 1, "runs": {"RUN": {"size": SIZE, "mtime_ns": TIME, "summary": {"id": "RUN"}}}}',
+        b'{"version": 2, "runs": {"RUN": {"size": SIZE, "mtime_ns": TIME, "summary": {"id": "RUN"}}}}',
     ],
 )  # fmt: skip
 def test_a_damaged_cache_is_made_anew(tmp_path, content):

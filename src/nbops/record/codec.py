@@ -23,7 +23,7 @@ def field_types(kind: type) -> dict[str, tuple[Field[Any], Any]]:
 
 
 def encode(record: Any) -> dict[str, Any]:
-    """Return a record as plain values; fields that are None or empty and have a default are left out.
+    """Return a record as plain values; fields that hold their default, None or nothing and have a default are left out.
 
     Args:
         record: An instance of one of the dataclasses of :mod:`nbops.model`.
@@ -33,7 +33,8 @@ def encode(record: Any) -> dict[str, Any]:
     for name, (item, hint) in field_types(kind).items():
         value = _encode_field(name, getattr(record, name), hint)
         optional = item.default is not MISSING or item.default_factory is not MISSING
-        if optional and (value is None or value == "" or (isinstance(value, (dict, list)) and not value)):
+        empty = value is None or value == "" or (isinstance(value, (dict, list)) and not value)
+        if optional and (empty or (type(value) is type(item.default) and value == item.default)):
             continue
         found[name] = value
     return found

@@ -1,25 +1,37 @@
 """The ledger: a :class:`~nbops.model.Run` as JSON text, and back.
 
-The text is canonical: keys sorted, one value a line, numbers rounded (seconds to 3 decimals, others to 12 significant digits),
-lists in a fixed order, what is None or empty left out, UTF-8, a newline at the end. Two runs over the same input differ only in
-times, ids, durations and memory, so `git diff --no-index` between two ledgers reads as what changed.
+The text is canonical: keys sorted, one item a line where it fits (:mod:`nbops.record.layout`), numbers rounded (seconds to 3
+decimals, others to 12 significant digits), lists in a fixed order, what is None, empty or at its default left out, UTF-8, a
+newline at the end. Two runs over the same input differ only in times, ids, durations and memory, so a diff of two whole ledgers
+(`nbops show --json`) reads as what changed.
+
+What a ledger shares with an earlier one it may leave out and refer to (:mod:`nbops.record.refer`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from nbops.errors import LedgerError
-from nbops.model import Run
+from nbops.model import Notice, Run
 from nbops.record.codec import decode, encode
+from nbops.record.layout import laid_out
+from nbops.record.refer import Load, referred_runs, restore, shorten
 from nbops.record.schema import SCHEMA_PATH, SCHEMA_VERSION
 
-__all__ = ["SCHEMA_VERSION", "from_json", "stable_view", "to_json", "validate"]
+__all__ = ["SCHEMA_VERSION", "document_of", "from_json", "referred_runs", "stable_view", "to_json", "validate"]
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _to_2(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 leaves out what is at its default and may refer to earlier ledgers; what version 1 says reads the same."""
+    return {**document, "schema_version": 2}
+
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _to_2}
 """From a version to the next: a function for each version that is no longer written."""
 
 _VOLATILE = frozenset({"finished_at", "from_run", "last_success", "peak_memory_bytes", "seconds", "started_at"})
@@ -59,16 +71,21 @@ def _document(run: Run) -> dict[str, Any]:
     return {**_ordered(encode(run)), "schema_version": SCHEMA_VERSION}
 
 
-def to_json(run: Run) -> str:
+def to_json(run: Run, *, previous: str | None = None, load: Load | None = None) -> str:
     """Return the ledger's text for a run.
 
     Args:
         run: A scrubbed run; this function hides nothing.
+        previous: Id of the run before; what its ledger holds is referred to. None writes everything.
+        load: Returns the stored document of a run, for ``previous``.
 
     Returns:
         JSON that agrees with ``run.schema.json``, with a newline at the end.
     """
-    return json.dumps(_document(run), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    document = _document(run)
+    if previous is not None and load is not None:
+        document = shorten(document, previous=previous, load=load)
+    return laid_out(document)
 
 
 @lru_cache(maxsize=1)
@@ -115,14 +132,11 @@ def _versioned(document: object) -> dict[str, Any]:
     return document
 
 
-def from_json(text: str) -> Run:
-    """Return the run that a ledger describes, whichever version of nbops up to this one wrote it.
+def document_of(text: str) -> dict[str, Any]:
+    """Return the document of a ledger as it is stored, in the form of the current version.
 
     Args:
         text: The text of a ``run.json``.
-
-    Returns:
-        The run; lists inside parameters and other free values come back as tuples.
 
     Raises:
         LedgerError: The text is no JSON, no ledger, or was written by a newer nbops.
@@ -131,13 +145,36 @@ def from_json(text: str) -> Run:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"ledger: not JSON: {error}. Restore it with `git checkout -- <file>`.") from error
-    document = _versioned(document)
+    return _versioned(document)
+
+
+def _no_others(_: str) -> None:
+    return None
+
+
+def from_json(text: str, *, load: Load | None = None) -> Run:
+    """Return the run that a ledger describes, whichever version of nbops up to this one wrote it.
+
+    Args:
+        text: The text of a ``run.json``.
+        load: Returns the stored document of an earlier run that the ledger refers to, None when it cannot be read.
+
+    Returns:
+        The run; lists inside parameters and other free values come back as tuples. Where an earlier ledger is missing, what was
+        to come from it is at its default, and a notice says so.
+
+    Raises:
+        LedgerError: The text is no JSON, no ledger, or was written by a newer nbops.
+    """
+    document = document_of(text)
     validate(document)
     try:
+        document, problems = restore(document, load or _no_others)
         run: Run = decode(Run, document)
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LedgerError(f"ledger: cannot be read: {error}.") from error
-    return run
+    lost = tuple(Notice(kind="ledger", message=problem, severity="error") for problem in problems)
+    return replace(run, notices=(*run.notices, *lost)) if lost else run
 
 
 def _without_volatile(value: Any, run_id: str) -> Any:

@@ -17,13 +17,26 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from nbops import model
 from nbops.record.codec import field_types
+from nbops.record.refer import ADDED, AS_IN, REFERRING, WITHOUT
 
 __all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when an older nbops could misread what a newer one writes; optional fields may come without it."""
 
 SCHEMA_PATH = Path(__file__).with_name("run.schema.json")
+
+_REFERENCE: dict[str, Any] = {
+    AS_IN: {
+        "type": "string",
+        "description": "Id of an earlier run: fields that are left out here are as in the item of the same name in its ledger.",
+    },
+    WITHOUT: {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Fields that the item has there and not here.",
+    },
+}
 
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -79,6 +92,14 @@ def _of_record(kind: type, texts: Mapping[str, str]) -> dict[str, Any]:
         for name, (item, _) in sorted(field_types(kind).items())
         if item.default is MISSING and item.default_factory is MISSING
     ]
+    if kind in REFERRING:
+        properties |= _REFERENCE
+        shapes = {name: _of_type(hint) for name, (_, hint) in sorted(field_types(kind).items())}
+        properties |= {
+            f"{name}{ADDED}": {**shape, "description": f"Entries that `{name}` has besides those there, or in place of them."}
+            for name, shape in shapes.items()
+            if shape.get("type") == "object"
+        }
     return {"type": "object", "description": texts.get("", ""), "properties": properties, "required": required}
 
 
@@ -94,7 +115,8 @@ def build() -> dict[str, Any]:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Ledger of an nbops run",
-        "$comment": "None and empty values are left out. Numbers that are not finite are the texts NaN, Infinity and -Infinity.",
+        "$comment": "What is None, empty or at its default is left out. Numbers that are not finite are the texts NaN, Infinity "
+        "and -Infinity. Items with as_in take what they leave out from the ledger of that run.",
         **run,
         "required": [*run["required"], "schema_version"],
         "definitions": definitions,

@@ -10,20 +10,26 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nbops.errors import LedgerError, did_you_mean
 from nbops.model import Notice, Run
-from nbops.record.ledger import from_json, to_json
+from nbops.record.ledger import document_of, from_json, to_json, validate
+
+if TYPE_CHECKING:
+    from nbops.record.refer import Load
 
 __all__ = [
     "LEDGER",
     "latest_run",
     "ledger_path",
     "load_runs",
+    "loader",
     "new_run_id",
     "prune",
     "read_run",
@@ -35,7 +41,9 @@ __all__ = [
 
 LEDGER = "run.json"
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}", re.ASCII)
+_ENDED = frozenset({"succeeded", "failed", "interrupted"})
 _PAGES = frozenset({".html", ".ipynb"})
+_KEPT_DOCUMENTS = 8
 _SHOWN_IDS = 10  # an error names at most this many runs
 
 _HINTS = {
@@ -147,7 +155,8 @@ def write_run(reports: Path, run: Run) -> Path:
         LedgerError: It could not be written; what to do is said, and nothing half-written is left.
     """
     path = ledger_path(reports, run.id)
-    data = to_json(run).encode()
+    load = loader(reports)
+    data = to_json(run, previous=_previous(reports, run, load), load=load).encode()
     try:
         with _new_folder(path.parent):
             replace_file(path, data)
@@ -156,8 +165,42 @@ def write_run(reports: Path, run: Run) -> Path:
     return path
 
 
-def read_run(reports: Path, run_id: str) -> Run:
+def _previous(reports: Path, run: Run, load: Load) -> str | None:
+    """Return the run before whose ledger a run's may refer to: one that has ended, as its ledger is not written again.
+
+    A run that still goes on refers to none: it is written anew with each task.
+    """
+    if run.status == "running":
+        return None
+    earlier = (run_id for run_id in reversed(run_ids(reports)) if run_id < run.id)
+    return next((run_id for run_id in earlier if (load(run_id) or {}).get("status") in _ENDED), None)
+
+
+def loader(reports: Path) -> Load:
+    """Return what reads the stored documents of runs, the last few of them once; None for one that cannot be read."""
+
+    @lru_cache(maxsize=_KEPT_DOCUMENTS)
+    def load(run_id: str) -> Mapping[str, Any] | None:
+        try:
+            document = document_of(ledger_path(reports, run_id).read_bytes().decode())
+            validate(document)
+        except (OSError, UnicodeDecodeError, LedgerError):
+            return None
+        return document if document.get("id") == run_id else None
+
+    return load
+
+
+def read_run(reports: Path, run_id: str, *, load: Load | None = None) -> Run:
     """Return a stored run.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        run_id: The run.
+        load: From :func:`loader`, where several runs are read: what they refer to is then read once.
+
+    Returns:
+        The run. Where a ledger that it refers to is missing, details are too, and a notice says so.
 
     Raises:
         LedgerError: There is none of that id, or its ledger is damaged.
@@ -170,7 +213,7 @@ def read_run(reports: Path, run_id: str) -> Run:
     except (OSError, UnicodeDecodeError) as error:
         raise LedgerError(f"{path}: cannot be read: {error}. `git checkout -- {path.name}` there restores it.") from error
     try:
-        run = from_json(text)
+        run = from_json(text, load=load or loader(reports))
     except LedgerError as error:
         raise LedgerError(f"{path}: {error}") from error
     if run.id != run_id:
@@ -198,13 +241,14 @@ def latest_run(reports: Path) -> Run | None:
 
 def load_runs(reports: Path) -> tuple[list[Run], list[Notice]]:
     """Return all stored runs, the newest last, and a notice for each ledger that cannot be read."""
-    found = [_run_or_notice(reports, run_id) for run_id in run_ids(reports)]
+    load = loader(reports)
+    found = [_run_or_notice(reports, run_id, load) for run_id in run_ids(reports)]
     return [item for item in found if isinstance(item, Run)], [item for item in found if isinstance(item, Notice)]
 
 
-def _run_or_notice(reports: Path, run_id: str) -> Run | Notice:
+def _run_or_notice(reports: Path, run_id: str, load: Load) -> Run | Notice:
     try:
-        return read_run(reports, run_id)
+        return read_run(reports, run_id, load=load)
     except LedgerError as error:
         return Notice(kind="ledger", message=str(error))
 

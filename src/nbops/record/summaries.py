@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.errors import LedgerError
 from nbops.record.plain import clean_text
-from nbops.record.store import ledger_path, read_run, replace_file, run_ids
+from nbops.record.store import ledger_path, loader, read_run, replace_file, run_ids
 
 if TYPE_CHECKING:
     from nbops.model import Run
+    from nbops.record.refer import Load
 
 __all__ = ["RunSummary", "summaries", "summarise"]
 
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _CACHE_FILE = "summaries.json"
 _HEADLINE = 200  # characters
 
@@ -128,9 +129,10 @@ def summaries(reports: Path, cache: Path) -> list[RunSummary]:
     path = cache / _CACHE_FILE
     known, fresh = _read_cache(path), {}
     found: list[RunSummary] = []
+    load = loader(reports)
     for run_id in reversed(run_ids(reports)):
         with suppress(OSError, LedgerError):
-            entry = _entry(reports, run_id, known.get(run_id))
+            entry = _entry(reports, run_id, known.get(run_id), load)
             fresh[run_id] = entry
             summary = _restore(entry["summary"], run_id)
             if summary is not None:
@@ -143,7 +145,7 @@ def summaries(reports: Path, cache: Path) -> list[RunSummary]:
     return found
 
 
-def _entry(reports: Path, run_id: str, cached: Any) -> dict[str, Any]:
+def _entry(reports: Path, run_id: str, cached: Any, load: Load) -> dict[str, Any]:
     state = ledger_path(reports, run_id).stat()
     if (
         isinstance(cached, dict)
@@ -151,5 +153,6 @@ def _entry(reports: Path, run_id: str, cached: Any) -> dict[str, Any]:
         and _restore(cached.get("summary"), run_id) is not None
     ):
         return cached
-    summary = asdict(summarise(read_run(reports, run_id)))
-    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "summary": summary}
+    run = read_run(reports, run_id, load=load)
+    lacks = any(notice.kind == "ledger" for notice in run.notices)  # of an earlier ledger, which may come back
+    return {"size": -1 if lacks else state.st_size, "mtime_ns": state.st_mtime_ns, "summary": asdict(summarise(run))}

@@ -168,7 +168,7 @@ class Scheduler:
             record.audits = tuple(
                 replace(
                     audit,
-                    dataset=replace(audit.dataset, changed=False),
+                    dataset=replace(audit.dataset, changed=False, from_run=audit.dataset.from_run or state.audited),
                     results=tuple(replace(result, from_run=result.from_run or state.audited) for result in audit.results),
                 )
                 for audit in earlier.audits

@@ -11,7 +11,8 @@ __all__ = ["command"]
 
 _HELP = """Show a run: what went wrong first, then its tasks, datasets and checks.
 
-RUN is an id, the beginning or end of one, or `latest` (the default). With --json its ledger is printed as it is.
+RUN is an id, the beginning or end of one, or `latest` (the default). With --json its ledger is printed, whole: what it shares
+with earlier ones stands in it, so that two can be compared.
 """
 
 
@@ -25,17 +26,18 @@ RUN is an id, the beginning or end of one, or `latest` (the default). With --jso
     ),
 )
 @click.argument("run", metavar="[RUN]", default="latest", shell_complete=complete_runs)
-@click.option("--json", "as_json", is_flag=True, help="Print the ledger as it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the ledger, whole.")
 @click.pass_context
 def command(context: click.Context, run: str, as_json: bool) -> int:  # noqa: D103 - see _HELP
     from nbops.cli.describe import describe_run  # noqa: PLC0415 - help needs none of it
-    from nbops.record.store import ledger_path, read_run, resolve_run_id  # noqa: PLC0415
+    from nbops.record.ledger import to_json  # noqa: PLC0415
+    from nbops.record.store import read_run, resolve_run_id  # noqa: PLC0415
 
     project = current(context)
     run_id = resolve_run_id(project.reports, run)
     found = read_run(project.reports, run_id)
     if as_json:
-        echo_json_text(ledger_path(project.reports, run_id).read_text(encoding="utf-8"), end="")
+        echo_json_text(to_json(found), end="")
     else:
         click.echo(describe_run(found, reports=project.config.reports, root=project.root))
     return OK

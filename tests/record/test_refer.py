@@ -1,0 +1,173 @@
+"""A ledger that leaves out what earlier ones hold: nothing is lost, and what is lost with an earlier one is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbops.model import Check, CheckResult, Column, Dataset, Environment, Measurement, Run, TaskRun
+from nbops.record import schema
+from nbops.record.ledger import document_of, from_json, referred_runs, to_json
+from nbops.record.store import ledger_path, load_runs, read_run, write_run
+from nbops.record.summaries import summaries
+
+
+def name(number: int) -> str:
+    return f"20261122T1941{number:02d}Z-{number:06x}"
+
+
+def check(number: int, observed: int) -> CheckResult:
+    made = Check(
+        id=f"c{number}.nullValues", dataset="orders", metric="nullValues", column=f"c{number}", operator="mustBe", expected=0,
+        dimension="completeness", origin=f"contracts/orders.odcs.yaml: schema[0].properties[{number}]",
+    )  # fmt: skip
+    verdict = "failed" if observed else "passed"
+    return CheckResult(
+        check=made, verdict=verdict, observed=observed, failing_rows=observed, message=f"Nulls in c{number}: {observed}."
+    )
+
+
+def run(number: int, *, content: str = "a", observed: int = 0, status: str = "succeeded", **changes) -> Run:
+    fingerprint = {"code": "c" * 64, "modules": {f"m{i}.py": f"{i}" * 64 for i in range(6)}, "contents": {"orders": content * 64}}
+    task = TaskRun(
+        name="clean", kind="notebook", status="succeeded", source="clean.py", products={"orders": "output/orders.parquet"},
+        fingerprint=fingerprint, reasons=("its data changed",), seconds=1.5, last_success=name(number), upstream=("ingest",),
+    )  # fmt: skip
+    data = Dataset(
+        name="orders", task="clean", path="output/orders.parquet", format="parquet", rows=3, verdict="passed",
+        content_hash=content * 64, columns=tuple(Column(name=f"c{i}", physical_type="BIGINT", description=f"What c{i} says") for i in range(6)),
+        measurements=tuple(Measurement(metric="maximum", column=f"c{i}", value=f"{content}{i}") for i in range(6)),
+    )  # fmt: skip
+    given_ = {
+        "id": name(number), "status": status, "verdict": "passed", "pipeline": "shop", "command": "ploomber build",
+        "started_at": "2026-11-22T19:41:56Z", "tasks": (task,), "datasets": (data,),
+        "checks": tuple(check(i, observed if i == 2 else 0) for i in range(5)),
+        "environment": Environment(python="3.11", platform="Linux", nbops="0.1.0", packages={f"p{i}": "1.0" for i in range(9)}),
+    }  # fmt: skip
+    return Run(**{**given_, **changes})
+
+
+def idle(number: int, since: Run) -> Run:
+    """A run with nothing to do, as a build makes it."""
+    task = replace(since.tasks[0], status="up_to_date", reasons=("nothing changed",), seconds=None)
+    data = replace(since.datasets[0], changed=False, from_run=since.id)
+    return replace(
+        since, id=name(number), tasks=(task,), datasets=(data,), checks=tuple(replace(c, from_run=since.id) for c in since.checks)
+    )
+
+
+def test_every_kind_of_run_is_read_back_whole_and_agrees_with_the_schema(tmp_path):
+    first, changed = run(0), run(1, content="b", observed=4)
+    runs = [first, changed, idle(2, changed), idle(3, changed), run(4, content="b"), run(5, status="failed", tasks=(), checks=())]
+    validator = jsonschema.Draft7Validator(schema.build())
+    for one in runs:
+        path = write_run(tmp_path, one)
+        validator.validate(json.loads(path.read_bytes()))
+    assert load_runs(tmp_path) == (runs, [])
+    sizes = [ledger_path(tmp_path, one.id).stat().st_size for one in runs]
+    assert sizes[1] < 0.7 * sizes[0]
+    assert sizes[2] < 0.6 * sizes[0]
+    assert sizes[3] <= sizes[2]
+
+
+def test_what_is_judged_by_stands_in_the_ledger_itself(tmp_path):
+    write_run(tmp_path, run(0, observed=3))
+    text = write_run(tmp_path, idle(1, run(0, observed=3))).read_text(encoding="utf-8")
+    assert referred_runs(document_of(text)) == {name(0)}
+    alone = from_json(text)
+    assert [item.verdict for item in alone.checks] == [item.verdict for item in run(0, observed=3).checks]
+    assert [(item.name, item.status) for item in alone.tasks] == [("clean", "up_to_date")]
+    assert (alone.datasets[0].verdict, alone.datasets[0].rows, alone.datasets[0].changed) == ("passed", 3, False)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff", b'{"schema_version": 2, "id": "x"}'])
+def test_a_lost_ledger_is_said_and_nothing_else_is(tmp_path, content):
+    write_run(tmp_path, run(0))
+    whole = ledger_path(tmp_path, name(0)).read_bytes()
+    write_run(tmp_path, idle(1, run(0)))
+    cache = tmp_path / "cache"
+    if content is None:
+        ledger_path(tmp_path, name(0)).unlink()
+    else:
+        ledger_path(tmp_path, name(0)).write_bytes(content)
+    (notice,) = read_run(tmp_path, name(1)).notices
+    assert (notice.kind, notice.severity) == ("ledger", "error")
+    assert name(0) in notice.message
+    assert "git checkout" in notice.message
+    assert name(0) in summaries(tmp_path, cache)[0].headline
+    ledger_path(tmp_path, name(0)).write_bytes(whole)
+    assert read_run(tmp_path, name(1)) == idle(1, run(0))
+    assert summaries(tmp_path, cache)[0].headline == ""
+
+
+def test_a_reference_that_leads_round_or_ahead_is_no_endless_loop(tmp_path):
+    for number in (0, 1, 2):
+        write_run(tmp_path, run(number))
+    for number, other in ((1, 2), (2, 1), (0, 0)):
+        path = ledger_path(tmp_path, name(number))
+        document = json.loads(path.read_bytes())
+        document["tasks"] = [{"name": "clean", "kind": "notebook", "status": "succeeded", "as_in": name(other)}]
+        path.write_text(json.dumps(document), encoding="utf-8")
+    for number in (0, 1, 2):
+        assert any(notice.kind == "ledger" for notice in read_run(tmp_path, name(number)).notices)
+
+
+def test_items_that_share_a_name_are_written_whole(tmp_path):
+    twice = run(0, checks=(check(1, 0), check(1, 0)))
+    write_run(tmp_path, twice)
+    again = replace(twice, id=name(1))
+    path = write_run(tmp_path, again)
+    assert all("as_in" not in item for item in json.loads(path.read_bytes())["checks"])
+    assert read_run(tmp_path, again.id) == again
+
+
+def test_a_run_that_goes_on_neither_refers_nor_is_referred_to(tmp_path):
+    write_run(tmp_path, run(0))
+    assert referred_runs(json.loads(write_run(tmp_path, run(1, status="running")).read_bytes())) == frozenset()
+    assert referred_runs(json.loads(write_run(tmp_path, run(2)).read_bytes())) == {name(0)}
+
+
+def test_a_ledger_of_version_1_may_be_referred_to(tmp_path):
+    first = run(0)
+    path = write_run(tmp_path, first)
+    path.write_text(to_json(first).replace('"schema_version": 2', '"schema_version": 1'), encoding="utf-8")
+    assert name(0) in write_run(tmp_path, idle(1, first)).read_text(encoding="utf-8")
+    assert read_run(tmp_path, name(1)) == idle(1, first)
+
+
+def test_references_stay_few_steps_long(tmp_path):
+    """Each run changes another field, so that the run before is always the nearest."""
+    packages = {f"p{i}": "1.0" * 20 for i in range(9)}
+    for number in range(12):
+        packages[f"p{number % 9}"] = f"{number}." * 30
+        made = run(number, environment=Environment(python="3.11", platform="Linux", nbops="0.1.0", packages=dict(packages)))
+        write_run(tmp_path, made)
+        assert read_run(tmp_path, made.id) == made
+        steps, at = 0, made.id
+        while (onward := json.loads(ledger_path(tmp_path, at).read_bytes())["environment"].get("as_in")) is not None:
+            steps, at = steps + 1, onward
+        assert steps <= 4
+
+
+VALUE = st.none() | st.integers(0, 2) | st.text("ab+", max_size=2)
+DEEP = st.dictionaries(
+    st.text("ab+", max_size=2), VALUE | st.dictionaries(st.text("ab+", max_size=2), VALUE, max_size=3), max_size=4
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(DEEP, DEEP, st.booleans()), min_size=2, max_size=5))
+def test_whatever_changes_is_read_back(tmp_path_factory, changes):
+    folder = tmp_path_factory.mktemp("runs")
+    for number, (parameters, fingerprint, ran) in enumerate(changes):
+        base = run(number)
+        long = {"pad": "x" * 200} if ran else {}
+        task = replace(base.tasks[0], parameters={**parameters, **long}, fingerprint=fingerprint, seconds=1.0 if ran else None)
+        one = replace(base, tasks=(task,))
+        write_run(folder, one)
+        assert read_run(folder, one.id) == one
