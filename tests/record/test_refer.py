@@ -40,7 +40,8 @@ def run(number: int, *, content: str = "a", observed: int = 0, status: str = "su
     )  # fmt: skip
     data = Dataset(
         name="orders", task="clean", path="output/orders.parquet", format="parquet", rows=3, verdict="passed",
-        content_hash=content * 64, columns=tuple(Column(name=f"c{i}", physical_type="BIGINT", description=f"What c{i} says") for i in range(6)),
+        content_hash=content * 64,
+        columns=tuple(Column(name=f"c{i}", physical_type="BIGINT", description=f"What c{i} says") for i in range(6)),
         measurements=tuple(Measurement(metric="maximum", column=f"c{i}", value=f"{content}{i}") for i in range(6)),
     )  # fmt: skip
     given_ = {
