@@ -169,12 +169,12 @@ def _look(subject: _Subject, *, reject: bool) -> _Look:
         terms = Terms(source, _references(subject, connection, scratch))
         _name_tables(subject, terms)
         _lock(terms)
-        base = base_requests(source.columns, personal=subject.personal)
         taken = measure(
             terms,
-            (*base, *check_requests(subject.checks)),
+            check_requests(subject.checks),
             now=subject.now,
             mask_text=bool(subject.personal),
+            base=base_requests(source.columns, personal=subject.personal),
         )
         results = with_examples(terms, judge(subject.checks, taken), personal=subject.personal)
         kept = tuple(item for item in taken.values() if item.metric != "schema")

@@ -1,153 +1,123 @@
-"""Measurements taken in DuckDB, exact, in as few scans as there can be.
+"""Measurements taken in DuckDB: what the footer knows first, then each column once, then what cannot be fused.
 
-Row and null counts of Parquet come from its footer where the writer gave them for every row group. Everything that is one
-aggregate over rows shares a scan (up to 400 aggregates in one query, so that thousands of columns stay plannable); exact distinct
-counts go a few columns at a time, since each needs a hash table of its own; duplicates over several columns, references and SQL
-rules go alone. When a shared query fails, it is halved until the measurement that breaks it stands alone: only that one gets an
-error.
+Checks are judged on exact numbers only. Row and null counts of Parquet, the bounds of whole numbers and times, and the range
+rules that these prove come from its footer (``footer``). On long data each column is then read once (``columns``); on shorter
+data everything that is one aggregate over rows shares a scan (up to 400 aggregates in one query, so that thousands of columns
+stay plannable), and distinct counts go a few columns at a time. Duplicates over several columns, references and SQL rules go
+alone. When a shared query fails, it is halved until the measurement that breaks it stands alone: only that one gets an error.
 """
 
 # ruff: noqa: S608 - columns are named by position, other names pass through quote() and values through literal()
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from nbops.contract.syntax import fill, quote
 from nbops.model import Measurement, MetricRequest
-from nbops.quality.families import family_of, is_float
+from nbops.quality.aggregates import aggregate
+from nbops.quality.columns import ESTIMATE_ROWS, from_footer, measure_columns
+from nbops.quality.families import family_of
 from nbops.quality.faults import engine_message
+from nbops.quality.footer import Footer, read_footer
 from nbops.quality.kinds import ROW_COUNT
 from nbops.quality.predicates import UnmeasurableError
 from nbops.quality.schema import schema_differences
-from nbops.quality.sqltext import json_value, literal, rounded
+from nbops.quality.sqltext import json_value
+from nbops.quality.work import Work, approximation, shared
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from nbops.quality.terms import Terms
 
 __all__ = ["measure"]
 
 _AGGREGATES = 400
-_DISTINCT_ROWS = 2_000_000
 _DISTINCT_FEW, _DISTINCT_MANY = 4, 24
 """Distinct counts in one query, on long and on short data: DuckDB's plan for them grows with the square of their number."""
+_LISTED_ROWS = 20_000
+"""Up to here a list of all values is made distinct; the engine's hash table for each column costs ten times that."""
+_LONG = 200_000
+"""From here each column has a query of its own."""
 _WIDE = 256
-_HOPELESS = 20
-"""Measurements that may fail one by one before the rest of a failing query is given up: then the data is broken, not a rule."""
-_BASE: Mapping[str, str] = {
-    "minimum": "min({x})",
-    "maximum": "max({x})",
-    "mean": "avg({x})",
-    "standardDeviation": "stddev_samp({x})",
-    "minimumLength": "min(length(CAST({x} AS VARCHAR)))",
-    "maximumLength": "max(length(CAST({x} AS VARCHAR)))",
-    "nonFiniteValues": "count(*) FILTER (WHERE NOT isfinite({x}))",
-}
-_FINITE = frozenset(["minimum", "maximum", "mean", "standardDeviation"])
-
-
-@dataclass
-class _Work:
-    """One measuring: what was found so far."""
-
-    terms: Terms
-    now: dt.datetime
-    mask_text: bool
-    found: dict[MetricRequest, Measurement] = field(default_factory=dict)
-    failures: int = 0
-
-    def keep(self, request: MetricRequest, value: Any) -> None:
-        plain = json_value(value)
-        if plain is None and request.metric in _COUNTS:
-            self.fail(request, "the engine returned no value")
-            return
-        self.found[request] = Measurement(metric=request.metric, column=request.column, arguments=request.arguments, value=plain)
-
-    def fail(self, request: MetricRequest, error: str) -> None:
-        self.found[request] = Measurement(metric=request.metric, column=request.column, arguments=request.arguments, error=error)
-
-
-_COUNTS = frozenset(
-    ["rowCount", "nullValues", "distinctValues", "missingValues", "invalidValues", "duplicateValues", "rowRule", "references"]
-)
 
 
 def measure(
-    terms: Terms, requests: Iterable[MetricRequest], *, now: dt.datetime, mask_text: bool
+    terms: Terms,
+    requests: Iterable[MetricRequest],
+    *,
+    now: dt.datetime,
+    mask_text: bool,
+    base: Iterable[MetricRequest] = (),
 ) -> dict[MetricRequest, Measurement]:
     """Take measurements.
 
     Args:
         terms: The opened dataset.
-        requests: What to measure; repeated requests are measured once.
+        requests: What checks need; repeated requests are measured once.
         now: The run's start, with a time zone, which ages are counted from.
         mask_text: Do not keep text that an SQL rule returns: the dataset has personal columns.
+        base: What else to measure. Of long data, a distinct count among these may come back as an estimate, under a request with
+            the argument ``approximate``.
 
     Returns:
         One measurement for each request; ``error`` says why one could not be taken.
     """
-    work = _Work(terms=terms, now=now, mask_text=mask_text)
-    wanted = list(dict.fromkeys(requests))
-    work.keep(ROW_COUNT, terms.source.rows)
+    needed = list(dict.fromkeys(requests))
+    wanted = list(dict.fromkeys([*needed, *base, ROW_COUNT]))
     # Duplicates of one column follow from counts that are taken anyway.
     single = [item for item in wanted if item.metric == "duplicateValues" and item.column is not None]
     helpers = [MetricRequest(metric=name, column=item.column) for item in single for name in ("nullValues", "distinctValues")]
+    exact = {*needed, *helpers}
+    estimable = frozenset(item for item in wanted if item.metric == "distinctValues" and item not in exact)
+    work = Work(terms=terms, now=now, mask_text=mask_text, estimable=estimable)
+    work.keep(ROW_COUNT, terms.source.rows)
     todo = [item for item in dict.fromkeys([*wanted, *helpers]) if item not in single and item != ROW_COUNT]
-    _footer(work, todo)
-    _fused(work, [item for item in todo if item not in work.found])
-    for item in todo:
-        if item not in work.found:
-            _alone(work, item)
+    footer = read_footer(terms.source) if todo else Footer()
+    from_footer(work, todo, footer)
+    if terms.source.rows >= _LONG and len(terms.source.columns) <= _WIDE:
+        measure_columns(work, todo, footer)
+    _fused(work, work.open(todo))
+    for item in work.open(todo):
+        _alone(work, item)
     for item in single:
         _single_duplicates(work, item)
-    return {item: work.found[item] for item in [*wanted, *([] if ROW_COUNT in wanted else [ROW_COUNT])]}
+    found = [work.found.get(item) or work.found[approximation(item)] for item in wanted]
+    return {MetricRequest(metric=item.metric, column=item.column, arguments=item.arguments): item for item in found}
 
 
-def _footer(work: _Work, todo: Sequence[MetricRequest]) -> None:
-    """Null counts from Parquet's footer, where every row group has them and no column is nested."""
-    source = work.terms.source
-    asked = {item.column: item for item in todo if item.metric == "nullValues"}
-    if source.path is None or not asked:
-        return
-    query = (
-        "SELECT column_id, bool_and(stats_null_count IS NOT NULL), sum(stats_null_count), sum(num_values) "
-        f"FROM parquet_metadata({literal(source.path)}) GROUP BY column_id ORDER BY column_id"
-    )
-    try:
-        found = source.connection.execute(query).fetchall()
-    except duckdb.Error:
-        return
-    if len(found) != len(source.columns):
-        return
-    for column, (_, complete, nulls, values) in zip(source.columns, found, strict=True):
-        if column.name in asked and complete and values == source.rows:
-            work.keep(asked[column.name], int(nulls))
-
-
-def _fused(work: _Work, todo: Sequence[MetricRequest]) -> None:
+def _fused(work: Work, todo: Sequence[MetricRequest]) -> None:
     scans: dict[str, list[tuple[MetricRequest, str]]] = {"scan": [], "named": [], "distinct": []}
     narrow = len(work.terms.source.columns) <= _WIDE
     for item in todo:
         try:
-            expression = _aggregate(work.terms, item)
+            expression = _distinct(work, item) or aggregate(work.terms, item)
         except UnmeasurableError as error:
             work.fail(item, str(error))
             continue
         if expression is not None:
             group = "distinct" if item.metric == "distinctValues" else "named" if narrow or item.metric == "rowRule" else "scan"
             scans[group].append((item, expression))
-    long = work.terms.source.rows > _DISTINCT_ROWS
+    long = work.terms.source.rows > ESTIMATE_ROWS
     for group, pairs in scans.items():
         size = _AGGREGATES if group != "distinct" else _DISTINCT_FEW if long else _DISTINCT_MANY
         for chunk in _chunks(pairs, size):
             relation = f"{work.terms.source.prefix}named" if group == "named" else _relation(work.terms, chunk)
-            _query(work, chunk, relation=relation)
+            shared(work, chunk, relation=relation)
+
+
+def _distinct(work: Work, item: MetricRequest) -> str | None:
+    """Return a distinct count in the form that is cheap on few rows."""
+    if item.metric != "distinctValues" or work.terms.source.rows > _LISTED_ROWS:
+        return None
+    key, type_name = work.terms.column(item.column or "")
+    if family_of(type_name) in {"list", "struct", "map", "other"}:
+        return None
+    return f"coalesce(len(list_distinct(list({key}))), 0)"
 
 
 def _relation(terms: Terms, chunk: list[tuple[MetricRequest, str]]) -> str:
@@ -164,76 +134,8 @@ def _chunks(pairs: list[tuple[MetricRequest, str]], size: int) -> Iterator[list[
     return (pairs[start : start + size] for start in range(0, len(pairs), size))
 
 
-def _aggregate(terms: Terms, item: MetricRequest) -> str | None:
-    """Return a measurement as one aggregate over rows; ``None`` when it is none.
-
-    Raises:
-        UnmeasurableError: It cannot be measured on this data.
-    """
-    if item.metric in {"nullValues", "missingValues", "invalidValues", "rowRule"}:
-        return f"count(*) FILTER (WHERE {terms.condition(item)})"
-    if item.metric in {"freshness", "retention"}:
-        return _instant(terms, item)
-    if item.metric == "distinctValues":
-        return f"count(DISTINCT {terms.column(item.column or '')[0]})"
-    return _base(terms, item) if item.metric in _BASE else None
-
-
-def _instant(terms: Terms, item: MetricRequest) -> str:
-    expression, type_name = terms.column(item.column or "")
-    family = family_of(type_name)
-    if family not in {"date", "timestamp", "string"}:
-        raise UnmeasurableError(f"column {item.column!r} is {type_name}, not a date or timestamp")
-    cast = f"{'TRY_CAST' if family == 'string' else 'CAST'}({expression} AS TIMESTAMP)"
-    return f"epoch({'max' if item.metric == 'freshness' else 'min'}({cast}))"
-
-
-def _base(terms: Terms, item: MetricRequest) -> str:
-    expression, type_name = terms.column(item.column or "")
-    text = _BASE[item.metric].format(x=expression)
-    if item.metric in _FINITE and is_float(type_name):
-        return f"{text} FILTER (WHERE isfinite({expression}))"
-    if item.metric in {"minimum", "maximum"} and family_of(type_name) in {"date", "timestamp", "time"}:
-        return f"CAST({text} AS VARCHAR)"
-    return text
-
-
-def _query(work: _Work, chunk: list[tuple[MetricRequest, str]], *, relation: str) -> None:
-    """Run one shared query; halve it when it fails."""
-    if not chunk:
-        return
-    try:
-        row = work.terms.source.connection.execute(f"SELECT {', '.join(text for _, text in chunk)} FROM {relation}").fetchone()
-    except duckdb.Error as error:
-        if len(chunk) == 1 or work.failures > _HOPELESS:
-            for item, _ in chunk:
-                work.failures += 1
-                work.fail(item, engine_message(error))
-            return
-        middle = len(chunk) // 2
-        _query(work, chunk[:middle], relation=relation)
-        _query(work, chunk[middle:], relation=relation)
-        return
-    for (item, _), value in zip(chunk, row, strict=True):
-        _keep(work, item, value)
-
-
-def _keep(work: _Work, item: MetricRequest, value: Any) -> None:
-    if item.metric in {"freshness", "retention"}:
-        if value is None:
-            work.fail(item, f"column {item.column!r} has no date in it")
-        else:
-            work.keep(item, round(work.now.timestamp() - value))
-    elif item.metric in {"mean", "standardDeviation"} and isinstance(value, float):
-        work.keep(item, rounded(value))
-    elif item.metric in {"minimum", "maximum"} and isinstance(value, str):
-        work.keep(item, value.replace(" ", "T", 1).removesuffix("+00") + ("Z" if value.endswith("+00") else ""))
-    else:
-        work.keep(item, value)
-
-
-def _alone(work: _Work, item: MetricRequest) -> None:
-    takers: dict[str, Callable[[_Work, MetricRequest], None]] = {
+def _alone(work: Work, item: MetricRequest) -> None:
+    takers: dict[str, Callable[[Work, MetricRequest], None]] = {
         "duplicateValues": _duplicates,
         "references": _references,
         "schema": _schema,
@@ -251,11 +153,11 @@ def _alone(work: _Work, item: MetricRequest) -> None:
         work.fail(item, engine_message(error))
 
 
-def _one(work: _Work, query: str) -> Any:
+def _one(work: Work, query: str) -> Any:
     return work.terms.source.connection.execute(query).fetchone()[0]
 
 
-def _duplicates(work: _Work, item: MetricRequest) -> None:
+def _duplicates(work: Work, item: MetricRequest) -> None:
     keys, with_null = work.terms.duplicate_keys(item)
     where = "true" if with_null else " AND ".join(f"{key} IS NOT NULL" for key in keys)
     groups = (
@@ -264,7 +166,7 @@ def _duplicates(work: _Work, item: MetricRequest) -> None:
     work.keep(item, int(_one(work, f"SELECT coalesce(sum(n - 1), 0) FROM ({groups})")))
 
 
-def _single_duplicates(work: _Work, item: MetricRequest) -> None:
+def _single_duplicates(work: Work, item: MetricRequest) -> None:
     nulls = work.found[MetricRequest(metric="nullValues", column=item.column)]
     distinct = work.found[MetricRequest(metric="distinctValues", column=item.column)]
     if isinstance(nulls.value, int) and isinstance(distinct.value, int):
@@ -273,15 +175,15 @@ def _single_duplicates(work: _Work, item: MetricRequest) -> None:
         work.fail(item, nulls.error or distinct.error or "it could not be counted")
 
 
-def _references(work: _Work, item: MetricRequest) -> None:
+def _references(work: Work, item: MetricRequest) -> None:
     work.keep(item, _one(work, f"SELECT count(*) FROM {work.terms.source.prefix}named WHERE {work.terms.condition(item)}"))
 
 
-def _schema(work: _Work, item: MetricRequest) -> None:
+def _schema(work: Work, item: MetricRequest) -> None:
     work.keep(item, "\n".join(schema_differences(work.terms, dict(item.arguments)["columns"])))
 
 
-def _sql(work: _Work, item: MetricRequest) -> None:
+def _sql(work: Work, item: MetricRequest) -> None:
     column = item.column
     if column is not None:
         expression, _ = work.terms.column(column)
