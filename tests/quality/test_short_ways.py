@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,13 +19,13 @@ from nbops.model import Measurement, MetricRequest
 from nbops.quality import columns as columns_module
 from nbops.quality import measure as measure_module
 from nbops.quality.engine import connect
-from nbops.quality.footer import read_footer
 from nbops.quality.measure import measure
 from nbops.quality.source import open_source
 from nbops.quality.terms import Terms
 
 NOW = dt.datetime(2024, 5, 10, 12, tzinfo=dt.timezone.utc)
 UTC = dt.timezone.utc
+_MOMENTS = st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))  # noqa: DTZ001 - naive, as in the files
 _INT64 = (-(2**63), -(2**53) - 1, -1, 0, 1, 2**53 + 1, 2**63 - 1)
 
 _VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
@@ -45,15 +44,15 @@ _VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "coded": (pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["a", "b7", "c9"])),
     "flag": (pa.bool_(), st.booleans()),
     "day": (pa.date32(), st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))),
-    "moment": (pa.timestamp("us"), st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))),
+    "moment": (pa.timestamp("us"), _MOMENTS),
     "milli": (
         pa.timestamp("ms"),
-        st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1)).map(lambda x: x.replace(microsecond=0)),
+        _MOMENTS.map(lambda x: x.replace(microsecond=0)),
     ),
-    "nano": (pa.timestamp("ns"), st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))),
+    "nano": (pa.timestamp("ns"), _MOMENTS),
     "zoned": (
         pa.timestamp("us", tz="UTC"),
-        st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1), timezones=st.just(UTC)),
+        _MOMENTS.map(lambda value: value.replace(tzinfo=UTC)),
     ),
     "list": (pa.list_(pa.int64()), st.lists(st.one_of(st.none(), st.integers(0, 2)), max_size=2)),
 }
@@ -149,7 +148,7 @@ def _expected(table: pa.Table) -> Iterator[tuple[MetricRequest, Any]]:
             _request("invalidValues", name, format="i32"),
             sum(not -(2**31) <= value < 2**31 for value in _plain(table, name)),
         )
-    moment = dt.datetime(1999, 12, 31, 12)
+    moment = dt.datetime(1999, 12, 31, 12)  # noqa: DTZ001 - naive, as in the files
     for name in _TIMES:
         aware = name != "day" and table.schema.field(name).type.tz is not None
         bound: Any = moment.date() if name == "day" else moment.replace(tzinfo=UTC) if aware else moment
