@@ -113,9 +113,15 @@ def _write(path: Path, content: bytes) -> None:
 def plain(request: ProfileRequest) -> dict[str, Any]:
     """Return a request as JSON can hold it: only what the page needs, since a measured value may be a text of megabytes."""
     measurements = [
-        {"metric": taken.metric, "column": taken.column, "value": _plain_value(taken.value), "failed": taken.error is not None}
+        {
+            "metric": taken.metric,
+            "column": taken.column,
+            "value": _plain_value(taken.value),
+            "failed": taken.error is not None,
+            "approximate": bool(taken.arguments),
+        }
         for taken in request.measurements
-        if taken.column is not None and not taken.arguments
+        if taken.column is not None and taken.arguments in {(), (("approximate", True),)}
     ]
     return {
         "dataset": request.dataset,

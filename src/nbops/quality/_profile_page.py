@@ -132,7 +132,8 @@ def _measured(measurement: Mapping[str, Any] | None) -> dict[str, str]:
     if isinstance(value, bool):
         return {"text": "true" if value else "false", "note": ""}
     if isinstance(value, int):
-        return {"text": f"{value:,}", "note": ""}
+        estimate = measurement.get("approximate", False)
+        return {"text": f"{'≈ ' if estimate else ''}{value:,}", "note": "(estimated)" if estimate else ""}
     return {"text": text.number(value) if isinstance(value, float) else text.short(value, 40), "note": ""}
 
 
