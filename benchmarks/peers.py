@@ -91,11 +91,19 @@ def _name(requirement: str) -> str:
     return requirement
 
 
+_PROGRAM = """
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+found = {"python": sys.version.split()[0]}
+for name in sys.argv[1:]:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+
+
 def _versions(python: Path, names: tuple[str, ...]) -> dict[str, str]:
-    program = (
-        "import json, sys\nfrom importlib.metadata import version, PackageNotFoundError\nfound = {}\n"
-        "for name in sys.argv[1:]:\n    try:\n        found[name] = version(name)\n    except PackageNotFoundError:\n        pass\n"
-        "print(json.dumps({'python': sys.version.split()[0], **found}))"
-    )
-    done = subprocess.run([str(python), "-c", program, *names], capture_output=True, text=True, check=True)
+    done = subprocess.run([str(python), "-c", _PROGRAM, *names], capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))

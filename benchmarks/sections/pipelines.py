@@ -222,8 +222,8 @@ def experiments(context: Context) -> Iterator[Experiment]:
             key=f"pipelines.{shape}{'' if size <= small + 1 else '_large'}",
             title=f"{shape.capitalize()} of {size} notebooks, nothing built",
             about=(
-                "Each notebook reads the Parquet upstream of it with pandas, adds a column, writes 1,000 rows. Every contestant's "
-                "files are checked after each run, and that nbops recorded, checked, profiled, rendered and committed."
+                "Each notebook reads the Parquet upstream of it with pandas, adds a column, writes 1,000 rows. Every "
+                "contestant's files are checked after each run, and that nbops recorded, checked, profiled, rendered and committed."
             ),
             baseline="ploomber",
             contestants=[_contestant(context, way, shape, size) for way in ways],
