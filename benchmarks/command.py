@@ -32,7 +32,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--contestants", default="", help="only these, separated by commas")
     parser.add_argument("--python", type=Path, default=default_python(), help="interpreter of the environment that has nbops")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir(), "nbops-benchmarks"), help="scratch folder, kept")
-    parser.add_argument("--out", type=Path, default=_HERE, help="folder of results.json, RESULTS.md and results.html")
+    parser.add_argument("--out", type=Path, help="folder of what is written; benchmarks/, for --quick one in --work")
     parser.add_argument("--plan", action="store_true", help="print what would run, and end")
     parser.add_argument("--report", action="store_true", help="only write RESULTS.md and results.html again from results.json")
     return parser.parse_args(arguments)
@@ -52,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     only = [item for item in options.only.split(",") if item]
     sections = _sections(only)
-    results = load(options.out / "results.json")
+    out = options.out or (options.work / "quick" if options.quick else _HERE)
+    results = load(out / "results.json") if options.out or not options.quick else {"experiments": {}}
     if options.report:
-        write_reports(results, options.out)
+        write_reports(results, out)
         return 0
     minutes = sum(module.MINUTES for _, module in sections)
     for name, module in sections:
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.plan:
         return 0
     options.work.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     # not resolved: the path of an environment's interpreter is what makes it that environment's
     context = Context(work=options.work.resolve(), python=options.python.absolute(), quick=options.quick, rounds=options.rounds)
     command = shlex.join(["python", "-m", "benchmarks", *_public(arguments if arguments is not None else sys.argv[1:])])
@@ -70,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     broken = 0
     for name, module in sections:
         began = time.monotonic()
-        where = made_where(context, command)
+        where = {**made_where(context, command), "quick": options.quick}
         for experiment in module.experiments(context):
             if any("." in item for item in only) and not {experiment.key, name} & set(only):
                 continue
@@ -79,9 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 experiment.contestants = [one for one in experiment.contestants if one.key in wanted]
             run_experiment(experiment, say=say)
             broken += not experiment.samples
-            results = merge(results, experiment, section=(name, module.TITLE), made=where)
-            save(options.out / "results.json", results)
-            write_reports(results, options.out)
+            results = merge(results, experiment, section=(name, module.TITLE), order=SECTIONS, made=where)
+            save(out / "results.json", results)
+            write_reports(results, out)
         say(f"{name}: {(time.monotonic() - began) / 60:.1f} min")
     return 1 if broken else 0
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 __all__ = ["CONTESTANTS", "Context"]
@@ -75,8 +76,7 @@ class Context:
 
     def has_command(self, *arguments: str) -> bool:
         """Tell whether ``nbops ARGUMENTS --help`` works."""
-        done = self.unmeasured([self.tool("nbops"), *arguments, "--help"], folder=self.work)
-        return done.returncode == 0
+        return _has_command(self, arguments)
 
     def unmeasured(self, command: Sequence[str | Path], *, folder: Path) -> subprocess.CompletedProcess[str]:
         """Run something that is not measured, however it ends."""
@@ -89,6 +89,11 @@ class Context:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+
+
+@cache
+def _has_command(context: Context, arguments: tuple[str, ...]) -> bool:
+    return context.unmeasured([context.tool("nbops"), *arguments, "--help"], folder=context.work).returncode == 0
 
 
 def default_python() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +20,22 @@ def load(path: Path) -> Mapping[str, Any]:
     """Return the results so far; none where there is no file."""
     if not path.exists():
         return {"format": _FORMAT, "experiments": {}}
-    results = json.loads(path.read_text(encoding="utf-8"))
-    if results.get("format") != _FORMAT:
-        raise SystemExit(f"{path.name} has format {results.get('format')}, not {_FORMAT}. Remove it and run everything.")
-    return dict(results)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if stored.get("format") != _FORMAT:
+        raise SystemExit(f"{path.name} has format {stored.get('format')}, not {_FORMAT}. Remove it and run everything.")
+    experiments = {key: {**entry, "made": stored["made"][entry["made"]]} for key, entry in stored["experiments"].items()}
+    return {"format": _FORMAT, "experiments": experiments}
 
 
 def merge(
-    results: Mapping[str, Any], experiment: Experiment, *, section: tuple[str, str], made: Mapping[str, Any]
+    results: Mapping[str, Any],
+    experiment: Experiment,
+    *,
+    section: tuple[str, str],
+    order: Sequence[str],
+    made: Mapping[str, Any],
 ) -> Mapping[str, Any]:
-    """Return the results with an experiment's put in, in place of earlier ones of it."""
+    """Return the results with an experiment's put in, in place of earlier ones of it, by the order of the sections."""
     entry = {
         "section": section[0],
         "section_title": section[1],
@@ -46,9 +52,18 @@ def merge(
         "skipped": experiment.skipped,
         "made": dict(made),
     }
-    return {**results, "experiments": {**results["experiments"], experiment.key: entry}}
+    experiments = {**results["experiments"], experiment.key: entry}
+    ordered = sorted(experiments.items(), key=lambda item: order.index(item[1]["section"]))
+    return {**results, "experiments": dict(ordered)}
 
 
 def save(path: Path, results: Mapping[str, Any]) -> None:
-    """Write the results."""
-    path.write_text(json.dumps(results, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write the results; where and from what they were made stands in it once, not with every experiment."""
+    made: dict[str, Any] = {}
+    experiments = {}
+    for key, entry in results["experiments"].items():
+        name = f"{entry['section']}, {entry['made']['date']}"
+        made[name] = entry["made"]
+        experiments[key] = {**entry, "made": name}
+    stored = {"format": _FORMAT, "made": made, "experiments": experiments}
+    path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

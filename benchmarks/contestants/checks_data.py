@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +47,7 @@ SCHEMA = pa.schema(
 )
 
 
-def planted(places: np.ndarray, rule: str) -> np.ndarray:
+def planted(places: np.ndarray, rule: str) -> Any:
     """Return which rows break a rule; never the first, and never the row before one that breaks the same rule."""
     number = PLANTED.index(rule)
     return places % (PERIOD + STEP * number) == 101 + 997 * number

@@ -1,7 +1,9 @@
 """Great Expectations on pandas.
 
 Settings: an ephemeral context and a whole-dataframe batch (https://docs.greatexpectations.io/docs/core/connect_to_data/dataframes/),
-the ``BASIC`` result format, which counts without listing every row (https://docs.greatexpectations.io/docs/core/trigger_actions_based_on_results/choose_a_result_format/), no analytics, no progress bars.
+the ``BASIC`` result format, which counts without listing every row
+(https://docs.greatexpectations.io/docs/core/trigger_actions_based_on_results/choose_a_result_format/),
+no analytics, no progress bars.
 """
 
 from __future__ import annotations
@@ -26,10 +28,9 @@ def expectation(rule: Rule, rows: int) -> Any:
         return gxe.ExpectColumnValuesToNotBeNull(column=rule.column)
     if rule.kind == "unique":
         return gxe.ExpectColumnValuesToBeUnique(column=rule.column)
-    if rule.kind == "minimum":
-        return gxe.ExpectColumnValuesToBeBetween(column=rule.column, min_value=rule.argument)
-    if rule.kind == "maximum":
-        return gxe.ExpectColumnValuesToBeBetween(column=rule.column, max_value=rule.argument)
+    if rule.kind in {"minimum", "maximum"}:
+        bound = {"min_value" if rule.kind == "minimum" else "max_value": rule.argument}
+        return gxe.ExpectColumnValuesToBeBetween(column=rule.column, **bound)
     if rule.kind == "one_of":
         return gxe.ExpectColumnValuesToBeInSet(column=rule.column, value_set=list(rule.argument))
     return gxe.ExpectColumnValuesToMatchRegex(column=rule.column, regex=rule.argument)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from clock import Clock
-from rules import read_truth, verify
+from rules import verify
 
 from nbops.contract.odcs import load_contract
 from nbops.quality.audit import audit
@@ -64,7 +64,7 @@ else:
         results = judge(contract.checks, taken)
 found = {key_of(result.check.id): result.failing_rows for result in results}
 rows = next(result for result in results if result.check.id == "rows")
-assert rows.observed == read_truth(DATA)["rows"], rows
+assert isinstance(rows.observed, int), rows
 assert all(result.verdict != "errored" for result in results), results
-verify(DATA, {**{key: count for key, count in found.items() if count is not None}, "rows": int(rows.observed)})
+verify(DATA, {**{key: count for key, count in found.items() if count is not None}, "rows": rows.observed})
 clock.report(checks=len(results))

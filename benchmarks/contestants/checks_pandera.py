@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from clock import Clock
 from rules import RULES, Rule, verify
 
 DATA, WAY = sys.argv[1], sys.argv[2]
@@ -19,7 +20,6 @@ if WAY == "pandas":
 else:
     import pandera.polars as pa
     import polars as pl
-from clock import Clock
 
 KINDS = {
     "not_nullable": "not_null",

@@ -1,4 +1,4 @@
-"""A Prefect flow with a task for each notebook of a project, which papermill runs; two at once where they do not depend on each other.
+"""A Prefect flow with a task for each notebook of a project, which papermill runs, two at once where they can.
 
 Run as a script, with the server of its own that Prefect starts when none is configured
 (https://docs.prefect.io/v3/concepts/server#ephemeral-server), and tasks in threads

@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.context import Context
 from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
 from benchmarks.project import Variant
 from benchmarks.sections.pipelines import fresh_copy, verify_data
+
+if TYPE_CHECKING:
+    from benchmarks.context import Context
 
 __all__ = ["MINUTES", "TITLE", "built", "experiments"]
 

@@ -223,7 +223,7 @@ def experiments(context: Context) -> Iterator[Experiment]:
             title=f"{shape.capitalize()} of {size} notebooks, nothing built",
             about=(
                 "Each notebook reads the Parquet upstream of it with pandas, adds a column, writes 1,000 rows. Every "
-                "contestant's files are checked after each run, and that nbops recorded, checked, profiled, rendered and committed."
+                "contestant's files are checked after each run, and that nbops recorded, checked, profiled, rendered, committed."
             ),
             baseline="ploomber",
             contestants=[_contestant(context, way, shape, size) for way in ways],

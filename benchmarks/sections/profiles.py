@@ -53,8 +53,8 @@ def experiments(context: Context) -> Iterator[Experiment]:
         key="profiles.pages",
         title="A profile: numbers of all rows, and a page",
         about=(
-            "The data of the checks. nbops measures all rows in DuckDB and makes its page from a seeded sample of 20,000 rows, and the "
-            "page says so; ydata-profiling reads all rows. The ratios are against ydata-profiling as it comes on "
+            "The data of the checks. nbops measures all rows in DuckDB and makes its page from a seeded sample of 20,000 rows, "
+            "and the page says so; ydata-profiling reads all rows. The ratios are against ydata-profiling as it comes on "
             f"{million:,} rows."
         ),
         baseline="ydata_1m" if not context.quick else "ydata_minimal_1m",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.context import Context
 from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
 from benchmarks.project import Variant
 from benchmarks.sections.noop import built
+
+if TYPE_CHECKING:
+    from benchmarks.context import Context
 
 __all__ = ["MINUTES", "TITLE", "experiments"]
 

@@ -1,0 +1,149 @@
+"""The reference pipeline: warm kernels and nothing else beside everything that nbops does."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.context import CONTESTANTS, Context
+from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
+from benchmarks.sections.kernels import has_warm_kernels
+
+__all__ = ["MINUTES", "TITLE", "experiments"]
+
+TITLE = "The reference pipeline"
+MINUTES = 6.0
+
+_AT_ONCE = 2
+_PARTS = ("notebooks", "contracts", "pipeline.yaml", "env.yaml", "pyproject.toml", ".gitignore")
+_ROOT = Path(__file__).parents[2]
+_SCALE, _QUICK_SCALE = 20_000, 2_000
+
+
+def _copy(context: Context, name: str, scale: int) -> Path:
+    """Copy the project into a git repository of its own, with nothing built."""
+    root = context.folder("runs") / name
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    for part in _PARTS:
+        source = _ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+        else:
+            shutil.copy(source, root / part)
+    (root / "output").mkdir()
+    settings = yaml.safe_load((root / "env.yaml").read_text(encoding="utf-8"))
+    (root / "env.yaml").write_text(yaml.safe_dump({**settings, "scale": scale}), encoding="utf-8")
+    (root / "plan.json").write_text(json.dumps(_plan(root)), encoding="utf-8")
+    for arguments in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"], ["commit", "--quiet", "--message=first"]):
+        context.unmeasured(["git", *arguments], folder=root)
+    return root
+
+
+def _plan(root: Path) -> list[dict[str, Any]]:
+    """Return the tasks in an order in which they can run, with the parameters that Ploomber would inject."""
+    settings = yaml.safe_load((root / "env.yaml").read_text(encoding="utf-8"))
+    pipeline = yaml.safe_load((root / "pipeline.yaml").read_text(encoding="utf-8"))
+    tasks = {Path(task["source"]).stem: task for task in pipeline["tasks"]}
+    products = {name: {key: str(root / path) for key, path in task["product"].items()} for name, task in tasks.items()}
+    plan = []
+    for name, task in tasks.items():
+        needs = _upstream(root / task["source"])
+        given = {key: _filled(value, settings) for key, value in task.get("params", {}).items()}
+        upstream = {other: products[other] for other in needs} or None
+        plan.append(
+            {
+                "name": name,
+                "source": task["source"],
+                "needs": needs,
+                "cwd": "notebooks",
+                "parameters": {**given, "upstream": upstream, "product": products[name]},
+            }
+        )
+    return plan
+
+
+def _filled(value: Any, settings: Mapping[str, Any]) -> Any:
+    name = value.strip("{} ") if isinstance(value, str) and value.startswith("{{") else None
+    return settings[name] if name else value
+
+
+def _upstream(source: Path) -> list[str]:
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "upstream":
+            return list(ast.literal_eval(node.value) or [])
+    return []
+
+
+def _verify(context: Context, root: Path, *, recorded: bool) -> None:
+    wanted = [path for task in _plan(root) for path in task["parameters"]["product"].values()]
+    if missing := [Path(path).name for path in wanted if not Path(path).is_file()]:
+        raise SkippedError(f"was not made: {', '.join(missing)}")
+    if not recorded:
+        return
+    ledgers = sorted((root / "reports" / "runs").glob("*/run.json"))
+    run = json.loads(ledgers[-1].read_text(encoding="utf-8"))
+    datasets = run["datasets"]
+    unjudged = [one["name"] for one in datasets if not one.get("contract")]
+    unprofiled = [one["name"] for one in datasets if not (root / "reports" / (one.get("profile") or "-")).is_file()]
+    committed = context.unmeasured(["git", "rev-list", "--count", "HEAD"], folder=root).stdout.strip()
+    if run["status"] != "succeeded" or run["verdict"] not in {"passed", "warned"} or unjudged or unprofiled or committed != "2":
+        raise SkippedError(
+            f"not whole: {run['status']}, {run['verdict']}, {unjudged} without contract, {unprofiled} without profile, "
+            f"{committed} commits"
+        )
+
+
+def experiments(context: Context) -> Iterator[Experiment]:
+    """Yield one experiment."""
+    scale = _QUICK_SCALE if context.quick else _SCALE
+    loop = CONTESTANTS / "warm_notebooks.py"
+
+    def run(command: Callable[[], Sequence[str | Path]], *, recorded: bool) -> Callable[[int], Mapping[str, float]]:
+        def once(_round: int) -> Mapping[str, float]:
+            argv = command()
+            root = _copy(context, "reference", scale)
+            usage = execute(argv, folder=root, environment=context.environment())
+            _verify(context, root, recorded=recorded)
+            return usage.values()
+
+        return once
+
+    def warm() -> Sequence[str | Path]:
+        if not has_warm_kernels(context):
+            raise SkippedError("this nbops has no warm kernels")
+        return [context.python, loop, "warm", str(_AT_ONCE)]
+
+    def own() -> Sequence[str | Path]:
+        if not context.has_command("build"):
+            raise SkippedError("this nbops has no `nbops build`")
+        return [context.tool("nbops"), "build"]
+
+    ways: list[tuple[str, str, Callable[[], Sequence[str | Path]], bool]] = [
+        ("warm", "warm kernels, nothing else", warm, False),
+        ("cold", "cold kernels, nothing else", lambda: [context.python, loop, "cold", str(_AT_ONCE)], False),
+        ("nbops_attach", "ploomber build with nbops", lambda: [context.tool("ploomber"), "build"], True),
+        ("nbops_build", "nbops build", own, True),
+    ]
+    if context.quick:
+        ways = [ways[0], ways[3]]
+    yield Experiment(
+        key="reference.pipeline",
+        title=f"The reference pipeline, {scale:,} order lines",
+        about=(
+            "Eleven notebooks, 22 datasets with a contract each. The first two run the same notebooks with papermill, two at "
+            "once, and do nothing else; the other two measure, judge, profile, record, render and commit too, which is verified."
+        ),
+        baseline="warm",
+        contestants=[
+            Contestant(key=key, label=label, run=run(command, recorded=recorded)) for key, label, command, recorded in ways
+        ],
+        rounds=context.rounds_or(5),
+        metrics=USAGE,
+    )
