@@ -309,6 +309,20 @@ def test_same_data_gives_same_bytes_in_another_process(made: Made, tmp_path: Pat
         assert answer["html"] == made.page(name)
 
 
+def test_what_is_left_out_of_the_profilers_import_changes_no_byte(made: Made, tmp_path: Path) -> None:
+    names = sorted(made.requests.keys() - BAD)
+    done = subprocess.run(
+        [sys.executable, "-m", "nbops.quality._profile_worker"],
+        input="".join(json.dumps({"seconds": 100.0, **plain(made.requests[name])}) + "\n" for name in names).encode(),
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "NBOPS_PROFILE_WHOLE": "yes"},
+    )
+    _, *answers = map(json.loads, done.stdout.splitlines())
+    assert [answer["html"] for answer in answers] == [made.page(name) for name in names]
+
+
 def plain(request: ProfileRequest) -> dict[str, Any]:
     from nbops.quality._profile_files import plain as as_json
 

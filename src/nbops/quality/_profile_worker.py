@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
-import importlib
 import json
 import os
 import re
@@ -20,20 +19,20 @@ import signal
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from nbops.errors import DataError
+from nbops.quality._profile_load import DoubtfulError, Loaded, load_lean, load_whole
 from nbops.quality._profile_page import Page, render_page
 from nbops.quality._profile_process import PARENT
+from nbops.quality._profile_restart import WHOLE, Questions, start_again
 from nbops.quality._profile_sample import Field, Sample, correlatable, read_sample, schema_of
 
-__all__ = ["describe", "load_profiler", "main"]
+__all__ = ["describe", "main"]
 
-_MODULES = ("ydata_profiling", "data_profiling")
-"""The profiler and its successor (``fg-data-profiling``), which keeps the interface."""
+_MODULE = "nbops.quality._profile_worker"
 _SETTINGS: Mapping[str, Any] = {
     "progress_bar": False,
     "pool_size": 1,  # the order of work is the order of columns
@@ -50,34 +49,6 @@ _GRACE_SECONDS = 5.0
 _NICENESS = 10
 """Profiles are off a build's critical path: its tasks come first."""
 _PR_SET_PDEATHSIG = 1
-
-
-def load_profiler() -> Any:
-    """Import the profiler's ``ProfileReport``, quietly and without its call home.
-
-    Raises:
-        ImportError: Neither the profiler nor its successor is installed.
-    """
-    os.environ["YDATA_PROFILING_NO_ANALYTICS"] = "True"
-    os.environ["YDATA_SUPPRESS_BANNER"] = "1"
-    os.environ.setdefault("MPLBACKEND", "agg")
-    warnings.simplefilter("ignore")
-    # numba is optional for what is used here; without it the import is a second shorter and nothing is compiled
-    sys.modules.setdefault("numba", None)  # type: ignore[arg-type]
-    found = _import_first()
-    if found is None:
-        sys.modules.pop("numba", None)
-        found = _import_first()
-    if found is None:
-        raise ImportError(" or ".join(_MODULES))
-    return found
-
-
-def _import_first() -> Any:
-    for name in _MODULES:
-        with contextlib.suppress(ImportError):
-            return importlib.import_module(name).ProfileReport
-    return None
 
 
 def describe(profiler: Any, frame: Any, fields: Sequence[Field]) -> tuple[Any, frozenset[str]]:
@@ -118,8 +89,11 @@ def _correlate(description: Any, other: Any) -> None:
         description.alerts = [*description.alerts, *high]
 
 
-def main(questions: IO[str], answers: IO[str]) -> int:
+def main(questions: Questions, answers: IO[str]) -> int:
     """Answer questions until there are no more (or the parent is gone).
+
+    The profiler is imported without what its statistics do not need. When anything is wrong with that, the process starts itself
+    again with the whole of it, before it has given an answer.
 
     Args:
         questions: A JSON document a line: the fields of a ``ProfileRequest``, and ``seconds``.
@@ -129,23 +103,29 @@ def main(questions: IO[str], answers: IO[str]) -> int:
         The exit code: 0, or 3 when the profiler cannot be imported.
     """
     try:
-        profiler = load_profiler()
+        profiler = load_whole() if WHOLE in os.environ else load_lean()
+    except DoubtfulError:
+        start_again(_MODULE, questions, answers)
     except ImportError as error:
         _say(
             answers, {"event": "broken", "error": f"{error} cannot be imported. Try: pip install ydata-profiling 'setuptools<81'"}
         )
         return 3
-    _say(answers, {"event": "ready"})
+    if not questions.rest:  # else it was said by what this process was before
+        _say(answers, {"event": "ready"})
     for line in questions:
         request = json.loads(line)
         # the parent keeps the time; this is for when it is gone
         faulthandler.dump_traceback_later(float(request["seconds"]) + _GRACE_SECONDS, exit=True)
-        _say(answers, {"event": "result", **_serve(profiler, request)})
+        answer = _serve(profiler, request)
+        if profiler.doubtful:
+            start_again(_MODULE, questions, answers, question=line)
+        _say(answers, {"event": "result", **answer})
         faulthandler.cancel_dump_traceback_later()
     return 0
 
 
-def _serve(profiler: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+def _serve(profiler: Loaded, request: Mapping[str, Any]) -> dict[str, Any]:
     started = time.monotonic()
     stage = "reading"
     try:
@@ -215,9 +195,9 @@ def _serve_only(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    if PARENT in os.environ:
+    if PARENT in os.environ and WHOLE not in os.environ:
         _serve_only(int(os.environ[PARENT]))
     # libraries print; what they print must not land among the answers
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    sys.exit(main(sys.stdin, answers))
+    sys.exit(main(Questions.resumed(0), answers))

@@ -1,0 +1,138 @@
+"""Loading the profiler: what its statistics need, or the whole of it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from nbops.quality._profile_lean import Absence, left_out
+
+__all__ = ["MODULES", "DoubtfulError", "Loaded", "load_lean", "load_whole"]
+
+MODULES = ("ydata_profiling", "data_profiling")
+"""The profiler and its successor (``fg-data-profiling``), which keeps the interface."""
+_OPTIONAL = ("numba", "pyspark")
+"""What the profiler looks for and does without: numba would be a second of import, and compiles nothing that is used here."""
+
+
+class DoubtfulError(Exception):
+    """The profiler does not work with something left out."""
+
+
+class Loaded:
+    """The profiler's ``ProfileReport``, called likewise, and whether its answers can be trusted.
+
+    Args:
+        report: The class.
+        absence: What was left out of its import; None when it is the whole.
+    """
+
+    def __init__(self, report: Any, absence: Absence | None = None) -> None:
+        self._report = report
+        self._absence = absence
+        self._failed = False
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether something went wrong that may be due to what was left out, even if the profiler made light of it."""
+        return self._absence is not None and (self._failed or bool(self._absence.used))
+
+    def __call__(self, frame: Any, **settings: Any) -> _Report:
+        """Return what describes a data frame."""
+        return _Report(self, lambda: self._report(frame, **settings).get_description())
+
+    def fail(self) -> None:
+        """Note that a description failed."""
+        self._failed = True
+
+
+class _Report:
+    def __init__(self, loaded: Loaded, describe: Callable[[], Any]) -> None:
+        self._loaded = loaded
+        self._describe = describe
+
+    def get_description(self) -> Any:
+        try:
+            return self._describe()
+        except Exception:
+            self._loaded.fail()
+            raise
+
+
+def load_whole() -> Loaded:
+    """Import the profiler, quietly and without its call home.
+
+    Raises:
+        ImportError: Neither the profiler nor its successor is installed.
+    """
+    _quiet()
+    for name in MODULES:
+        with contextlib.suppress(ImportError):
+            return Loaded(importlib.import_module(name).ProfileReport)
+    for optional in _OPTIONAL:
+        sys.modules.pop(optional, None)
+    for name in MODULES:
+        with contextlib.suppress(ImportError):
+            return Loaded(importlib.import_module(name).ProfileReport)
+    raise ImportError(" or ".join(MODULES))
+
+
+def load_lean() -> Loaded:
+    """Import what the profiler's statistics need, and try it; see ``load_whole``.
+
+    Raises:
+        DoubtfulError: That does not work (or there is no profiler).
+    """
+    _quiet()
+    try:
+        loaded = _without()
+        _try(loaded)
+    except Exception as error:
+        raise DoubtfulError from error
+    if loaded.doubtful:
+        raise DoubtfulError
+    return loaded
+
+
+def _without() -> Loaded:
+    importlib.import_module("pandas")  # first, since it looks for libraries that are left out
+    for name in MODULES:
+        absence = Absence(name)
+        with contextlib.suppress(ImportError), left_out(absence):
+            return Loaded(importlib.import_module(name).ProfileReport, absence)
+    raise DoubtfulError
+
+
+def _quiet() -> None:
+    os.environ["YDATA_PROFILING_NO_ANALYTICS"] = "True"
+    os.environ["YDATA_SUPPRESS_BANNER"] = "1"
+    os.environ.setdefault("MPLBACKEND", "agg")
+    warnings.simplefilter("ignore")
+    for name in _OPTIONAL:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def _try(loaded: Loaded) -> None:
+    """Describe a few rows of each kind."""
+    import pandas as pd  # noqa: PLC0415  # not wanted where this is imported for its names
+
+    rows = range(12)
+    frame = pd.DataFrame(
+        {
+            "number": [float(row * row) for row in rows],
+            "category": [("a", "b", "b")[row % 3] for row in rows],
+            "text": [f"some words {row}" for row in rows],
+            "date": pd.date_range("2024-01-01", periods=len(rows)),
+            "boolean": pd.Series([row % 2 == 0 for row in rows], dtype=object),
+            "nothing": pd.Series([None for _ in rows], dtype=object),
+        }
+    )
+    schema = {"number": "numeric", "category": "categorical", "text": "text"}
+    correlations = {"auto": {"calculate": True}}
+    loaded(frame, type_schema=schema, progress_bar=False, pool_size=1, samples=None, duplicates=None, interactions=None,
+           missing_diagrams=None, correlations=correlations).get_description()  # fmt: skip
