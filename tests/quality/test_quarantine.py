@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nbops.quality import audit as audit_module
 from nbops.quality.rewrite import replaced, without_rows
 
 
@@ -254,3 +255,46 @@ def test_any_csv_without_some_rows(tmp_path, rows, drop):
     gone = sorted(number for number in drop if number < len(rows))
     without_rows(source, target, kind="csv", rows=gone, total=len(rows), delimiter=",")
     assert target.read_bytes() == text([("a", "b"), *(row for number, row in enumerate(rows) if number not in gone)])
+
+
+def test_after_rows_went_only_what_may_have_changed_is_measured_again(tmp_path, look, contract_of, monkeypatch):
+    asked = []
+    taken = audit_module.measure
+
+    def spy(terms, requests, **options):
+        asked.append({(item.metric, item.column) for item in requests})
+        return taken(terms, requests, **options)
+
+    monkeypatch.setattr(audit_module, "measure", spy)
+    path = tmp_path / "orders.parquet"
+    pq.write_table(pa.table({"a": [1, 2, 3, 4], "b": [1, 2, 3, None], "up": [1, 1, 2, 4]}), path)
+    contract = contract_of(
+        {"name": "a", "required": True, "unique": True},
+        {"name": "b", "required": True, "customProperties": [{"property": "nbops.onFailure", "value": "quarantine"}]},
+        {"name": "up", "relationships": [{"type": "foreignKey", "to": "orders.a"}]},
+        quality=[{"type": "custom", "engine": "nbops", "name": "low", "implementation": "a <= (SELECT count(*) FROM data)"}],
+    )
+    found = look(path, contract, quarantine=True)
+    verdicts = {result.check.id: (result.verdict, result.observed) for result in found.results}
+    # The row that went held the 4 that another row refers to: it went itself; the rest still refers to what is there.
+    assert verdicts["b.nullValues"][0] == "warned"
+    assert verdicts["a.duplicateValues"] == ("passed", 0)
+    assert len(asked) == 2
+    assert ("nullValues", "a") in asked[0]
+    assert ("nullValues", "a") not in asked[1]
+    assert {("nullValues", "b"), ("references", "up"), ("rowRule", None)} <= asked[1]
+    values = {(item.metric, item.column): item.value for item in found.dataset.measurements}
+    assert (values["rowCount", None], values["maximum", "a"], values["nullValues", "a"]) == (3, 3, 0)
+
+
+def test_a_row_that_others_refer_to_breaks_them_when_it_goes(tmp_path, look, contract_of):
+    path = tmp_path / "orders.parquet"
+    pq.write_table(pa.table({"a": [1, 2, 3, 4], "b": [1, 2, 3, None], "up": [4, 1, 2, 4]}), path)
+    contract = contract_of(
+        {"name": "a"},
+        {"name": "b", "required": True, "customProperties": [{"property": "nbops.onFailure", "value": "quarantine"}]},
+        {"name": "up", "relationships": [{"type": "foreignKey", "to": "orders.a"}]},
+    )
+    found = look(path, contract, quarantine=True)
+    verdicts = {result.check.metric: (result.verdict, result.observed) for result in found.results}
+    assert verdicts["references"] == ("failed", 1)

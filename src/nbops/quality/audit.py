@@ -9,12 +9,13 @@ and its checks ``errored``, which is never a pass.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from nbops.errors import DataError
-from nbops.model import Check, CheckResult, Column, Dataset, Measurement, Quarantine
+from nbops.model import Check, CheckResult, Column, Dataset, Measurement, MetricRequest, Quarantine
 from nbops.quality.engine import connect, lock
 from nbops.quality.examples import with_examples
 from nbops.quality.faults import engine_message
@@ -25,7 +26,7 @@ from nbops.quality.plan import base_requests, check_requests
 from nbops.quality.predicates import UnmeasurableError
 from nbops.quality.quarantine import Rejected, broken, collect, set_aside
 from nbops.quality.source import Source, format_of, open_source
-from nbops.quality.terms import Terms
+from nbops.quality.terms import ROW_LEVEL, Terms
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -59,6 +60,7 @@ class _Subject:
     now: dt.datetime
     memory_limit: str | None
     threads: int | None
+    whole: bool
 
     @property
     def personal(self) -> frozenset[str]:
@@ -71,7 +73,7 @@ class _Look:
     """One look at the file."""
 
     source: Source
-    measurements: tuple[Measurement, ...]
+    taken: Mapping[MetricRequest, Measurement]
     results: tuple[CheckResult, ...]
     rejected: Rejected | None = None
     trouble: str | None = None
@@ -91,6 +93,7 @@ def audit(
     quarantine_label: str = "",
     memory_limit: str | None = None,
     threads: int | None = None,
+    whole: bool = True,
 ) -> Audit:
     """Measure and judge a staged dataset, and set aside the rows that its contract sends to quarantine.
 
@@ -106,6 +109,7 @@ def audit(
         quarantine_label: How the record names that file, relative to the project.
         memory_limit: For DuckDB, for example ``2GB``.
         threads: For DuckDB; ``None`` is all cores.
+        whole: False takes only what the checks need: no numbers of every column, and no content hash.
 
     Returns:
         The dataset, one result for each check of the contract in its order, and what was set aside.
@@ -120,6 +124,7 @@ def audit(
         now=now,
         memory_limit=memory_limit,
         threads=threads,
+        whole=whole,
     )
     try:
         return _audit(subject, task=task, quarantine_path=quarantine_path, label=quarantine_label)
@@ -141,8 +146,9 @@ def _audit(subject: _Subject, *, task: str, quarantine_path: Path | None, label:
     except (DataError, OSError, ValueError, MemoryError) as error:
         reason = str(error) if isinstance(error, DataError) else type(error).__name__
         results = _with_trouble(first.results, reason)
-        return Audit(dataset=_dataset(subject, first, results, task=task), results=results, quarantine=None)
-    second = _look(subject, reject=False)
+        again = _look(subject, reject=False, known=first.taken)
+        return Audit(dataset=_dataset(subject, again, results, task=task), results=results, quarantine=None)
+    second = _look(subject, reject=False, known=_lasting(subject, first))
     results = _merged(first, second)
     quarantine = Quarantine(
         dataset=subject.name,
@@ -156,7 +162,26 @@ def _audit(subject: _Subject, *, task: str, quarantine_path: Path | None, label:
     return Audit(dataset=_dataset(subject, second, results, task=task), results=results, quarantine=quarantine)
 
 
-def _look(subject: _Subject, *, reject: bool) -> _Look:
+def _lasting(subject: _Subject, first: _Look) -> dict[MetricRequest, Measurement]:
+    """Return what stays true when rows are taken away: where no row broke a rule, none of the rest does.
+
+    Not of inferred types, which the rest may change; nor of rules that may look at other rows of the dataset.
+    """
+    if first.source.inferred:
+        return {}
+    return {
+        request: taken
+        for request, taken in first.taken.items()
+        if request.metric in ROW_LEVEL - {"rowRule"}
+        and taken.value == 0
+        and dict(request.arguments).get("dataset") != subject.name
+    }
+
+
+def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Measurement] = MappingProxyType({})) -> _Look:
+    """Open the data, measure what is not known yet, and judge; with ``reject``, find the rows to set aside."""
+    # Numbers of all columns change when rows are set aside, so they are taken when that is decided.
+    later = reject and any(check.quarantine for check in subject.checks)
     with connect(memory_limit=subject.memory_limit, threads=subject.threads) as (connection, scratch):
         source = open_source(
             connection,
@@ -169,17 +194,17 @@ def _look(subject: _Subject, *, reject: bool) -> _Look:
         terms = Terms(source, _references(subject, connection, scratch))
         _name_tables(subject, terms)
         _lock(terms)
-        taken = measure(
-            terms,
-            check_requests(subject.checks),
-            now=subject.now,
-            mask_text=bool(subject.personal),
-            base=base_requests(source.columns, personal=subject.personal),
-        )
+        base = base_requests(source.columns, personal=subject.personal) if subject.whole else ()
+        needed = [request for request in check_requests(subject.checks) if request not in known]
+        masked = bool(subject.personal)
+        found = measure(terms, needed, now=subject.now, mask_text=masked, base=() if later else base)
+        taken = {**known, **found}
         results = with_examples(terms, judge(subject.checks, taken), personal=subject.personal)
-        kept = tuple(item for item in taken.values() if item.metric != "schema")
         rejected, trouble = _reject(terms, results) if reject else (None, None)
-        return _Look(source=source, measurements=kept, results=results, rejected=rejected, trouble=trouble)
+        if later and rejected is None:
+            rest = [request for request in base if request not in taken]
+            taken |= measure(terms, (), now=subject.now, mask_text=masked, base=rest)
+        return _Look(source=source, taken=taken, results=results, rejected=rejected, trouble=trouble)
 
 
 def _reject(terms: Terms, results: Sequence[CheckResult]) -> tuple[Rejected | None, str | None]:
@@ -278,8 +303,8 @@ def _dataset(subject: _Subject, look: _Look, results: Sequence[CheckResult], *, 
         columns=columns,
         rows=look.source.rows,
         bytes=content_size(subject.path),
-        content_hash=content_hash(subject.path),
-        measurements=look.measurements,
+        content_hash=content_hash(subject.path) if subject.whole else None,
+        measurements=tuple(item for item in look.taken.values() if item.metric != "schema"),
         verdict=worst(result.verdict for result in results),
     )
 
@@ -313,7 +338,8 @@ def _errored(subject: _Subject, *, task: str, error: str) -> Audit:
     results = tuple(CheckResult(check=check, verdict="errored", message=message) for check in subject.checks)
     dataset = replace(_described(subject, task=task), verdict="errored", error=error)
     try:
-        dataset = replace(dataset, bytes=content_size(subject.path), content_hash=content_hash(subject.path))
+        dataset = replace(dataset, bytes=content_size(subject.path))
+        dataset = replace(dataset, content_hash=content_hash(subject.path) if subject.whole else None)
     except OSError:
         # What cannot be read has no size and no hash either; the error says so already.
         return Audit(dataset=dataset, results=results, quarantine=None)

@@ -61,6 +61,7 @@ def check(data: Any, dataset: str, *, references: Mapping[str, Any] | None = Non
             contract=contract,
             references=given,
             now=dt.datetime.now(dt.timezone.utc),
+            whole=False,
         )
     results = tuple(_without_reference(result, given, dataset) for result in found.results)
     write_notes(_named(result) for result in results)

@@ -13,10 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from nbops.quality.hashing import file_hash
+
 __all__ = ["HashCache", "digest"]
 
 _RACY_NANOSECONDS = 2_000_000_000
-_CHUNK = 1 << 20
 
 
 def digest(*parts: str | bytes) -> str:
@@ -77,11 +78,7 @@ class HashCache:
         known = self._known.get(key)
         if known is not None and known[:4] == mark:
             return str(known[4])
-        found = hashlib.sha256()
-        with path.open("rb") as stream:
-            while block := stream.read(_CHUNK):
-                found.update(block)
-        value = found.hexdigest()
+        value = file_hash(path)
         if time.time_ns() - stat.st_mtime_ns > _RACY_NANOSECONDS:
             self._known[key] = [*mark, value]
         else:

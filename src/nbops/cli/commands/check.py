@@ -61,7 +61,7 @@ def command(  # noqa: D103 - see _HELP
 
     project = current(context)
     found = find_targets(targets, root=project.root, config=project.config, start=start_folder(context), contract=contract)
-    audits = check_targets(found, root=project.root, config=project.config)
+    audits = check_targets(found, root=project.root, config=project.config, whole=as_json)
     verdict = verdict_of_audits(audits)
     if as_json:
         _echo_json(audits, verdict)
