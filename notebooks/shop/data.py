@@ -42,7 +42,12 @@ def save(con: duckdb.DuckDBPyConnection, query: str, path: str) -> int:
     Equal rows in equal order give equal bytes, so give the query a total ORDER BY.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    con.sql(query).write_parquet(str(path), compression="zstd")
+    half = Path(f"{path}.part")  # some versions of DuckDB leave a torn file behind when the query fails midway
+    try:
+        con.sql(query).write_parquet(str(half), compression="zstd")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
     [(rows,)] = con.read_parquet(str(path)).aggregate("count(*)").fetchall()
     return int(rows)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
-__all__ = ["COLUMNS", "LARGEST_CELL", "SourceError", "check_header", "first_fault"]
+__all__ = ["COLUMNS", "LARGEST_CELL", "SourceError", "check_header", "check_whole", "first_fault"]
 
 COLUMNS = {
     "InvoiceNo": "VARCHAR",
@@ -93,6 +93,22 @@ def check_header(path: Path) -> None:
         f"{path}: line 1: {found}. Expected exactly {_WANTED}. "
         "Ask the shop's system for the old layout, or map the new one in shop/faults.py."
     )
+
+
+def check_whole(path: Path) -> None:
+    """Unpack a compressed file to its end: some versions of DuckDB take one that was cut off for a short one.
+
+    Raises:
+        SourceError: It is damaged.
+    """
+    if path.suffix != ".gz":
+        return
+    try:
+        with _open(path) as file:
+            while file.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(first_fault(path) or f"{path}: cannot be read ({error}). Copy it again.") from error
 
 
 def _not_utf8(path: Path, line: int, raw: bytes, error: UnicodeDecodeError) -> str:

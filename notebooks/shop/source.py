@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from shop.data import project_root, save
-from shop.faults import COLUMNS, LARGEST_CELL, SourceError, check_header, first_fault
+from shop.faults import COLUMNS, LARGEST_CELL, SourceError, check_header, check_whole, first_fault
 
 __all__ = ["SourceError", "Window", "find_files", "read_orders"]
 
@@ -135,6 +135,7 @@ def _condition(window: Window) -> str:
 def _read_csv(con: duckdb.DuckDBPyConnection, files: Sequence[Path], window: Window, path: str) -> int:
     for file in files:
         check_header(file)
+        check_whole(file)
     try:
         con.read_csv(
             [str(file) for file in files],  # type: ignore[arg-type] # a list works, and its stubs forget it

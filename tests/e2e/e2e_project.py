@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CHAIN", "Project", "Result", "ran_in", "statuses_of", "tasks_of"]
 
 _LINE = "on_render: nbops.attach\n"
+_CALLS = itertools.count()
 _MACHINE: Mapping[str, str] = {
     "GIT_AUTHOR_NAME": "Tester",
     "GIT_AUTHOR_EMAIL": "tester@example.org",
@@ -51,7 +53,6 @@ class Project:
     root: Path
     driver: Driver
     environment: dict[str, str] = field(default_factory=dict)
-    _calls: int = 0
 
     # -- files ------------------------------------------------------------------------------------------------------------
 
@@ -134,8 +135,8 @@ class Project:
 
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None, before: str = "") -> Build:
         """Start ``ploomber ARGUMENTS`` in a process of its own."""
-        self._calls += 1
-        output = Path(self.driver.folder, f"{os.getpid()}-{id(self)}-{self._calls}.txt")
+        # no name twice: what a build prints is appended
+        output = Path(self.driver.folder, f"{os.getpid()}-{next(_CALLS)}.txt")
         return self.driver.start(
             arguments,
             folder=self.root,

@@ -476,9 +476,12 @@ def test_hostile_values_in_parameters_data_and_messages(make_project: Callable[.
             ),
             "env.yaml": json.dumps({"text": "=1+1<script>alert(2)</script>"}),
             "tasks.py": (
-                "import csv\n\ndef make(product, text, other):\n    with open(product, 'w', newline='') as stream:\n"
-                "        writer = csv.writer(stream)\n        writer.writerow(['id', '<script>alert(3)</script>'])\n"
-                "        writer.writerows([[1, text], [2, other], [3, 'a' + chr(0) + 'b'], [4, '=HYPERLINK(1)']])\n"
+                "def cell(value):\n    return chr(34) + str(value).replace(chr(34), chr(34) * 2) + chr(34)\n\n"
+                "def make(product, text, other):\n"
+                "    rows = [('id', '<script>alert(3)</script>'), (1, text), (2, other)]\n"
+                "    rows += [(3, 'a' + chr(0) + 'b'), (4, '=HYPERLINK(1)')]\n"
+                "    with open(product, 'w', newline='') as stream:\n"  # the csv module of 3.10 does not write NUL
+                "        stream.writelines(cell(a) + ',' + cell(b) + chr(13) + chr(10) for a, b in rows)\n"
                 "    print(text, other)\n"
             ),
         },
