@@ -14,6 +14,9 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
+from nbops.kernels.manager import PromptManager
+from nbops.kernels.provisioner import use_warm_kernels
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -101,6 +104,8 @@ def register_engine(*, max_output_bytes: int, copy_to: Path | None = None) -> No
                 stdout_file=stdout_file,
                 stderr_file=stderr_file,
             )
+            final.setdefault("kernel_manager_class", PromptManager)
+            use_warm_kernels()
             try:
                 return _BoundedClient(nb_man, max_output_bytes=max_output_bytes, **final).execute()
             finally:

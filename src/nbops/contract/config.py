@@ -71,6 +71,10 @@ class Config:
     """Bytes of output kept of one cell."""
     memory_limit: str | None = None
     """Memory for measuring, for example ``2GB``."""
+    kernels: Literal["warm", "cold"] = "warm"
+    """``warm``: each notebook's kernel is forked from a process with the usual libraries; ``cold``: it is started."""
+    preload: tuple[str, ...] | None = None
+    """Modules to import ahead, instead of those that the notebooks import; ``auto`` in the list stands for these."""
     inputs: tuple[str, ...] = ()
     """Input files or globs that every task depends on."""
     secrets: tuple[str, ...] = ()
@@ -244,6 +248,14 @@ def _name(value: Any) -> str:
     return value.strip()
 
 
+def _module(value: Any) -> str:
+    if not isinstance(value, str) or not all(part.isidentifier() for part in value.strip().split(".")):
+        raise _WrongValueError(
+            "must be a list of modules' names such as 'pandas' or 'matplotlib.pyplot'; 'auto' stands for the usual."
+        )
+    return value.strip()
+
+
 def _memory(value: Any) -> str:
     try:
         parse_memory(value if isinstance(value, str) else repr(value))
@@ -277,6 +289,8 @@ _PROJECT: Mapping[str, Callable[[Any], Any]] = {
     "profile_seconds": _seconds(positive=True),
     "max_output_bytes": _integer(least=0),
     "memory_limit": _memory,
+    "kernels": _choice("warm", "cold"),
+    "preload": _list_of(_module),
     "secrets": _list_of(_name),
     "tasks": _table,
 }

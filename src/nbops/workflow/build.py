@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
+from nbops import kernels
 from nbops.contract.odcs import load_contracts
 from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError, TaskError
 from nbops.model import Notice, Run, RunError
@@ -224,6 +225,9 @@ class _Build:
             scheduler.run()
         finally:
             hashes.save()
+            for sentence in kernels.stop():
+                self.notices.append(Notice(kind="kernels", message=sentence))
+                self.progress.say(f"nbops: {sentence}", colour="yellow")
         return scheduler.early_stop
 
     def _ledgers_if_needed(self, tasks: tuple[TaskSpec, ...]) -> list[Run] | None:

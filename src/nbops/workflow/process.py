@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from nbops import kernels
 from nbops.model import RunError
 from nbops.workflow.failure import describe
 
@@ -43,6 +44,8 @@ copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
 _SAMPLE_SECONDS = 0.25
 _GRACE_SECONDS = 3.0
 _PR_SET_PDEATHSIG = 1
+_KERNEL = b"kernel "
+"""How a message begins that names a kernel's process id; a pickle begins otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ class TaskProcess:
         self._peak = 0
         self._sampled = 0.0
         self._message: bytes | None = None
+        self._kernels: list[psutil.Process] = []
         self._process = context.Process(target=_child, args=(work, environment, log, close, sender, self._receiver))
         sys.stdout.flush()
         sys.stderr.flush()
@@ -102,11 +106,10 @@ class TaskProcess:
         now = time.monotonic()
         if now - self._sampled >= _SAMPLE_SECONDS:
             self._sampled = now
-            self._peak = max(self._peak, _tree_memory(self._process.pid))
-        if self._receiver.poll():
-            with contextlib.suppress(EOFError, OSError):
-                self._message = self._receiver.recv_bytes()
-            return self._finish()
+            self._peak = max(self._peak, self._memory())
+        while self._receiver.poll():
+            if self._is_over():
+                return self._finish()
         if not self._process.is_alive():
             return self._finish()
         if self._time_limit is not None and now - self.started > self._time_limit:
@@ -120,9 +123,36 @@ class TaskProcess:
             )
         return None
 
+    def _is_over(self) -> bool:
+        """Take one message: a kernel that was started, or the last one, which is what the work returned."""
+        try:
+            message = self._receiver.recv_bytes()
+        except (EOFError, OSError):
+            return True
+        if not message.startswith(_KERNEL):
+            self._message = message
+            return True
+        with contextlib.suppress(psutil.Error):
+            self._kernels.append(psutil.Process(int(message[len(_KERNEL) :])))
+        return False
+
+    def _family(self) -> list[psutil.Process]:
+        """Return the child, all that it started, and its kernels: a forked one is no descendant of it; the child comes last."""
+        found = [process for kernel in self._kernels for process in _with_children(kernel)]
+        return list(dict.fromkeys([*found, *_with_children(self._process.pid)]))
+
+    def _memory(self) -> int:
+        """Return resident bytes of what the child started (and its own, when it started nothing)."""
+        family = self._family()
+        total = 0
+        for process in family[:-1] or family:
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+        return total
+
     def kill(self) -> None:
         """Stop the child and everything that it started: first asking, then not."""
-        victims = _family(self._process.pid)
+        victims = self._family()
         for victim in victims:
             with contextlib.suppress(psutil.Error):
                 victim.terminate()
@@ -133,7 +163,7 @@ class TaskProcess:
         self._process.join(_GRACE_SECONDS)
 
     def _finish(self) -> Outcome:
-        family = _family(self._process.pid)
+        family = self._family()
         self._process.join(_GRACE_SECONDS)
         if self._process.is_alive():
             self.kill()
@@ -193,6 +223,7 @@ def _child(  # noqa: PLR0917 - handed over by multiprocessing
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     os.environ.update(environment)
+    kernels.observe(lambda pid: sender.send_bytes(_KERNEL + str(pid).encode()))
     try:
         message = pickle.dumps((True, work()))
     except BaseException as error:  # noqa: BLE001 - also SystemExit and KeyboardInterrupt of the user's code
@@ -213,19 +244,10 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _family(pid: int | None) -> list[psutil.Process]:
+def _with_children(of: psutil.Process | int | None) -> list[psutil.Process]:
+    """Return the descendants of a process and, last, itself; nothing when it is gone."""
     try:
-        head = psutil.Process(pid)
-        return [*head.children(recursive=True), head]
+        head = of if isinstance(of, psutil.Process) else psutil.Process(of)
+        return [*head.children(recursive=True), head] if head.is_running() else []
     except psutil.Error:
         return []
-
-
-def _tree_memory(pid: int | None) -> int:
-    """Return resident bytes of what the process started (and its own, when it started nothing)."""
-    total = 0
-    family = _family(pid)
-    for process in family[:-1] or family:
-        with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total

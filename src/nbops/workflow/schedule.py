@@ -9,6 +9,8 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from nbops import kernels
+from nbops.workflow.ahead import imported_by
 from nbops.workflow.failure import describe
 from nbops.workflow.finish import Finisher, blocking, checks_failed, upstream_contents, utc_now
 from nbops.workflow.plan import UP_TO_DATE, reasons_to_run
@@ -198,6 +200,8 @@ class Scheduler:
 
     def _start(self, name: str, record: TaskRecord) -> None:
         context, spec = self._context, record.spec
+        if spec.kind == "notebook":
+            kernels.prestart(context.root, context.config, imports=imported_by(context.runner.tasks(), root=context.root))
         record.attempts += 1
         record.started_at = record.started_at or utc_now()
         record.status = "interrupted"

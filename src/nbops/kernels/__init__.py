@@ -1,0 +1,80 @@
+"""Warm kernels: each notebook's kernel is forked from one process that has imported the usual libraries already.
+
+Importing this package is cheap. A build calls :func:`prestart` as soon as it knows that something will run; the processes that
+it forks for its tasks inherit the address. Where forking cannot be, kernels are started the ordinary way.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from nbops.contract.config import Config
+    from nbops.kernels.server import Server
+
+__all__ = ["address", "notices", "observe", "prestart", "report_start", "running", "stop"]
+
+_server: Server | None = None
+_observer: Callable[[int], None] | None = None
+
+
+def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None) -> None:
+    """Start the process that kernels are forked from, unless there is one already; returns at once.
+
+    It imports while the caller goes on; the first notebook waits for it. A failure is a notice, never an error.
+
+    Args:
+        root: The project's root; its own modules are never imported ahead.
+        config: The project's settings: ``kernels`` and ``preload``.
+        imports: Dotted names of the modules that the pipeline's notebooks import, when they are known; else those that were
+            remembered from the last run.
+    """
+    global _server  # noqa: PLW0603 - one per process, inherited by what it forks
+    from nbops.kernels.server import Server, supported  # noqa: PLC0415 - keeps the import of this package cheap
+
+    if _server is None and config.kernels == "warm" and supported():
+        _server = Server(root, preload=config.preload, imports=imports)
+
+
+def running() -> bool:
+    """Return whether kernels can be forked now."""
+    return _server is not None and _server.alive()
+
+
+def address() -> str | None:
+    """Return the path of the socket that forks kernels, or None; it may be of a process that is gone by now."""
+    return None if _server is None else _server.address
+
+
+def notices() -> tuple[str, ...]:
+    """Return what a run should say of its kernels, each sentence once."""
+    return () if _server is None else _server.notices()
+
+
+def stop() -> tuple[str, ...]:
+    """End the process that kernels are forked from, with every kernel that is left; does nothing where none was started.
+
+    Returns:
+        What is left to say, as :func:`notices` does.
+    """
+    global _server
+    server, _server = _server, None
+    if server is None or server.owner != os.getpid():
+        return ()
+    return server.stop()
+
+
+def observe(callback: Callable[[int], None] | None) -> None:
+    """Have each kernel that this process starts reported by its process id: a forked one is no descendant of this process."""
+    global _observer  # noqa: PLW0603
+    _observer = callback
+
+
+def report_start(pid: int) -> None:
+    """Tell the observer, if any, that a kernel runs in process ``pid``."""
+    if _observer is not None:
+        _observer(pid)

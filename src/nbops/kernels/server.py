@@ -1,0 +1,173 @@
+"""The build's handle on the process that kernels are forked from."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbops.kernels import wire
+from nbops.kernels.folder import private_folder
+from nbops.kernels.preload import choose, fixed_variables, load_memory, save_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Server", "supported"]
+
+_STOP_SECONDS = 5.0
+_COLD = "notebooks were started the ordinary way, which is slower"
+
+
+def supported() -> bool:
+    """Return whether kernels can be forked on this system: macOS breaks forked processes, Windows has none."""
+    return sys.platform.startswith("linux") and hasattr(os, "memfd_create")
+
+
+class Server:
+    """Starts the process and hears what it says. Nothing here raises: without it, kernels start the ordinary way.
+
+    Args:
+        root: The project's root.
+        preload: ``preload`` of ``[tool.nbops]``.
+        imports: Dotted names that the notebooks import, or None for what was remembered.
+    """
+
+    def __init__(self, root: Path, *, preload: tuple[str, ...] | None, imports: Iterable[str] | None) -> None:
+        self.owner = os.getpid()
+        self.address: str | None = None
+        self._root = root.resolve()
+        self._memory = load_memory(self._root)
+        self._imports = sorted(set(imports)) if imports is not None else self._memory["imports"]
+        self._preload = choose(preload, imports=self._imports, unsafe=self._memory["unsafe"])
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
+        self._folder: Path | None = None
+        self._notices: list[str] = []
+        try:
+            self._launch()
+        except OSError as error:
+            self._say(f"no process to fork kernels from could be started ({error}): {_COLD}")
+            self._clean()
+
+    def _launch(self) -> None:
+        self._folder = private_folder()
+        address = str(self._folder / "s")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        settings = wire.memory_file("settings", self._settings())
+        try:
+            listener.bind(address)
+            listener.listen(64)
+            # a process of its own session: Ctrl-C in the terminal is the build's to handle
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "nbops.kernels.zygote", *map(str, (listener.fileno(), theirs.fileno(), settings))],
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(listener.fileno(), theirs.fileno(), settings),
+                start_new_session=True,
+            )
+        finally:
+            listener.close()
+            theirs.close()
+            os.close(settings)
+        ours.settimeout(0)
+        self._link, self.address = ours, address
+        os.register_at_fork(after_in_child=ours.close)  # the link says that the build lives: its children must not hold it
+        atexit.register(self.stop)
+
+    def _settings(self) -> dict[str, Any]:
+        main = threading.current_thread() is threading.main_thread()
+        return {
+            "root": str(self._root),
+            "folder": str(self._folder),
+            "modules": list(self._preload.modules),
+            "fixed": fixed_variables(os.environ),
+            "user_path": [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry],
+            "parent": os.getpid() if main else None,  # Linux tells of the death of the thread that started a process
+        }
+
+    def _environment(self) -> dict[str, str]:
+        """Return variables under which libraries do not start threads when they are imported; kernels get their own again."""
+        fixed = {
+            "OPENBLAS_NUM_THREADS": "1",
+            "JE_ARROW_MALLOC_CONF": ",".join(filter(None, [os.environ.get("JE_ARROW_MALLOC_CONF"), "background_thread:false"])),
+        }
+        # as ipykernel sets it before a notebook can import matplotlib
+        return {"MPLBACKEND": "module://matplotlib_inline.backend_inline", **os.environ, **fixed}
+
+    def alive(self) -> bool:
+        """Return whether the process runs (or, in a process forked from the build, whether it was started)."""
+        if self._process is None:
+            return False
+        return self.owner != os.getpid() or self._process.poll() is None
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what there is to say so far."""
+        self._hear()
+        if self.owner == os.getpid() and self._process is not None:
+            code = self._process.poll()
+            if code is not None and code != 0:
+                how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+                self._say(f"the process that kernels are forked from {how}: from then on {_COLD}")
+        return tuple(self._notices)
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._notices:
+            self._notices.append(sentence)
+
+    def _hear(self) -> None:
+        if self._link is None or self.owner != os.getpid():
+            return
+        with contextlib.suppress(OSError, ValueError):
+            while (message := wire.receive(self._link)[0]) is not None:
+                self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "left_out" in message:
+            name, reason = message["left_out"], message["reason"]
+            if message["unsafe"]:
+                self._memory["unsafe"] = [*self._memory["unsafe"], name]
+            if name in self._preload.asked:
+                self._say(f"{name} of `preload` in [tool.nbops] is not imported ahead of notebooks: {reason}")
+            elif message["unsafe"]:
+                self._say(f"{name} is not imported ahead of notebooks: {reason}")
+        elif "notice" in message:
+            self._say(f"a notebook's kernel was started the ordinary way: {message['notice']}")
+        elif "broken" in message:
+            self._say(f"the process that kernels are forked from could not start ({message['broken']}): {_COLD}")
+
+    def stop(self) -> tuple[str, ...]:
+        """End the process; return what there is to say."""
+        if self.owner != os.getpid():
+            return ()
+        atexit.unregister(self.stop)
+        said = self.notices()
+        if self._process is not None:
+            save_memory(self._root, imports=self._imports, unsafe=self._memory["unsafe"])
+        if self._link is not None:
+            self._link.close()
+        if self._process is not None:
+            try:
+                self._process.terminate()
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._clean()
+        return said
+
+    def _clean(self) -> None:
+        self._process, self._link, self.address = None, None, None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
