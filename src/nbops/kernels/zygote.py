@@ -57,6 +57,8 @@ class _Zygote:
         """Import what kernels need and what notebooks usually import; start anew without what cannot be forked."""
         sys.path[:] = self._path
         loading.import_kernel()
+        loading.blas_controller()  # what reads BLAS libraries sets variables that are none of a kernel's
+        before = dict(os.environ)
         for name in self._settings["modules"]:
             reason = loading.import_ahead(name, root=self._root)
             if reason is not None:
@@ -66,7 +68,7 @@ class _Zygote:
         if loading.threads() != 1:
             raise RuntimeError("ipykernel itself starts threads when it is imported")
         self._blas = loading.blas_controller()
-        self._set_by_imports = {name: value for name, value in os.environ.items() if self._before.get(name) is None}
+        self._set_by_imports = {name: value for name, value in os.environ.items() if before.get(name) != value}
         sys.stdout.flush()
         sys.stderr.flush()
         gc.collect()
