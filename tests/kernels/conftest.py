@@ -49,10 +49,20 @@ def write(path: Path, cells: list[str | tuple[str, list[str]]], *, kernelspec: M
     return path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--repeat", type=int, default=1, help="run each test of warm kernels this many times")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    times = metafunc.config.getoption("--repeat")
+    if times > 1:
+        metafunc.fixturenames.append("_repetition")
+        metafunc.parametrize("_repetition", range(times))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _environment() -> Iterator[None]:
-    # the kernels of a whole session share one server, so what is read once must not change in between; ipykernel does not
-    # capture what is written below Python when it believes to run in a test
+    # the kernels of a module share one server, so what is read once must not change in between
     patch = pytest.MonkeyPatch()
     patch.setenv("PYTHONWARNINGS", "")
     yield
@@ -72,13 +82,14 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psutil.Process]:
 @pytest.fixture
 def execute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """Return a function that executes code cells with papermill, in the way nbops does, and returns the notebook."""
-    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
     register_engine(max_output_bytes=1_000_000)
 
     def run(*cells: str | tuple[str, list[str]], parameters: Mapping[str, Any] | None = None, **options: Any) -> Ran:
         source = write(tmp_path / "in.ipynb", list(cells), kernelspec=options.pop("kernelspec", KERNELSPEC))
         target = tmp_path / "out.ipynb"
         options = {"progress_bar": False, "engine_name": ENGINE_NAME, "cwd": str(tmp_path), **options}
+        # ipykernel does not capture what is written below Python when it believes to run in a test
+        monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
         try:
             papermill.execute_notebook(str(source), str(target), parameters=dict(parameters or {}), **options)
         finally:
@@ -102,4 +113,4 @@ def forked(warm: psutil.Process) -> Iterator[Callable[[], list[int]]]:
     kernels.observe(note)
     yield lambda: started
     kernels.observe(None)
-    assert all(parent == warm.pid for parent in parents), "a kernel was started the ordinary way"
+    assert all(parent == warm.pid for parent in parents), f"a kernel was started the ordinary way: {kernels.notices()}"

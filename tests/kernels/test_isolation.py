@@ -1,10 +1,13 @@
 """One notebook's kernel knows nothing of another's, and finds the process as a kernel that was started would find it."""
 
+# ruff: noqa: E501 - code of cells
+
 from __future__ import annotations
 
 import json
 import os
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -54,9 +57,7 @@ print(np.random.random(), random.random())
     "random": [float(np.random.random()), random.random()],
 }"""
     )
-    imports = (
-        "import decimal, gc, logging, os, random, signal, sys, threading, warnings\nimport numpy as np, pandas as pd, matplotlib\n"
-    )
+    imports = "import decimal, gc, logging, os, random, signal, sys, threading, warnings\nimport numpy as np, pandas as pd, matplotlib\n"
     execute(spoil)
     seen = execute(imports + look).value()
     again = execute(imports + look).value()
@@ -139,7 +140,9 @@ def test_limits_niceness_and_umask_are_those_of_the_task(execute):
 
 
 def test_a_limit_that_a_notebook_sets_is_its_own(execute):
-    setting = "import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0)); resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99))"
+    setting = (
+        "import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0)); resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99))"
+    )
     execute(setting)
     assert execute("import resource, json\nprint(json.dumps(resource.getrlimit(resource.RLIMIT_NOFILE)))").value()[0] != 99
 
@@ -153,10 +156,7 @@ def test_nothing_of_the_server_is_open_in_a_kernel(execute, warm):
 
 
 def _links(pid: int) -> list[str]:
-    found = []
-    for entry in os.listdir(f"/proc/{pid}/fd"):
-        found.append(os.readlink(f"/proc/{pid}/fd/{entry}"))
-    return found
+    return [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 def test_a_child_of_a_notebook_inherits_no_descriptor(execute):
@@ -260,7 +260,7 @@ atexit.register(lambda: pathlib.Path('atexit.txt').write_text('ran'))
     assert {name: (tmp_path / name).read_text() for name in ("mine.txt", "module.txt", "atexit.txt")} == {
         "mine.txt": "kept", "module.txt": "kept", "atexit.txt": "ran",
     }  # fmt: skip
-    assert not os.path.exists(tmp_path / (tmp_path / "folder.txt").read_text())
+    assert not (tmp_path / (tmp_path / "folder.txt").read_text()).exists()
     assert not (tmp_path / "base.duckdb.wal").exists()
 
 
@@ -272,8 +272,8 @@ def test_the_project_is_never_imported_ahead(execute, tmp_path):
 
 
 def test_a_kernel_leaves_nothing_running(execute, forked, warm):
-    code = "import subprocess, json\nc = subprocess.Popen(['sleep', '600']); !sleep 600 >/dev/null 2>&1 &\nprint(json.dumps(c.pid))"
-    pid = execute(code.replace("; !", "\n!")).value()
+    code = "import subprocess, json\nc = subprocess.Popen(['sleep', '600'])\nimport os; os.system('sleep 600 >/dev/null 2>&1 &')\nprint(json.dumps(c.pid))"
+    pid = execute(code).value()
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     from nbops.kernels.sessions import session_members
 

@@ -47,7 +47,7 @@ def run(
         The exit code.
     """
     os.setsid()
-    _reset_signals()
+    _reset_signals(request["ignored"])
     _set_streams(streams, close=close)
     os.set_inheritable(link, False)  # noqa: FBT003 - its only parameter
     _set_limits(request)
@@ -70,13 +70,14 @@ def run(
     return code
 
 
-def _reset_signals() -> None:
+def _reset_signals(ignored: list[int]) -> None:
+    """Set what a new interpreter would have: what the task ignores stays ignored, as it does for every program."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - _KEPT:
         with contextlib.suppress(OSError, ValueError):
-            signal.signal(number, signal.SIG_DFL)
-    # as Python itself does when it starts
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+    if signal.SIGINT not in ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

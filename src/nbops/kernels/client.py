@@ -179,6 +179,7 @@ def _request(command: Sequence[str], arguments: list[str], *, environment: Mappi
         "path": [os.path.abspath(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry],  # noqa: PTH100
         "umask": _umask(),
         "limits": [(number, resource.getrlimit(number)) for number in _limit_numbers()],
+        "ignored": [int(number) for number in signal.valid_signals() if signal.getsignal(number) == signal.SIG_IGN],
         "niceness": os.nice(0),
         "cores": sorted(os.sched_getaffinity(0)),
     }

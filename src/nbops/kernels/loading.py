@@ -26,7 +26,6 @@ _KERNEL_PARTS = (
     "IPython.core.completer",
     "IPython.core.pylabtools",
     "IPython.extensions.storemagic",
-    "matplotlib_inline.config",
     "psutil",
     "sqlite3",
     "tornado.platform.asyncio",
@@ -130,9 +129,8 @@ def _import(name: str, *, root: Path) -> None:
     own = sorted(module for module in set(sys.modules) - known if is_project_module(module, root))
     if own:
         raise _Unsafe(f"it imports {own[0]}, which belongs to the project")
-    if "matplotlib_inline.backend_inline" in set(sys.modules) - known:
-        # it binds itself to the running shell when it is imported, and there is none yet
-        del sys.modules["matplotlib_inline.backend_inline"]
+    for module in [module for module in sys.modules if module.split(".", 1)[0] == "matplotlib_inline"]:
+        del sys.modules[module]  # it binds itself to the running shell when it is imported, and there is none yet
     _compare(before)
 
 

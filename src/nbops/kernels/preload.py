@@ -38,6 +38,10 @@ _FIXED = re.compile(
 """Variables that the interpreter or a library reads once, when it starts or is imported; they cannot be changed after that."""
 
 
+_SET_BY_LIBRARIES = frozenset({"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"})
+"""What joblib, threadpoolctl and others set while the build happens to import them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preload:
     """What to import ahead."""
@@ -53,7 +57,7 @@ def fixed_variables(environment: Mapping[str, str]) -> dict[str, str]:
     >>> fixed_variables({"TZ": "UTC", "PYTHONPATH": "a", "PYTHONHASHSEED": "0", "NBOPS_TASK": "load"})
     {'TZ': 'UTC', 'PYTHONHASHSEED': '0'}
     """
-    return {name: value for name, value in environment.items() if _FIXED.fullmatch(name)}
+    return {name: value for name, value in environment.items() if _FIXED.fullmatch(name) and name not in _SET_BY_LIBRARIES}
 
 
 def choose(settings: tuple[str, ...] | None, *, imports: Iterable[str] | None, unsafe: Iterable[str] = ()) -> Preload:

@@ -1,0 +1,158 @@
+"""What users of papermill and nbclient rely on holds on warm kernels."""
+
+# ruff: noqa: E501 - code of cells
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+
+@pytest.fixture(autouse=True)
+def _forked(forked):
+    yield
+    assert forked(), "no kernel was started"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "while True:\n    pass",
+        "import time\ntime.sleep(600)",
+        "import duckdb\nduckdb.sql('select count(*) from range(100000000000) a, range(1000) b where a.range % 7 = b.range').fetchall()",
+    ],
+    ids=["python", "asleep", "duckdb"],
+)
+def test_a_cell_that_takes_too_long_ends_the_notebook(execute, cell):
+    with pytest.raises(CellTimeoutError):
+        execute(cell, execution_timeout=1)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "while True:\n    pass",
+        "import duckdb\nduckdb.sql('select count(*) from range(100000000000) a, range(1000) b where a.range % 7 = b.range').fetchall()",
+    ],
+)
+def test_a_cell_that_takes_too_long_can_be_interrupted_and_the_kernel_lives_on(execute, cell):
+    ran = execute((cell, ["raises-exception"]), "print(1 + 1)", execution_timeout=1, interrupt_on_timeout=True)
+    assert ran.text() == "2\n"
+    assert ran.cells[0].outputs[-1]["output_type"] == "error"
+
+
+def test_errors_stop_a_notebook_and_what_comes_after_is_not_run(execute, tmp_path):
+    with pytest.raises(PapermillExecutionError, match="no such column") as caught:
+        execute("1 / 1", "raise KeyError('no such column')", "open('after', 'w')")
+    assert caught.value.ename == "KeyError"
+    assert not (tmp_path / "after").exists()
+
+
+def test_errors_can_be_expected(execute):
+    assert execute(("1 / 0", ["raises-exception"]), "print('on')").text() == "on\n"
+    assert execute("1 / 0", "print('on')", allow_errors=True).text() == "on\n"
+
+
+def test_questions_are_refused(execute):
+    with pytest.raises(PapermillExecutionError) as caught:
+        execute("input('name? ')")
+    assert caught.value.ename == "StdinNotImplementedError"
+
+
+def test_standard_input_is_empty(execute):
+    assert execute("import sys, os\nprint([os.read(0, 10), sys.__stdin__.read()])").text() == "[b'', '']\n"
+
+
+def test_parameters_of_each_type(execute):
+    given = {
+        "text": "a 'quoted' \"text\"\n\u00e9\u2603 \\ {x}", "whole": 2**63, "negative": -1, "real": 0.1, "large": float("inf"), "missing": None,
+        "yes": True, "items": [1, [2, {"a": None}]], "table": {"k": {"n": [False]}}, "empty": "", "nothing": [],
+    }  # fmt: skip
+    ran = execute(
+        ("text = whole = 0", ["parameters"]),
+        f"import json\nprint(json.dumps({{name: globals()[name] for name in {sorted(given)!r}}}))",
+        parameters=given,
+    )
+    assert ran.value() == given
+
+
+def test_a_date_as_parameter_is_text(execute):
+    ran = execute(("day = None", ["parameters"]), "print(repr(day))", parameters={"day": str(dt.date(2024, 2, 29))})
+    assert ran.text() == "'2024-02-29'\n"
+
+
+def test_the_folder_is_the_one_asked_for(execute, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    ran = execute("import os\nprint(os.getcwd())", cwd=str(tmp_path / "elsewhere"))
+    assert ran.text() == f"{tmp_path / 'elsewhere'}\n"
+
+
+def test_progress_is_shown(execute, capsys):
+    execute("1", "2", progress_bar=True)
+    assert "cell" in capsys.readouterr().err
+
+
+def test_times_counts_and_the_language_are_recorded(execute):
+    ran = execute("1", "2")
+    assert [cell.execution_count for cell in ran.cells] == [1, 2]
+    assert all(cell.metadata["papermill"]["status"] == "completed" for cell in ran.cells)
+    assert all("iopub.status.idle" in cell.metadata["execution"] for cell in ran.cells)
+    assert ran.metadata["language_info"]["name"] == "python"
+    assert ran.metadata["papermill"]["exception"] is None
+
+
+def test_long_output_is_cut_and_the_rest_goes_on(execute):
+    ran = execute("for i in range(200_000):\n    print('x' * 20)", "print('on')")
+    assert len(ran.text(0)) < 1_100_000
+    assert "truncated" in ran.text(0)
+    assert ran.text() == "on\n"
+
+
+def test_widgets_displays_and_clearing(execute):
+    ran = execute(
+        "from IPython.display import display, clear_output, HTML\nprint('gone'); clear_output(wait=True); h = display(HTML('<b>1</b>'), display_id=True)",
+        "h.update(HTML('<b>2</b>'))",
+        "import ipywidgets\nout = ipywidgets.Output()\nwith out:\n    print('inside')\nout",
+    )
+    assert ran.text(0) == ""
+    assert ran.cells[0].outputs[-1]["data"]["text/html"] == "<b>2</b>"
+    assert "application/vnd.jupyter.widget-state+json" in ran.metadata["widgets"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import os\nos._exit(3)",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+        "import ctypes\nctypes.string_at(0)",
+        "import os, signal\nos.killpg(0, signal.SIGTERM)",
+    ],
+    ids=["exit", "killed", "segmentation fault", "group"],
+)
+def test_the_death_of_a_kernel_is_told_and_the_next_notebook_runs(execute, cell):
+    with pytest.raises(DeadKernelError):
+        execute(cell)
+    assert execute("print('next')").text() == "next\n"
+
+
+def test_exit_in_a_notebook_is_what_it_is_on_a_started_kernel(execute):
+    from nbops import kernels
+
+    def outcome(cell):
+        try:
+            ran = execute(cell, "print('after')")
+        except Exception as error:  # noqa: BLE001
+            return type(error).__name__, getattr(error, "ename", None)
+        return ran.text(), [output.get("ename") for output in ran.cells[0].outputs]
+
+    for cell in ("import sys\nsys.exit(3)", "raise SystemExit"):
+        warm = outcome(cell)
+        server, kernels._server = kernels._server, None
+        observer, kernels._observer = kernels._observer, None
+        try:
+            assert outcome(cell) == warm
+        finally:
+            kernels._server, kernels._observer = server, observer
