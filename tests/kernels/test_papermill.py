@@ -46,9 +46,11 @@ def test_errors_stop_a_notebook_and_what_comes_after_is_not_run(execute, tmp_pat
     assert not (tmp_path / "after").exists()
 
 
-def test_errors_can_be_expected(execute):
-    assert execute(("1 / 0", ["raises-exception"]), "print('on')").text() == "on\n"
-    assert execute("1 / 0", "print('on')", allow_errors=True).text() == "on\n"
+def test_errors_can_be_expected_and_what_comes_after_is_run(execute):
+    for cell, options in ((("1 / 0", ["raises-exception"]), {}), ("1 / 0", {"allow_errors": True})):
+        with pytest.raises(PapermillExecutionError):  # papermill itself looks through the outputs when all cells have run
+            execute(cell, "print('on')", **options)
+        assert execute.last.text() == "on\n"
 
 
 def test_questions_are_refused(execute):
