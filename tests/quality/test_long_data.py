@@ -13,7 +13,9 @@ import pytest
 
 from nbops.model import MetricRequest
 from nbops.quality import columns as columns_module
+from nbops.quality import examples as examples_module
 from nbops.quality import measure as measure_module
+from nbops.quality import repeats as repeats_module
 from nbops.quality.engine import connect
 from nbops.quality.footer import read_footer
 from nbops.quality.source import open_source
@@ -77,6 +79,32 @@ def test_a_kind_of_check_that_asks_for_a_distinct_count_gets_the_exact_one(long_
         terms = Terms(source, {})
         found = measure_module.measure(terms, [wanted], now=NOW, mask_text=False, base=[wanted])
     assert found[wanted].value == ROWS - 1
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_examples_are_the_first_rows_that_break_a_rule(long_file, look, contract_of, monkeypatch, long: bool) -> None:
+    for module in (repeats_module, examples_module):
+        monkeypatch.setattr(module, "LONG", 0 if long else 10**9)
+    contract = contract_of(
+        {
+            "name": "key",
+            "unique": True,
+            "quality": [{"metric": "invalidValues", "mustBe": 0, "arguments": {"pattern": "[1-9]$"}}],
+        },
+        {"name": "kind", "required": True},
+        {"name": "price", "logicalType": "number", "logicalTypeOptions": {"maximum": 40_000}},
+        {"name": "id", "unique": True, "logicalTypeOptions": {"minimum": 250_000}},
+    )
+    found = {result.check.id: [row["_row"] for row in result.examples] for result in look(long_file, contract).results}
+    assert found == {
+        "schema": [],
+        "key.duplicateValues": [ROWS],
+        "key.invalidValues": [1, 11, 21, 31, 41],
+        "kind.nullValues": [3, 6, 9, 12, 15],
+        "price.invalidValues.maximum": [78, 280_002, 280_003, 280_004, 280_005],
+        "id.duplicateValues": [],
+        "id.invalidValues.minimum": [1, 2, 3, 4, 5],
+    }
 
 
 def test_little_memory_gives_the_same_numbers(long_file, look, contract_of) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from nbops.model import Measurement, MetricRequest
 from nbops.quality import columns as columns_module
 from nbops.quality import measure as measure_module
+from nbops.quality import repeats as repeats_module
 from nbops.quality.engine import connect
 from nbops.quality.measure import measure
 from nbops.quality.source import open_source
@@ -94,6 +95,9 @@ def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
         monkeypatch.setattr(measure_module, "_LONG", 0)
         monkeypatch.setattr(columns_module, "_FEW_DISTINCT", 3)
         monkeypatch.setattr(columns_module, "_FEW_IN_SAMPLE", 4)
+        monkeypatch.setattr(repeats_module, "LONG", 0)
+        monkeypatch.setattr(repeats_module, "_PART", 5)
+        monkeypatch.setattr(repeats_module, "_MANY", 3)
     if request.param == "estimating":
         monkeypatch.setattr(columns_module, "ESTIMATE_ROWS", 0)
     return str(request.param)
@@ -166,6 +170,13 @@ def _expected(table: pa.Table) -> Iterator[tuple[MetricRequest, Any]]:
         )
 
 
+def _keys_of_several(table: pa.Table) -> Iterator[tuple[MetricRequest, int]]:
+    for names in (("int64", "text"), ("float", "coded", "zoned")):
+        rows = [row for row in zip(*(table.column(name).to_pylist() for name in names), strict=True) if None not in row]
+        repeated = len(rows) - len({tuple(map(_key, row)) for row in rows})
+        yield MetricRequest(metric="duplicateValues", arguments=(("properties", names),)), repeated
+
+
 def _json(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
@@ -227,7 +238,7 @@ def test_every_way_gives_what_plain_python_counts(
         writing = {**writing, "version": "2.6", "use_deprecated_int96_timestamps": False}
         pq.write_table(table, path, **writing)
     stored = pq.read_table(path)
-    expected = dict(_expected(stored)) if asked != "base" else {}
+    expected = dict([*_expected(stored), *_keys_of_several(stored)]) if asked != "base" else {}
     found = _measured(path, needed=list(expected), base=_base() if asked != "checks" else [])
     wrong = {
         (item.metric, item.column, item.arguments): (found[item].value, found[item].error, value)

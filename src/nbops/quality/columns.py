@@ -24,6 +24,7 @@ from nbops.model import MetricRequest
 from nbops.quality.aggregates import BASE, CONDITIONS, aggregate, from_bounds, proof
 from nbops.quality.families import is_float
 from nbops.quality.predicates import UnmeasurableError
+from nbops.quality.repeats import surplus
 from nbops.quality.work import Work, approximation, keep, shared
 
 if TYPE_CHECKING:
@@ -270,7 +271,22 @@ def _plain(work: Work, items: Sequence[MetricRequest]) -> None:
     relation = f"{work.terms.source.prefix}scan"
     shared(work, together, relation=relation)
     for item, text in alone:
-        shared(work, [(item, _known_range(work, item) or text)], relation=relation)
+        bits = _known_range(work, item)
+        distinct = _by_hashes(work, item) if bits is None else None
+        if distinct is not None:
+            work.keep(item, distinct)
+        else:
+            shared(work, [(item, bits or text)], relation=relation)
+
+
+def _by_hashes(work: Work, item: MetricRequest) -> int | None:
+    """Count distinct values as those that repeat no earlier one."""
+    nulls = work.found.get(MetricRequest(metric="nullValues", column=item.column))
+    if item in work.estimable or nulls is None or not isinstance(nulls.value, int):
+        return None
+    key, _ = work.terms.column(item.column or "")
+    repeating = surplus(work.terms, [key], with_null=False)
+    return None if repeating is None else work.terms.source.rows - nulls.value - repeating
 
 
 def _known_range(work: Work, item: MetricRequest) -> str | None:

@@ -12,6 +12,7 @@ import duckdb
 from nbops.quality.families import family_of
 from nbops.quality.kinds import request_of
 from nbops.quality.predicates import UnmeasurableError
+from nbops.quality.repeats import LONG, repeated_rows
 from nbops.quality.sqltext import json_value, literal
 from nbops.quality.terms import ROW_LEVEL, Terms
 
@@ -55,7 +56,7 @@ def with_examples(terms: Terms, results: Iterable[CheckResult], *, personal: fro
 
 
 def _row_numbers(terms: Terms, results: tuple[CheckResult, ...]) -> dict[int, list[int]]:
-    """Return the numbers of the first rows that break each rule: one scan for all rules on single rows, one each for others."""
+    """Return the numbers of the first rows that break each rule: of short data in one scan for all rules on single rows."""
     concerned = [
         index
         for index, result in enumerate(results)
@@ -63,7 +64,8 @@ def _row_numbers(terms: Terms, results: tuple[CheckResult, ...]) -> dict[int, li
     ]
     simple = [index for index in concerned if results[index].check.metric not in {"duplicateValues", "references"}]
     found: dict[int, list[int]] = {index: [] for index in range(len(results))}
-    found |= _together(terms, {index: results[index] for index in simple})
+    if terms.source.rows < LONG:
+        found |= _together(terms, {index: results[index] for index in simple})
     return found | {index: _numbers(terms, results[index]) for index in concerned if not found[index]}
 
 
@@ -80,9 +82,15 @@ def _together(terms: Terms, results: Mapping[int, CheckResult]) -> dict[int, lis
 
 
 def _numbers(terms: Terms, result: CheckResult) -> list[int]:
+    request = request_of(result.check)
     try:
-        query = f"SELECT __nbops_row FROM ({terms.breaking_rows(request_of(result.check))}) ORDER BY __nbops_row LIMIT {_ROWS}"
-        return [row[0] for row in terms.source.connection.execute(query).fetchall()]
+        if request.metric == "duplicateValues":
+            keys, with_null = terms.duplicate_keys(request)
+            repeated_rows(terms, keys, with_null=with_null)
+        # The engine keeps the order of the file, so that the first rows found are the first ones, and it stops at them.
+        order = "ORDER BY __nbops_row" if request.metric in {"duplicateValues", "references"} else ""
+        query = f"SELECT __nbops_row FROM ({terms.breaking_rows(request)}) {order} LIMIT {_ROWS}"
+        return [row[0] for row in sorted(terms.source.connection.execute(query).fetchall())]
     except (UnmeasurableError, duckdb.Error):
         # The verdict stands without them.
         return []

@@ -24,6 +24,7 @@ from nbops.quality.faults import engine_message
 from nbops.quality.footer import Footer, read_footer
 from nbops.quality.kinds import ROW_COUNT
 from nbops.quality.predicates import UnmeasurableError
+from nbops.quality.repeats import surplus
 from nbops.quality.schema import schema_differences
 from nbops.quality.sqltext import json_value
 from nbops.quality.work import Work, approximation, shared
@@ -159,6 +160,10 @@ def _one(work: Work, query: str) -> Any:
 
 def _duplicates(work: Work, item: MetricRequest) -> None:
     keys, with_null = work.terms.duplicate_keys(item)
+    repeating = surplus(work.terms, keys, with_null=with_null)
+    if repeating is not None:
+        work.keep(item, repeating)
+        return
     where = "true" if with_null else " AND ".join(f"{key} IS NOT NULL" for key in keys)
     groups = (
         f"SELECT count(*) AS n FROM {work.terms.source.prefix}scan WHERE {where} GROUP BY {', '.join(keys)} HAVING count(*) > 1"

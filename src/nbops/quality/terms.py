@@ -34,6 +34,8 @@ class Terms:
     source: Source
     references: Mapping[str, Source | str]
     """Datasets that it refers to, opened in the same connection; a text says why one could not be opened."""
+    repeated: dict[tuple[tuple[str, ...], bool], str | None] = field(default_factory=dict, repr=False, compare=False)
+    """What ``repeats`` found: by keys and whether NULL counts, a condition on the rows that may repeat another."""
     _by_name: dict[str, SourceColumn] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +133,7 @@ class Terms:
             return f"SELECT __nbops_row FROM {relation} WHERE {self.condition(request)}{f' AND {among}' if among else ''}"
         keys, with_null = self.duplicate_keys(request)
         conditions = [] if with_null else [f"{key} IS NOT NULL" for key in keys]
-        where = " AND ".join([*conditions, *([among] if among else [])]) or "true"
+        repeated = self.repeated.get((tuple(keys), with_null))
+        where = " AND ".join([*conditions, *(item for item in (repeated, among) if item)]) or "true"
         numbered = f"SELECT __nbops_row, row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY __nbops_row) AS __nbops_nth"
         return f"SELECT __nbops_row FROM ({numbered} FROM {relation} WHERE {where}) WHERE __nbops_nth > 1"
