@@ -80,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if wanted:
                 experiment.contestants = [one for one in experiment.contestants if one.key in wanted]
             run_experiment(experiment, say=say)
-            broken += not experiment.samples
+            # the quick form leaves out beforehand what is not installed; whoever is left must give the right answer
+            broken += len(experiment.skipped) if options.quick else not experiment.samples
             results = merge(results, experiment, section=(name, module.TITLE), order=SECTIONS, made=where)
             save(out / "results.json", results)
             write_reports(results, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 __all__ = ["CONTESTANTS", "Context"]
 
@@ -77,6 +79,11 @@ class Context:
     def has_command(self, *arguments: str) -> bool:
         """Tell whether ``nbops ARGUMENTS --help`` works."""
         return _has_command(self, arguments)
+
+    def latest_run(self, root: Path) -> dict[str, Any]:
+        """Return the last run that nbops recorded in a project, as ``nbops show --json`` prints it; empty when there is none."""
+        done = self.unmeasured([self.tool("nbops"), "show", "--json"], folder=root)
+        return dict(json.loads(done.stdout)) if done.stdout.startswith("{") else {}
 
     def unmeasured(self, command: Sequence[str | Path], *, folder: Path) -> subprocess.CompletedProcess[str]:
         """Run something that is not measured, however it ends."""

@@ -6,12 +6,12 @@ is all on: contracts for every dataset, checks, profiles, pages, ledger, commit;
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.context import CONTESTANTS, Context
 from benchmarks.harness import USAGE, Contestant, Experiment, Metric, SkippedError, Usage, execute
@@ -59,12 +59,11 @@ def verify_data(context: Context, root: Path) -> None:
         raise SkippedError(f"made the wrong data: {done.stdout}{done.stderr}".strip())
 
 
-def verify_nbops(context: Context, root: Path, size: int) -> Mapping[str, object]:
+def verify_nbops(context: Context, root: Path, size: int) -> dict[str, Any]:
     """Check that everything that a run promises was done; return its ledger."""
-    ledgers = sorted((root / "reports" / "runs").glob("*/run.json"))
-    if not ledgers:
+    run = context.latest_run(root)
+    if not run:
         raise SkippedError("nbops recorded no run")
-    run = json.loads(ledgers[-1].read_text(encoding="utf-8"))
     wrong = {
         "its status": run["status"] != "succeeded",
         "its verdict": run["verdict"] != "passed",
@@ -73,12 +72,12 @@ def verify_nbops(context: Context, root: Path, size: int) -> Mapping[str, object
         "profiles": any(not (root / "reports" / (one.get("profile") or "-")).is_file() for one in run["datasets"]),
         "checks": len(run["checks"]) < 8 * size or any(check["verdict"] != "passed" for check in run["checks"]),
         "pages": not (root / "reports" / "index.html").is_file(),
-        "the commit": _commits(context, root) != len(ledgers) + 1,
+        "the commit": _commits(context, root) != len(["first", "the run"]),
         "what is left uncommitted": bool(context.unmeasured(["git", "status", "--porcelain"], folder=root).stdout),
     }
     if any(wrong.values()):
         raise SkippedError(f"nbops's run is not whole: {', '.join(what for what, bad in wrong.items() if bad)}")
-    return dict(run)
+    return run
 
 
 def _commits(context: Context, root: Path) -> int:
@@ -88,9 +87,7 @@ def _commits(context: Context, root: Path) -> int:
 def attached_build(context: Context, root: Path, size: int) -> Mapping[str, float]:
     """Return the notebooks' own part of an attached build, which is verified."""
     run = verify_nbops(context, root, size)
-    tasks = run["tasks"]
-    assert isinstance(tasks, list)
-    return {"tasks": sum(float(task["seconds"]) for task in tasks)}
+    return {"tasks": sum(float(task["seconds"]) for task in run["tasks"])}
 
 
 def _reported(usage: Usage) -> Mapping[str, float]:

@@ -15,7 +15,7 @@ from benchmarks.context import CONTESTANTS, Context
 from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
 from benchmarks.sections.kernels import has_warm_kernels
 
-__all__ = ["MINUTES", "TITLE", "experiments"]
+__all__ = ["MINUTES", "TITLE", "copy_reference", "experiments", "verify_reference"]
 
 TITLE = "The reference pipeline"
 MINUTES = 6.0
@@ -23,10 +23,11 @@ MINUTES = 6.0
 _AT_ONCE = 2
 _PARTS = ("notebooks", "contracts", "pipeline.yaml", "env.yaml", "pyproject.toml", ".gitignore")
 _ROOT = Path(__file__).parents[2]
+_DATASETS = 22
 _SCALE, _QUICK_SCALE = 20_000, 2_000
 
 
-def _copy(context: Context, name: str, scale: int) -> Path:
+def copy_reference(context: Context, name: str, scale: int) -> Path:
     """Copy the project into a git repository of its own, with nothing built."""
     root = context.folder("runs") / name
     shutil.rmtree(root, ignore_errors=True)
@@ -81,23 +82,22 @@ def _upstream(source: Path) -> list[str]:
     return []
 
 
-def _verify(context: Context, root: Path, *, recorded: bool) -> None:
+def verify_reference(context: Context, root: Path, *, recorded: bool, commits: int = 2) -> None:
+    """Check that every product is there and, where it was to be recorded, that the run is whole."""
     wanted = [path for task in _plan(root) for path in task["parameters"]["product"].values()]
     if missing := [Path(path).name for path in wanted if not Path(path).is_file()]:
         raise SkippedError(f"was not made: {', '.join(missing)}")
     if not recorded:
         return
-    ledgers = sorted((root / "reports" / "runs").glob("*/run.json"))
-    run = json.loads(ledgers[-1].read_text(encoding="utf-8"))
-    datasets = run["datasets"]
-    unjudged = [one["name"] for one in datasets if not one.get("contract")]
-    unprofiled = [one["name"] for one in datasets if not (root / "reports" / (one.get("profile") or "-")).is_file()]
-    committed = context.unmeasured(["git", "rev-list", "--count", "HEAD"], folder=root).stdout.strip()
-    if run["status"] != "succeeded" or run["verdict"] not in {"passed", "warned"} or unjudged or unprofiled or committed != "2":
-        raise SkippedError(
-            f"not whole: {run['status']}, {run['verdict']}, {unjudged} without contract, {unprofiled} without profile, "
-            f"{committed} commits"
-        )
+    run = context.latest_run(root)
+    datasets = run.get("datasets", [])
+    unjudged = tuple(one["name"] for one in datasets if not one.get("contract"))
+    pages = {one["name"]: root / "reports" / (one.get("profile") or "-") for one in datasets}
+    unprofiled = tuple(name for name, page in pages.items() if not page.is_file())
+    committed = int(context.unmeasured(["git", "rev-list", "--count", "HEAD"], folder=root).stdout)
+    ended = (run.get("status"), run.get("verdict"), len(datasets), unjudged, unprofiled, committed)
+    if ended not in {("succeeded", verdict, _DATASETS, (), (), commits) for verdict in ("passed", "warned")}:
+        raise SkippedError(f"not whole (status, verdict, datasets, without contract, without profile, commits): {ended}")
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
@@ -108,9 +108,9 @@ def experiments(context: Context) -> Iterator[Experiment]:
     def run(command: Callable[[], Sequence[str | Path]], *, recorded: bool) -> Callable[[int], Mapping[str, float]]:
         def once(_round: int) -> Mapping[str, float]:
             argv = command()
-            root = _copy(context, "reference", scale)
+            root = copy_reference(context, "reference", scale)
             usage = execute(argv, folder=root, environment=context.environment())
-            _verify(context, root, recorded=recorded)
+            verify_reference(context, root, recorded=recorded)
             return usage.values()
 
         return once
