@@ -121,7 +121,7 @@ def _bar(wanted: Mapping[str, Any], entry: Mapping[str, Any] | None) -> Bar:
         return Bar(
             text=wanted["text"], limit=limit, measured=measured, pairs=_pairs(both["pairs"]), met=both["ratio"] <= wanted["most"]
         )
-    value, rounds = mine.median, len(mine.values)
+    value, rounds = mine.high if wanted.get("largest") else mine.median, len(mine.values)
     if "minus" in wanted:
         other = rows[wanted["minus"]].figures.get(wanted["metric"]) if wanted["minus"] in rows else None
         if other is None:

@@ -1,18 +1,18 @@
-"""What a run adds to git: the reference pipeline on real days of a shop, one day more each round, then once more unchanged.
+"""What a run adds to git: shows what ``benchmarks/history.py`` measures on real days of a shop.
 
-The days are files ``YYYY-MM-DD.csv.gz`` in the folder that ``NBOPS_BENCHMARK_DAYS`` names; where there are none, the section says
-so. ``--rounds 100`` makes it a hundred days.
+The days are files ``YYYY-MM-DD.csv.gz`` in the folder that ``NBOPS_BENCHMARK_DAYS`` names. A hundred runs take long: make them with
+``python -m benchmarks.history --runs 100 --out FILE`` and have ``NBOPS_BENCHMARK_HISTORY=FILE`` shown.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import CPU, WALL, Contestant, Experiment, Metric, SkippedError, execute
-from benchmarks.sections.reference import copy_reference, verify_reference
+from benchmarks.harness import CPU, WALL, Contestant, Experiment, Metric, SkippedError
 
 if TYPE_CHECKING:
     from benchmarks.context import Context
@@ -20,91 +20,82 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "experiments"]
 
 TITLE = "History"
-MINUTES = 5.0
+MINUTES = 6.0
 
 ADDED = Metric(key="added_kb", label="added to git, compressed", unit="KB", digits=1)
-FILES = Metric(key="files", label="objects added", unit="objects", digits=0)
-WHOLE = Metric(key="git_kb", label=".git afterwards", unit="KB", digits=0)
+WHOLE = Metric(key="git_kb", label=".git, what all runs added", unit="KB", digits=0)
+PACKED = Metric(key="git_gc_kb", label="the same after git gc", unit="KB", digits=0)
+_SCRIPT = Path(__file__).parents[1] / "history.py"
 _DAYS = Path(__file__).parents[3] / "shared" / "data" / "ecommerce" / "online_retail" / "by_day"
-_FIRST_DAY = 30
-"""The history starts with a month, so that a recommender can be trained."""
+_RUNS = 9
+_NAMES = {"bytes": "added_kb", "git_bytes": "git_kb", "git_bytes_after_gc": "git_gc_kb"}
 
 
-class _Shop:
-    """A project whose days go by."""
+def _measured(context: Context) -> list[Mapping[str, Any]]:
+    """Return the runs that the script measured."""
+    if given := os.environ.get("NBOPS_BENCHMARK_HISTORY"):
+        return list(json.loads(Path(given).read_text(encoding="utf-8"))["runs"])
+    days = Path(os.environ.get("NBOPS_BENCHMARK_DAYS", _DAYS)).absolute()
+    if not any(days.glob("????-??-??.csv.gz")):
+        raise SkippedError("there are no real days here; NBOPS_BENCHMARK_DAYS names their folder")
+    out = context.folder("runs") / "history.json"
+    out.unlink(missing_ok=True)
+    tool = context.tool("nbops" if context.has_command("build") else "ploomber")
+    runs = 2 * context.rounds + 1 if context.rounds else _RUNS
+    command = [context.python, _SCRIPT, "--runs", str(runs), "--every", "2", "--data", days, "--tool", str(tool), "--out", out]
+    done = context.unmeasured(command, folder=context.work)
+    if done.returncode:
+        raise SkippedError(f"a build failed: {done.stderr}")
+    return list(json.loads(out.read_text(encoding="utf-8"))["runs"])
+
+
+class _Runs:
+    """The runs by kind; where they could not be made, why."""
 
     def __init__(self, context: Context) -> None:
-        self.context = context
-        self.root: Path | None = None
+        self._runs: list[Mapping[str, Any]] = []
+        self._why = ""
+        try:
+            self._runs = _measured(context)
+        except SkippedError as error:
+            self._why = str(error)
 
-    def days(self) -> list[str]:
-        """Return the days that there are."""
-        folder = Path(os.environ.get("NBOPS_BENCHMARK_DAYS", _DAYS))
-        return sorted(path.name.split(".")[0] for path in folder.glob("????-??-??.csv.gz"))
+    def of(self, kind: str) -> Callable[[int], Mapping[str, float]]:
+        """Return what gives the figures of the n-th run of a kind."""
 
-    def build(self, day: int) -> Mapping[str, float]:
-        """Build with the data up to a day, and measure what that adds."""
-        days = self.days()
-        if len(days) <= _FIRST_DAY + day:
-            raise SkippedError("there are no (more) real days here; NBOPS_BENCHMARK_DAYS names their folder")
-        folder = Path(os.environ.get("NBOPS_BENCHMARK_DAYS", _DAYS))
-        if self.root is None:
-            self.root = copy_reference(self.context, "history", 1_000)
-            self._build(folder, days[_FIRST_DAY - 1])
-        return self._build(folder, days[_FIRST_DAY + day])
+        def figures(number: int) -> Mapping[str, float]:
+            if self._why:
+                raise SkippedError(self._why)
+            one = [run for run in self._runs if run["kind"] == kind][number]
+            sizes = {name: one[key] / 1e3 for key, name in _NAMES.items() if key in one}
+            return {"cpu": one["cpu_seconds"], "wall": one["seconds"], **sizes}
 
-    def _build(self, folder: Path, until: str) -> Mapping[str, float]:
-        assert self.root is not None
-        before = self._commits()
-        tool = ["nbops"] if self.context.has_command("build") else ["ploomber"]
-        usage = execute(
-            [self.context.tool(tool[0]), "build", "--env--source", folder, "--env--until", until],
-            folder=self.root,
-            environment=self.context.environment(),
-        )
-        if self._commits() != before + 1:
-            raise SkippedError(f"{self._commits() - before} commits instead of one")
-        verify_reference(self.context, self.root, recorded=True, commits=before + 1)
-        sizes = self._added()
-        git = sum(path.stat().st_size for path in (self.root / ".git").rglob("*") if path.is_file())
-        return {"added_kb": sum(sizes) / 1e3, "files": float(len(sizes)), "git_kb": git / 1e3, **usage.values()}
+        return figures
 
-    def _commits(self) -> int:
-        return int(self._git("rev-list", "--count", "HEAD"))
-
-    def _added(self) -> list[int]:
-        """Return the sizes on disk, compressed, of the objects that the last commit brought."""
-        new = self._git("rev-list", "--objects", "HEAD~1..HEAD").splitlines()
-        names = {line.split()[0] for line in new}
-        every = self._git("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objectsize:disk)").splitlines()
-        return [int(size) for name, size in (line.split() for line in every) if name in names]
-
-    def _git(self, *arguments: str) -> str:
-        assert self.root is not None
-        done = self.context.unmeasured(["git", *arguments], folder=self.root)
-        if done.returncode:
-            raise SkippedError(f"git {arguments[0]}: {done.stderr}")
-        return done.stdout
+    def count(self, kind: str) -> int:
+        """Return how many runs of a kind there are; one, which will say why there is none, where they could not be made."""
+        return 1 if self._why else sum(1 for run in self._runs if run["kind"] == kind)
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
     """Yield one experiment; none in the quick form, whose builds are enough."""
     if context.quick:
         return
-    shop = _Shop(context)
-
+    runs = _Runs(context)
+    changed = runs.count("changed")
     yield Experiment(
         key="history.days",
         title="What a run of the reference pipeline adds to git",
         about=(
-            "A shop's real days, one more each round, then the same again. Sizes of the objects of the run's commit as git "
-            "stores them, compressed; each run is verified to be whole and to make one commit."
+            "A shop's real days, the window one day later each run; now and then a run with nothing to do. Sizes of the loose "
+            "objects that the run's commit added, as git stores them, compressed. Made by benchmarks/history.py."
         ),
         baseline="changed",
         contestants=[
-            Contestant(key="changed", label="a day more", run=shop.build),
-            Contestant(key="unchanged", label="nothing changed", run=shop.build),
+            Contestant(key="first", label="the first run", run=runs.of("first"), rounds=1),
+            Contestant(key="changed", label="a day later", run=runs.of("changed"), rounds=changed),
+            Contestant(key="unchanged", label="nothing to do", run=runs.of("unchanged"), rounds=runs.count("unchanged")),
         ],
-        rounds=context.rounds_or(5),
-        metrics=(ADDED, FILES, WHOLE, CPU, WALL),
+        rounds=max(changed, 1),
+        metrics=(ADDED, WHOLE, PACKED, CPU, WALL),
     )
