@@ -1,6 +1,6 @@
 """What a run adds to git: shows what ``benchmarks/history.py`` measures on real days of a shop.
 
-The days are files ``YYYY-MM-DD.csv.gz`` in the folder that ``NBOPS_BENCHMARK_DAYS`` names. A hundred runs take long: make them with
+The days are files ``YYYY-MM-DD.csv.gz`` in the folder that ``NBOPS_BENCHMARK_DAYS`` names. A hundred runs take long: make them by
 ``python -m benchmarks.history --runs 100 --out FILE`` and have ``NBOPS_BENCHMARK_HISTORY=FILE`` shown.
 """
 
