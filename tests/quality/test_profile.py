@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from nbops.model import Column, Measurement
 from nbops.quality import _profile_process
-from nbops.quality._profile_sample import correlatable, draw, is_private, kind_of, read_sample
+from nbops.quality._profile_sample import correlatable, draw, is_private, read_sample
 from nbops.quality._profile_text import clean, number, percent, short
+from nbops.quality._profile_types import kind_of
 from nbops.quality.profile import Profiler, ProfileRequest, ProfileResult, is_current, profile_many
 
 duckdb = pytest.importorskip("duckdb")
@@ -176,6 +177,33 @@ def test_shows_the_numbers_of_the_whole_dataset(made: Made) -> None:
     assert cells == ["BIGINT", "0", "30,000", "0", "14,999.5", "29,999"]
     assert table_row(made.page("orders"), "price")[1] == "\N{EN DASH} could not be measured"
     assert table_row(made.page("orders"), "guest")[1] == "\N{EN DASH} not measured"
+
+
+def test_numbers_of_the_whole_dataset_are_taken_when_none_are_given(made: Made, tmp_path: Path) -> None:
+    page = made.page("types")
+    assert table_row(page, "flag") == ["BOOLEAN", "0", "2", *["\N{EN DASH} not measured"] * 3]
+    assert table_row(page, "small")[1:] == ["34", "66", "1", "49.5", "98"]
+    assert table_row(page, "wild")[1:] == ["0", "52", "2", "50.5", "99"]  # finite values only
+    assert table_row(page, "tz")[3] == "2024-01-01T00:00:00Z"
+    assert table_row(page, "list")[1:3] == ["0", "100"]
+    assert table_row(page, "nothing")[1:] == ["100", "0", *["\N{EN DASH} no value"] * 3]
+    assert table_row(made.page("private"), "mail")[1] == "\N{EN DASH} not measured"
+    path = write(tmp_path / "long.parquet", "SELECT i AS id, i % 7 AS few FROM range(2000001) t(i)")
+    sample = read_sample(path, data_format="parquet", personal=(), sample_rows=50, whole=True)
+    found = {(taken["column"], taken["metric"]): taken for taken in sample.measured}
+    assert found["id", "maximum"]["value"] == 2_000_000
+    assert found["few", "distinctValues"]["approximate"]
+    assert found["id", "distinctValues"]["value"] == pytest.approx(2_000_001, rel=0.1)
+
+
+def test_a_column_that_cannot_be_measured_does_not_cost_the_others_theirs(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.parquet", "SELECT i, 99999999999999999999999999999999999999::DECIMAL(38, 0) AS vast FROM range(9) t(i)"
+    )
+    sample = read_sample(path, data_format="parquet", personal=(), sample_rows=5, whole=True)
+    found = {(taken["column"], taken["metric"]): taken["value"] for taken in sample.measured}
+    assert found["i", "mean"] == 4
+    assert ("vast", "mean") not in found
 
 
 def test_personal_columns_show_counts_only(made: Made) -> None:

@@ -5,6 +5,7 @@ The process here is a stand-in without the profiler, told by the names of the da
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import select
 import signal
@@ -172,6 +173,27 @@ def test_it_has_no_thread(fake: Path) -> None:
     with Profiler() as profiler:
         profiler.make([request_for(fake, "a")])
         assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("kept", "may_write", "elsewhere"), [(True, False, False), (True, True, False), (False, True, False), (False, False, True)]
+)
+def test_modules_are_compiled_elsewhere_only_where_they_must_be(
+    fake: Path, monkeypatch: pytest.MonkeyPatch, kept: bool, may_write: bool, elsewhere: bool
+) -> None:
+    library = fake / "library" / "pandas.py"
+    library.parent.mkdir()
+    library.write_text("", encoding="utf-8")
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.setattr(sys, "dont_write_bytecode", not may_write)
+    spec = importlib.util.spec_from_file_location("pandas", library)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: spec)
+    if kept:
+        compiled = Path(importlib.util.cache_from_source(str(library)))
+        compiled.parent.mkdir()
+        compiled.touch()
+    environment = _profile_process._environment(fake / "bytecode")
+    assert (environment.get("PYTHONPYCACHEPREFIX") == str(fake / "bytecode")) == elsewhere
 
 
 PARENT = """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import gc
 import importlib
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nbops.quality._profile_lean import Absence, left_out
@@ -36,15 +38,26 @@ class Loaded:
         self._report = report
         self._absence = absence
         self._failed = False
+        self._settings: dict[str, Any] = {}
 
     @property
     def doubtful(self) -> bool:
         """Whether something went wrong that may be due to what was left out, even if the profiler made light of it."""
         return self._absence is not None and (self._failed or bool(self._absence.used))
 
-    def __call__(self, frame: Any, **settings: Any) -> _Report:
+    def __call__(self, frame: Any, *, type_schema: Mapping[str, str], **settings: Any) -> _Report:
         """Return what describes a data frame."""
-        return _Report(self, lambda: self._report(frame, **settings).get_description())
+        return _Report(self, lambda: self._make(frame, dict(type_schema), settings).get_description())
+
+    def _make(self, frame: Any, type_schema: dict[str, str], settings: Mapping[str, Any]) -> Any:
+        """Return a report; the profiler's checks of settings take as long as a small description, so they are made once."""
+        key = repr(settings)
+        if key in self._settings:
+            return self._report(frame, type_schema=type_schema, config=copy.deepcopy(self._settings[key]))
+        report = self._report(frame, type_schema=type_schema, **settings)
+        if hasattr(report, "config"):
+            self._settings[key] = copy.deepcopy(report.config)
+        return report
 
     def fail(self) -> None:
         """Note that a description failed."""
@@ -96,6 +109,7 @@ def load_lean() -> Loaded:
         raise DoubtfulError from error
     if loaded.doubtful:
         raise DoubtfulError
+    gc.freeze()  # thousands of functions and classes that every collection would look at
     return loaded
 
 

@@ -17,13 +17,11 @@ import jinja2
 from nbops.quality import _profile_text as text
 from nbops.quality._profile_alerts import Alert, alerts_of
 from nbops.quality._profile_sample import Field, Sample, correlatable, is_private
-from nbops.quality._profile_settings import MAX_COLUMNS, SEED
+from nbops.quality._profile_settings import MAX_COLUMNS, MAX_LISTED, SEED
 from nbops.quality._profile_variable import Variable, variable_of
 
 __all__ = ["Page", "render_page"]
 
-_MAX_LISTED = 100
-"""Columns in the table of the whole dataset."""
 _MAX_MATRIX = 20
 """Columns in the matrix of correlations."""
 _MAX_ALERTS = 100
@@ -92,7 +90,7 @@ def _context(page: Page) -> dict[str, Any]:
         "left_out": max(0, len(open_columns) - MAX_COLUMNS),
         "max_columns": MAX_COLUMNS,
         "whole": _whole(request, sample),
-        "max_listed": _MAX_LISTED,
+        "max_listed": MAX_LISTED,
         "types": _types(variables),
         "cells": _cells(variables, rows),
         "variables": variables,
@@ -104,16 +102,16 @@ def _context(page: Page) -> dict[str, Any]:
 
 
 def _whole(request: Mapping[str, Any], sample: Sample) -> list[dict[str, Any]]:
-    """Return a row for each column of the whole dataset, from the measurements that the caller took."""
+    """Return a row for each column of the whole dataset, from measurements."""
     wanted = {metric: key for key, metrics in _METRICS.items() for metric in metrics}
     measured: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for measurement in request["measurements"]:
+    for measurement in request["measurements"] or sample.measured:
         key = wanted.get(measurement["metric"])
         if key is not None:
             measured.setdefault((measurement["column"], key), measurement)
     ids = {field.name: field.key for field in sample.fields}
     table = []
-    for name, type_ in sample.columns[:_MAX_LISTED]:
+    for name, type_ in sample.columns[:MAX_LISTED]:
         private = is_private(name, request["personal"])
         # a personal column's least and greatest values are values of people
         keys = ("nulls", "distinct") if private else tuple(_METRICS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.util
 import json
 import os
 import selectors
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 __all__ = ["PARENT", "Worker"]
@@ -33,11 +35,14 @@ _REAP_SECONDS = 5.0
 class Worker:
     """A process that imports the profiler as soon as it is made, then answers one question after another.
 
+    Args:
+        bytecode: Folder for compiled modules where Python may not keep them beside the sources.
+
     Raises:
         OSError: The process cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, bytecode: Path | None = None) -> None:
         self.started = time.monotonic()
         self.ended = False
         """Nothing more will be heard."""
@@ -52,7 +57,7 @@ class Worker:
                 stderr=subprocess.DEVNULL,  # what libraries print there may hold values
                 bufsize=0,
                 cwd=self._folder.name,  # `-m` looks here for modules first; a project's own random.py must not win
-                env=_environment(),
+                env=_environment(bytecode),
                 start_new_session=True,
             )
         except BaseException:
@@ -129,10 +134,27 @@ class Worker:
             self._unsent.clear()
 
 
-def _environment() -> dict[str, str]:
+def _lacks_bytecode() -> bool:
+    """Whether the profiler's libraries are compiled anew at each import, which takes three times as long as importing them.
+
+    So it is in an environment that was installed without bytecode and is read-only, or with ``PYTHONDONTWRITEBYTECODE``.
+    """
+    spec = importlib.util.find_spec("pandas")
+    if spec is None or spec.origin is None:
+        return False
+    compiled = Path(importlib.util.cache_from_source(spec.origin))
+    writable = not sys.dont_write_bytecode and os.access(spec.origin, os.W_OK)
+    return not writable and not compiled.exists()
+
+
+def _environment(bytecode: Path | None) -> dict[str, str]:
     """Return the process's environment: no call home, one thread, hashes of texts that do not change."""
+    environment = dict(os.environ)
+    if bytecode is not None and _lacks_bytecode():
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = str(bytecode.absolute())
     return {
-        **os.environ,
+        **environment,
         PARENT: str(os.getpid()),
         "YDATA_PROFILING_NO_ANALYTICS": "True",
         "YDATA_SUPPRESS_BANNER": "1",

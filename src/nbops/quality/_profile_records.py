@@ -33,7 +33,8 @@ class ProfileRequest:
     rows: int | None = None
     """Rows that were measured, when known; a sample of other data than was measured is an error."""
     measurements: tuple[Measurement, ...] = ()
-    """Of the whole dataset: ``nullValues``, ``distinctValues``, ``min``, ``mean``, ``max`` of columns are shown."""
+    """Of the whole dataset: ``nullValues``, ``distinctValues``, ``min``, ``mean``, ``max`` of columns are shown.
+    Without any, they are taken (of columns that are not personal)."""
     columns: tuple[Column, ...] = ()
     """As measured: where they are text, a text format is read likewise, so that ``007`` stays one."""
     sample_rows: int = SAMPLE_ROWS

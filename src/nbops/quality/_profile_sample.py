@@ -7,22 +7,25 @@ the standard library promises to keep (https://docs.python.org/3/library/random.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from nbops.contract.records import Contract, ContractColumn
-from nbops.quality._profile_settings import MAX_COLUMNS, SEED
+from nbops.quality._profile_settings import MAX_COLUMNS, MAX_LISTED, SEED
+from nbops.quality._profile_types import Kind, kind_of
+from nbops.quality._profile_whole import whole_numbers
 from nbops.quality.engine import connect
 from nbops.quality.source import format_of, open_source
 
 if TYPE_CHECKING:
-    from nbops.quality.source import SourceColumn
+    from nbops.quality.source import Source, SourceColumn
 
-__all__ = ["MAX_CELLS", "Field", "Sample", "correlatable", "draw", "is_private", "kind_of", "read_sample", "schema_of"]
+__all__ = ["MAX_CELLS", "Field", "Reader", "Sample", "correlatable", "draw", "is_private", "kind_of", "read_sample", "schema_of"]
 
 MAX_CELLS = 600_000
 """Rows times columns of the sample: a wide table gets fewer rows."""
@@ -30,6 +33,9 @@ _MIN_ROWS = 1_000
 _MAX_CHARACTERS = 100_000_000
 """Characters of the sample: with many long texts, each is cut earlier."""
 _MEMORY = "1GB"
+_RELATIONS = ("VIEW IF EXISTS data", "VIEW IF EXISTS named", "VIEW IF EXISTS scan", "TABLE IF EXISTS __nbops_table",
+              "TABLE IF EXISTS numbers", "TABLE IF EXISTS picked")  # fmt: skip
+"""What a sample leaves in DuckDB."""
 _TOGETHER = 6
 """Columns read at a time: the dictionaries of long texts must fit into memory together."""
 _MAX_PAIRS = 200
@@ -38,14 +44,8 @@ _MANY = 50
 """Texts with more distinct values than this, or than half of the rows, are free text, else categories: the profiler's rule."""
 _EXACT = 2**53
 """Above this a float no longer holds every integer; such numbers are identifiers and are profiled as text."""
-_INTEGERS = frozenset(f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")) | {
-    "INTEGER",
-    "UINTEGER",
-}
 _BLOB = "(octet_length({0}) || ' bytes, md5 ' || left(md5({0}), 8))"
 """What is profiled of bytes."""
-
-Kind = Literal["integer", "number", "date", "boolean", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,8 @@ class Sample:
     """Name and type of every column of the data."""
     rows: int
     """Rows of the data."""
+    measured: tuple[Mapping[str, Any], ...] = ()
+    """Numbers of the whole dataset, when they were asked for; as a request has them."""
 
 
 def is_private(name: str, personal: Iterable[str]) -> bool:
@@ -104,44 +106,94 @@ def draw(rows: int, wanted: int, *, seed: int = SEED) -> list[int]:
     return [low + int(source.random() * (high - low)) for low, high in itertools.pairwise(edges)]
 
 
-def read_sample(
-    path: Path, *, data_format: str, personal: Iterable[str], sample_rows: int, text: Iterable[str] = (), shown: str = "data"
-) -> Sample:
-    """Read the sample of a dataset, as its measurements were taken; personal columns are not looked at.
+def read_sample(path: Path, *, personal: Iterable[str], **options: Any) -> Sample:
+    """Read the sample of one dataset; see ``Reader.read``."""
+    with Reader() as reader:
+        return reader.read(path, personal=personal, **options)
 
-    Args:
-        path: The file, or a folder of Parquet files.
-        data_format: ``parquet``, ``csv``, ``jsonl`` or ``json``.
-        personal: Names of columns whose values must not be shown.
-        sample_rows: Most rows to take.
-        text: Names of columns that are text even if their values look like numbers.
-        shown: What the data is called in messages.
 
-    Raises:
-        DataError: The data cannot be read.
-    """
-    name = path.name if format_of(path.name) == data_format else f"data.{data_format}"
-    # one thread: rows keep their order, and another core stays free
-    with connect(memory_limit=_MEMORY, threads=1) as (connection, scratch):
-        source = open_source(connection, path, name=name, scratch=scratch, contract=_as_text(text), shown=shown)
-        columns = tuple((column.name, column.type) for column in source.columns)
-        chosen = [column for column in source.columns if not is_private(column.name, personal)][:MAX_COLUMNS]
-        if not chosen or not source.rows:
-            return Sample(frame=None, fields=(), columns=columns, rows=source.rows)
-        wanted = min(source.rows, sample_rows, max(_MIN_ROWS, MAX_CELLS // len(chosen)))
-        cut_at = max(_CUT[0], min(_CUT[1], _MAX_CHARACTERS // (wanted * len(chosen))))
-        if wanted < source.rows:
-            connection.execute("CREATE TEMP TABLE numbers AS SELECT unnest($1::BIGINT[]) AS n", [draw(source.rows, wanted)])
-        fields: list[Field] = []
-        frames = []
-        for start in range(0, len(chosen), _TOGETHER):
-            keyed = [(f"c{at}", column) for at, column in enumerate(chosen[start : start + _TOGETHER], start)]
-            _pick(connection, keyed, some=wanted < source.rows, cut_at=cut_at)
-            found = _fields(connection, keyed, cut_at)
-            frames.append(_frame(connection, found))
-            fields += found
-        frame = frames[0].join(frames[1:])
-        return Sample(frame=frame, fields=tuple(fields), columns=columns, rows=source.rows)
+class Reader:
+    """Reads samples, one after another, with one DuckDB: opening one costs as much as a small sample. A context manager."""
+
+    def __init__(self) -> None:
+        self._opened = contextlib.ExitStack()
+        self._engine: tuple[Any, Path] | None = None
+
+    def __enter__(self) -> Reader:  # noqa: PYI034  # Self is in typing from 3.11 on
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of DuckDB and its directory; the next sample opens another one."""
+        self._engine = None
+        self._opened.close()
+
+    def read(
+        self,
+        path: Path,
+        *,
+        data_format: str,
+        personal: Iterable[str],
+        sample_rows: int,
+        text: Iterable[str] = (),
+        shown: str = "data",
+        whole: bool = False,
+    ) -> Sample:
+        """Read the sample of a dataset, as its measurements were taken; personal columns are not looked at.
+
+        Args:
+            path: The file, or a folder of Parquet files.
+            data_format: ``parquet``, ``csv``, ``jsonl`` or ``json``.
+            personal: Names of columns whose values must not be shown.
+            sample_rows: Most rows to take.
+            text: Names of columns that are text even if their values look like numbers.
+            shown: What the data is called in messages.
+            whole: Measure the whole dataset, too.
+
+        Raises:
+            DataError: The data cannot be read.
+        """
+        name = path.name if format_of(path.name) == data_format else f"data.{data_format}"
+        try:
+            if self._engine is None:
+                # one thread: rows keep their order, and another core stays free
+                self._engine = self._opened.enter_context(connect(memory_limit=_MEMORY, threads=1))
+            connection, scratch = self._engine
+            source = open_source(connection, path, name=name, scratch=scratch, contract=_as_text(text), shown=shown)
+            sample = _sample(source, personal=personal, sample_rows=sample_rows)
+            if whole:
+                listed = [column for column in source.columns[:MAX_LISTED] if not is_private(column.name, personal)]
+                sample = replace(sample, measured=whole_numbers(source, listed))
+            for relation in _RELATIONS:
+                connection.execute(f"DROP {relation}")
+        except BaseException:
+            self.close()
+            raise
+        return sample
+
+
+def _sample(source: Source, *, personal: Iterable[str], sample_rows: int) -> Sample:
+    connection = source.connection
+    columns = tuple((column.name, column.type) for column in source.columns)
+    chosen = [column for column in source.columns if not is_private(column.name, personal)][:MAX_COLUMNS]
+    if not chosen or not source.rows:
+        return Sample(frame=None, fields=(), columns=columns, rows=source.rows)
+    wanted = min(source.rows, sample_rows, max(_MIN_ROWS, MAX_CELLS // len(chosen)))
+    cut_at = max(_CUT[0], min(_CUT[1], _MAX_CHARACTERS // (wanted * len(chosen))))
+    if wanted < source.rows:
+        connection.execute("CREATE TEMP TABLE numbers AS SELECT unnest($1::BIGINT[]) AS n", [draw(source.rows, wanted)])
+    fields: list[Field] = []
+    frames = []
+    for start in range(0, len(chosen), _TOGETHER):
+        keyed = [(f"c{at}", column) for at, column in enumerate(chosen[start : start + _TOGETHER], start)]
+        _pick(connection, keyed, some=wanted < source.rows, cut_at=cut_at)
+        found = _fields(connection, keyed, cut_at)
+        frames.append(_frame(connection, found))
+        fields += found
+    frame = frames[0].join(frames[1:])
+    return Sample(frame=frame, fields=tuple(fields), columns=columns, rows=source.rows)
 
 
 def _as_text(names: Iterable[str]) -> Contract | None:
@@ -157,21 +209,6 @@ def _pick(connection: Any, keyed: Sequence[tuple[str, SourceColumn]], *, some: b
     parts = ", ".join(f"{_expression(column.key, column.type, cut_at)} AS {key}" for key, column in keyed)
     where = " WHERE __nbops_row IN (SELECT n FROM numbers)" if some else ""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE picked AS SELECT {parts} FROM scan{where} ORDER BY __nbops_row")  # noqa: S608
-
-
-def kind_of(type_: str) -> Kind:
-    """Return how a column of DuckDB's type is profiled.
-
-    >>> [kind_of(name) for name in ("BIGINT", "DECIMAL(10,2)", "TIMESTAMP_NS", "STRUCT(a DATE)", "TIME", "FLOAT[]")]
-    ['integer', 'number', 'date', 'text', 'text', 'text']
-    """
-    if type_ in _INTEGERS:
-        return "integer"
-    if type_ in {"FLOAT", "DOUBLE"} or (type_.startswith("DECIMAL(") and type_.endswith(")")):
-        return "number"
-    if type_ == "DATE" or (type_.startswith("TIMESTAMP") and not type_.endswith("]")):
-        return "date"
-    return "boolean" if type_ == "BOOLEAN" else "text"
 
 
 def _expression(column: str, type_: str, cut_at: int) -> str:

@@ -6,13 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-__all__ = ["LAYOUT", "MAX_COLUMNS", "SEED", "settings_hash"]
+__all__ = ["LAYOUT", "MAX_COLUMNS", "MAX_LISTED", "SEED", "settings_hash"]
 
 LAYOUT = 1
 """Raise it when the page changes: every profile is then made again at the next build."""
 SEED = 42
 MAX_COLUMNS = 60
 """Columns that are profiled; the rest of a wider table is left out, and the page says so."""
+
+MAX_LISTED = 100
+"""Columns in the table of the whole dataset."""
 
 
 def settings_hash(*, personal: Iterable[str], sample_rows: int, title: str, description: str, text: Iterable[str] = ()) -> str:

@@ -28,7 +28,7 @@ from nbops.quality._profile_load import DoubtfulError, Loaded, load_lean, load_w
 from nbops.quality._profile_page import Page, render_page
 from nbops.quality._profile_process import PARENT
 from nbops.quality._profile_restart import WHOLE, Questions, start_again
-from nbops.quality._profile_sample import Field, Sample, correlatable, read_sample, schema_of
+from nbops.quality._profile_sample import Field, Reader, Sample, correlatable, schema_of
 
 __all__ = ["describe", "main"]
 
@@ -58,6 +58,9 @@ def describe(profiler: Any, frame: Any, fields: Sequence[Field]) -> tuple[Any, f
         The description (None when no column could be described), and the keys of the columns left out.
     """
     schema = dict(schema_of(fields, len(frame)))
+    correlated, able = correlatable(fields, len(frame))
+    # the profiler takes no other columns into it, so that it can be done along with the rest
+    together = correlated == able
 
     def attempt(columns: Sequence[str], *, correlate: bool = False) -> Any:
         typed = {key: schema[key] for key in columns if key in schema}
@@ -70,14 +73,15 @@ def describe(profiler: Any, frame: Any, fields: Sequence[Field]) -> tuple[Any, f
             return None
 
     keys = [field.key for field in fields]
-    correlated = correlatable(fields, len(frame))[0]
-    description = attempt(keys, correlate=correlated == keys)
+    description = attempt(keys, correlate=together)
     if description is None:
         keys = [key for key in keys if attempt([key]) is not None]
         description = attempt(keys) if keys else None
-    if description is not None and not description.correlations:
+        together = False
+    if description is not None and not together:
         # their cost grows with the square of the columns, so they get a description of their own, of fewer
-        _correlate(description, attempt([key for key in correlated if key in keys], correlate=True) if correlated else None)
+        left = [key for key in correlated if key in keys]
+        _correlate(description, attempt(left, correlate=True) if left else None)
     return description, frozenset(field.key for field in fields) - frozenset(keys)
 
 
@@ -113,29 +117,32 @@ def main(questions: Questions, answers: IO[str]) -> int:
         return 3
     if not questions.rest:  # else it was said by what this process was before
         _say(answers, {"event": "ready"})
-    for line in questions:
-        request = json.loads(line)
-        # the parent keeps the time; this is for when it is gone
-        faulthandler.dump_traceback_later(float(request["seconds"]) + _GRACE_SECONDS, exit=True)
-        answer = _serve(profiler, request)
-        if profiler.doubtful:
-            start_again(_MODULE, questions, answers, question=line)
-        _say(answers, {"event": "result", **answer})
-        faulthandler.cancel_dump_traceback_later()
+    with Reader() as reader:
+        for line in questions:
+            request = json.loads(line)
+            # the parent keeps the time; this is for when it is gone
+            faulthandler.dump_traceback_later(float(request["seconds"]) + _GRACE_SECONDS, exit=True)
+            answer = _serve(profiler, reader, request)
+            if profiler.doubtful:
+                reader.close()
+                start_again(_MODULE, questions, answers, question=line)
+            _say(answers, {"event": "result", **answer})
+            faulthandler.cancel_dump_traceback_later()
     return 0
 
 
-def _serve(profiler: Loaded, request: Mapping[str, Any]) -> dict[str, Any]:
+def _serve(profiler: Loaded, reader: Reader, request: Mapping[str, Any]) -> dict[str, Any]:
     started = time.monotonic()
     stage = "reading"
     try:
-        sample = read_sample(
+        sample = reader.read(
             Path(request["data"]),
             data_format=request["format"],
             personal=request["personal"],
             sample_rows=request["sample_rows"],
             text=request["text"],
             shown=request["dataset"],
+            whole=not request["measurements"],
         )
         stage = "profiling"
         description, unbearable = describe(profiler, sample.frame, sample.fields) if _has_values(sample) else (None, frozenset())

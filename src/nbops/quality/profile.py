@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbops.quality._profile_files import current, failed, is_current, plain, publish
@@ -50,11 +51,14 @@ class Profiler:
     Args:
         seconds: Time that one profile may take, once the profiler is imported.
         log: Told one line a profile, as soon as it is done.
+        bytecode: Folder for compiled modules, such as ``.nbops/cache/bytecode``, used only where Python may not keep them beside
+            the sources and would compile the profiler's libraries anew for each run.
     """
 
-    def __init__(self, *, seconds: float = 120.0, log: Callable[[str], None] | None = None) -> None:
+    def __init__(self, *, seconds: float = 120.0, log: Callable[[str], None] | None = None, bytecode: Path | None = None) -> None:
         self._seconds = seconds
         self._log = log
+        self._bytecode = bytecode
         self._worker: Worker | None = None
         self._ready = False
         self._starts = 0
@@ -179,7 +183,7 @@ class Profiler:
         return True
 
     def _start(self) -> None:
-        self._worker, self._ready = Worker(), False
+        self._worker, self._ready = Worker(bytecode=self._bytecode), False
         self._starts += 1
         self._limit = self._worker.started + _START_SECONDS
 
@@ -232,7 +236,11 @@ class Profiler:
 
 
 def profile_many(
-    requests: Sequence[ProfileRequest], *, seconds: float = 120.0, log: Callable[[str], None] | None = None
+    requests: Sequence[ProfileRequest],
+    *,
+    seconds: float = 120.0,
+    log: Callable[[str], None] | None = None,
+    bytecode: Path | None = None,
 ) -> tuple[ProfileResult, ...]:
     """Make the profiles that are not current, all in one process; none is started when there is nothing to make.
 
@@ -240,11 +248,12 @@ def profile_many(
         requests: What to profile.
         seconds: Time that one profile may take, once the profiler is imported.
         log: Told one line a profile.
+        bytecode: As for ``Profiler``.
 
     Returns:
         A result for each request, in their order; see ``Profiler.make``.
     """
-    with Profiler(seconds=seconds, log=log) as profiler:
+    with Profiler(seconds=seconds, log=log, bytecode=bytecode) as profiler:
         return profiler.make(requests)
 
 
