@@ -8,6 +8,7 @@
     ├── TaskError            a task raised, died or timed out
     ├── EarlyStop            a task asked to end the build here, without an error
     ├── LockedError          another build holds the project
+    ├── PipelineError        the pipeline cannot be loaded
     ├── LedgerError          a ledger cannot be read or written
     ├── GuardError           what is about to be committed holds something private
     ├── CommitError          git refused
@@ -35,6 +36,7 @@ __all__ = [
     "LedgerError",
     "LockedError",
     "NbopsError",
+    "PipelineError",
     "PluginError",
     "TaskError",
     "did_you_mean",
@@ -71,6 +73,10 @@ class EarlyStop(NbopsError):  # noqa: N818 - no error
 
 class LockedError(NbopsError):
     """Another build holds the project."""
+
+
+class PipelineError(NbopsError):
+    """Ploomber, or the project's own code, could not make the pipeline."""
 
 
 class LedgerError(NbopsError):

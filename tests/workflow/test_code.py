@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbops.workflow.code import Imported, code_hash, function_closure, imports_of, literals_of, resolve_modules
+from nbops.workflow.codefacts import CodeFacts
 
 
 def same(a: str, b: str) -> bool:
@@ -139,3 +140,60 @@ def test_what_is_written_is_no_input(code):
 )
 def test_what_is_read_is_an_input(code):
     assert "in" in literals_of([code])
+
+
+def test_facts_from_the_cache_are_those_of_the_text(tmp_path: Path) -> None:
+    module = (
+        "import json\nfrom . import other\n\nLIMIT = 3\n\ndef f():\n    return open('in.csv').read(LIMIT)\n\ndef g():\n    pass\n"
+    )
+    first = CodeFacts(tmp_path / "cache/code.json")
+    asked = [first.cells(["import os\n", "p = 'a.csv'"], language="python"), first.module(module), first.function(module, "f")]
+    assert first.function(module, "no_such") is None
+    first.save()
+    again = CodeFacts(tmp_path / "cache/code.json")
+    parsed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nbops.workflow.code._parse", parsed.append)
+        assert [
+            again.cells(["import os\n", "p = 'a.csv'"], language="python"),
+            again.module(module),
+            again.function(module, "f"),
+        ] == asked
+        assert again.function(module, "no_such") is None
+    assert parsed == []
+    assert asked[2] is not None
+    assert asked[2].literals == ("in.csv",)
+    assert again.cells(["import os\n", "p = 'b.csv'"], language="python") != asked[0]
+    assert again.cells(["import os\np = 'a.csv'"], language="python") == CodeFacts(tmp_path / "none").cells(
+        ["import os\np = 'a.csv'"], language="python"
+    )
+
+
+@pytest.mark.parametrize("damage", ["", "null", "[]", "{", '{"maker": 1}', '{"maker": [], "facts": {"x": 3}}'])
+def test_a_damaged_cache_of_facts_counts_as_none(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "code.json"
+    good = CodeFacts(path)
+    expected = good.cells(["x = 1"], language="python")
+    good.save()
+    stored = path.read_text(encoding="utf-8")
+    path.write_text(damage, encoding="utf-8")
+    assert CodeFacts(path).cells(["x = 1"], language="python") == expected
+    for value in ('"facts": {"%s": 3', '"facts": {"%s": {}', '"facts": {"%s": {"code": 1, "imports": [[1]], "literals": []}'):
+        key = stored.partition('"facts": {"')[2].partition('"')[0]
+        path.write_text(stored.partition('"facts"')[0] + value % key + "}}", encoding="utf-8")
+        assert CodeFacts(path).cells(["x = 1"], language="python") == expected
+
+
+def test_an_import_is_followed_once_from_wherever_it_stands(tmp_path: Path) -> None:
+    package = tmp_path / "shop"
+    for folder in (package, package / "inner"):
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+        (folder / "near.py").write_text(f"import {folder.name}_only\n")
+    (package / "a.py").write_text("from .near import x\nimport json\n")
+    (package / "inner/b.py").write_text("from .near import x\nimport json\n")
+    reached, outside = resolve_modules(imports_of(["import shop.a\nimport shop.inner.b"]), near=None, search=[tmp_path])
+    assert {path.relative_to(tmp_path).as_posix() for path in reached} == {
+        "shop/__init__.py", "shop/a.py", "shop/near.py", "shop/inner/__init__.py", "shop/inner/b.py", "shop/inner/near.py"
+    }  # fmt: skip
+    assert outside == {"json", "shop_only", "inner_only"}

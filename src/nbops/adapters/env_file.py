@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +28,11 @@ def environment_values(file: Path, arguments: Sequence[str]) -> Mapping[str, Any
     """
     values: dict[str, Any] = {}
     try:
-        found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        found = yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - the safe loader, in C where there is one
         if isinstance(found, dict):
             values = {str(key): value for key, value in found.items() if key not in _NOT_VALUES}
-    except (OSError, UnicodeDecodeError, YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         pass
     position = 0
     while position < len(arguments):

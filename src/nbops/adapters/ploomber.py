@@ -24,7 +24,6 @@ from ploomber.table import TaskReport
 from ploomber.tasks import NotebookRunner, PythonCallable, ScriptRunner, ShellScript
 from ploomber.util.default import path_to_env_from_spec, try_to_find_entry_point
 
-from nbops.adapters.papermill import ENGINE_NAME, register_engine
 from nbops.errors import EarlyStop, NbopsError
 from nbops.pipeline import ExecuteOptions, Product, TaskSpec
 from nbops.record.store import replace_file
@@ -170,6 +169,8 @@ class _DagBase:
             for path in staged.values():
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             if isinstance(task, NotebookRunner) and task.executor == "papermill" and not task.debug_mode:
+                from nbops.adapters.papermill import ENGINE_NAME, register_engine  # noqa: PLC0415 - costs what only a run needs
+
                 register_engine(max_output_bytes=options.max_output_bytes, copy_to=options.notebook)
                 task.executor_params = {"progress_bar": False, "engine_name": ENGINE_NAME, **task.executor_params}
             with warnings.catch_warnings():

@@ -16,7 +16,7 @@ from click.shell_completion import shell_complete
 
 from nbops.cli.common import COMPLETE_VARIABLE, FAILED, OK, PROBLEM, USAGE, epilog
 from nbops.cli.output import printable
-from nbops.errors import ChecksFailed, NbopsError, did_you_mean
+from nbops.errors import ChecksFailed, NbopsError, TaskError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,7 @@ __all__ = ["COMMANDS", "EXIT_CODES", "PROGRAM", "program", "run"]
 PROGRAM = "nbops"
 COMMANDS = {
     "attach": "put a pipeline under nbops",
+    "build": "build the pipeline",
     "check": "judge published data",
     "completion": "shell completion",
     "doctor": "look for faults of the environment",
@@ -38,7 +39,7 @@ COMMANDS = {
 """Command to what it is about; each lives in ``nbops.cli.commands.<name>`` as ``command``, imported when it is asked for."""
 EXIT_CODES = {
     OK: "passed or warned; the command did its work",
-    FAILED: "checks failed, or could not be measured",
+    FAILED: "checks failed, or could not be measured; a task failed",
     USAGE: "called wrongly, or files are in the way",
     PROBLEM: "could not work: a fault in settings, ledgers, the environment or the machine",
 }
@@ -69,8 +70,9 @@ class _LazyGroup(click.Group):
 
 _HELP = """Governed, committed runs of notebook pipelines.
 
-The main job is `ploomber build`. These commands make projects, look at runs, judge data and keep house. They work on the
-project around the folder that they are started in: the nearest one, upwards, that holds a pipeline.yaml.
+The main job is `ploomber build`, or `nbops build`, which does the same and starts faster. The other commands make projects,
+look at runs, judge data and keep house. They work on the project around the folder that they are started in: the nearest
+one, upwards, that holds a pipeline.yaml.
 """
 _EXAMPLES = (
     "nbops init shop && cd shop && ploomber build",
@@ -168,7 +170,7 @@ def _explain(error: BaseException) -> int:
         except OSError:
             _drop_output()
     _say(f"nbops: {_sentence(error)}")
-    return FAILED if isinstance(error, ChecksFailed) else PROBLEM
+    return FAILED if isinstance(error, (ChecksFailed, TaskError)) else PROBLEM
 
 
 def _usage(error: click.UsageError) -> str:

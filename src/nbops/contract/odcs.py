@@ -28,17 +28,20 @@ from nbops.errors import ContractError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nbops.contract.yamlcache import DocumentCache
+
 __all__ = ["SUFFIXES", "load_contract", "load_contracts", "read_contracts"]
 
 SUFFIXES = (".odcs.yaml", ".odcs.yml")
 
 
-def load_contracts(directory: Path, *, root: Path | None = None) -> Mapping[str, Contract]:
+def load_contracts(directory: Path, *, root: Path | None = None, cache: DocumentCache | None = None) -> Mapping[str, Contract]:
     """Read every contract of a directory.
 
     Args:
         directory: Usually ``contracts/``; none there means no contracts.
         root: The project's root, which paths in records and messages are relative to.
+        cache: What files were read as before; the caller saves it.
 
     Returns:
         Dataset name to contract, sorted by name.
@@ -52,7 +55,7 @@ def load_contracts(directory: Path, *, root: Path | None = None) -> Mapping[str,
         if not path.name.endswith((".yaml", ".yml")) or not path.is_file():
             continue
         try:
-            _add(found, path, root=root)
+            _add(found, path, root=root, cache=cache)
         except ContractError as error:
             problems.append(str(error))
     if problems:
@@ -60,14 +63,14 @@ def load_contracts(directory: Path, *, root: Path | None = None) -> Mapping[str,
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def _add(found: dict[str, Contract], path: Path, *, root: Path | None) -> None:
+def _add(found: dict[str, Contract], path: Path, *, root: Path | None, cache: DocumentCache | None) -> None:
     shown = display_path(path, root=root)
     if not path.name.endswith(SUFFIXES):
         # Other YAML may live beside contracts; a contract under another name would silently never be checked.
         if re.search(rb"^kind:\s*[\"']?DataContract\b", path.read_bytes()[:100_000], flags=re.MULTILINE):
             raise ContractError(f"{shown}: is a contract, but is not read under this name. Rename it to {path.stem}.odcs.yaml.")
         return
-    for contract in read_contracts(path, root=root):
+    for contract in read_contracts(path, root=root, cache=cache):
         if contract.dataset in found:
             raise ContractError(
                 f"{shown}: dataset {contract.dataset!r} has a contract already, in {found[contract.dataset].path}."
@@ -88,7 +91,7 @@ def load_contract(path: Path, *, root: Path | None = None) -> Contract:
     return contracts[0]
 
 
-def read_contracts(path: Path, *, root: Path | None = None) -> tuple[Contract, ...]:
+def read_contracts(path: Path, *, root: Path | None = None, cache: DocumentCache | None = None) -> tuple[Contract, ...]:
     """Read one file: one contract for each of its schema objects.
 
     The dataset of a single object is named as the file; several objects are datasets by their own names.
@@ -97,7 +100,7 @@ def read_contracts(path: Path, *, root: Path | None = None) -> tuple[Contract, .
         ContractError: The file is wrong.
     """
     shown = display_path(path, root=root)
-    document = read_yaml(path, shown=shown)
+    document = read_yaml(path, shown=shown, cache=cache)
     problems = Problems(shown)
     try:
         digest = _digest(document)

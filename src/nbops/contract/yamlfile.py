@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
 from nbops.errors import ContractError, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ruamel.yaml.error import MarkedYAMLError
+
+    from nbops.contract.yamlcache import DocumentCache
 
 __all__ = ["Problems", "display_path", "read_yaml"]
 
@@ -64,12 +65,13 @@ def display_path(path: Path, *, root: Path | None = None) -> str:
     return path.as_posix()
 
 
-def read_yaml(path: Path, *, shown: str) -> Any:
+def read_yaml(path: Path, *, shown: str, cache: DocumentCache | None = None) -> Any:
     """Read one YAML 1.2 document.
 
     Args:
         path: The file.
         shown: Its name in messages.
+        cache: What files were read as before.
 
     Returns:
         Plain values: mappings, lists, text, numbers, dates.
@@ -83,6 +85,19 @@ def read_yaml(path: Path, *, shown: str) -> Any:
         raise ContractError(f"{shown}: cannot be read: {error.strerror}.") from error
     if len(raw) > MAX_BYTES:
         raise ContractError(f"{shown}: {len(raw):,} bytes; a contract may have {MAX_BYTES:,}. Is it the data itself?")
+    known = cache.get(raw) if cache is not None else None
+    if known is not None:
+        return known
+    document = _parse(raw, shown)
+    if cache is not None:
+        cache.put(raw, document)
+    return document
+
+
+def _parse(raw: bytes, shown: str) -> Any:
+    from ruamel.yaml import YAML  # noqa: PLC0415 - what is remembered need not be parsed
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

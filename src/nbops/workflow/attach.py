@@ -41,11 +41,11 @@ def attach(dag: Any) -> None:
         runner.workers = workers
         runner.partial = ploomber.is_partial()
         selected = ploomber.selected_targets()
-        return build(runner, root=root, config=config, command=_command("ploomber build"), selected=selected).seconds
+        return build(runner, root=root, config=config, command=_command("build"), selected=selected).seconds
 
     def build_task(current: Any, task: str, forced: bool) -> None:  # noqa: FBT001 - called by position
         runner = SingleTaskRunner(current, task, forced=forced, parameters=parameters)
-        build(runner, root=root, config=config, command=_command(f"ploomber task {task}"), selected=frozenset({task}))
+        build(runner, root=root, config=config, command=_command(f"task {task}"), selected=frozenset({task}))
 
     if ploomber.is_debugging(dag):
         return  # --debug needs the task in this process and the terminal: Ploomber's own executor does that
@@ -56,9 +56,10 @@ def attach(dag: Any) -> None:
     ploomber.show_status(dag, stale_tasks(runner, root=root, config=config))
 
 
-def _command(default: str) -> str:
-    """Return what the user typed, when it was Ploomber's command line."""
-    if not sys.argv or Path(sys.argv[0]).name not in {"ploomber", "nbops"}:
-        return default
-    known = default.split()
-    return " ".join([default, *(word for word in sys.argv[1:] if word not in known)])
+def _command(called: str) -> str:
+    """Return what the user typed, when it was Ploomber's command line or nbops' own."""
+    program = Path(sys.argv[0]).name if sys.argv else ""
+    if program not in {"ploomber", "nbops"}:
+        return f"ploomber {called}"
+    known = [program, *called.split()]
+    return " ".join([*known, *(word for word in sys.argv[1:] if word not in known)])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nbops import kernels
 from nbops.contract.odcs import load_contracts
+from nbops.contract.yamlcache import DocumentCache
 from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError, TaskError
 from nbops.model import Notice, Run, RunError
 from nbops.quality.audit import Audit
@@ -158,7 +159,9 @@ class _Build:
             scratch = self.root / ".nbops/work" / self.run_id
             cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
             try:
-                contracts = load_contracts(self.root / self.config.contracts)
+                cache = DocumentCache(self.root / ".nbops/cache/contracts.json")
+                contracts = load_contracts(self.root / self.config.contracts, cache=cache)
+                cache.save()
             except ConfigError as error:
                 self.errors.append(RunError(kind=type(error).__name__, message=str(error)))
                 self._prepare(tasks, {})
@@ -225,6 +228,7 @@ class _Build:
             scheduler.run()
         finally:
             hashes.save()
+            context.fingerprinter.save()
             for sentence in kernels.stop():
                 self.notices.append(Notice(kind="kernels", message=sentence))
                 self.progress.say(f"nbops: {sentence}", colour="yellow")
@@ -263,8 +267,10 @@ class _Build:
     def _refresh(self) -> None:
         """Keep the ledger on disk abreast, so that a killed run still tells how far it came.
 
-        Personal values are known only at the end, so what may quote data waits until then.
+        Personal values are known only at the end, so what may quote data waits until then. What was up to date needs no saying.
         """
+        if all(record.status == "up_to_date" for record in self.records.values() if record.done):
+            return
         scrubber = scrubber_for(self.root, self.config, self.runner.parameters(), self.records, personal=None)
         write_run(self.reports, scrubber.run(without_quotes(self._snapshot(status="running"))))
 

@@ -15,7 +15,7 @@ from nbops.workflow.hashing import digest
 from nbops.workflow.written import written_literals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["Imported", "code_hash", "function_closure", "imports_of", "literals_of", "resolve_modules"]
@@ -173,7 +173,11 @@ def _may_be_path(text: str) -> bool:
 
 
 def resolve_modules(
-    imports: Iterable[Imported], *, near: Path | None, search: Iterable[Path]
+    imports: Iterable[Imported],
+    *,
+    near: Path | None,
+    search: Iterable[Path],
+    facts: Callable[[str], tuple[str, tuple[Imported, ...]]] | None = None,
 ) -> tuple[dict[Path, str], set[str]]:
     """Follow imports through the project's own modules.
 
@@ -181,16 +185,23 @@ def resolve_modules(
         imports: Where to start.
         near: The file that holds them (for relative imports), if any.
         search: Folders that imports start from.
+        facts: Gives the hash and the imports of a module's text; worked out by default.
 
     Returns:
         The project files reached, each with the hash of its code; and the top-level names of everything imported from elsewhere.
     """
+    facts = facts or _module_facts
     roots = list(dict.fromkeys(search))
     reached: dict[Path, str] = {}
     outside: set[str] = set()
     queue: list[tuple[Imported, Path | None]] = [(item, near) for item in imports]
+    seen: set[tuple[Imported, Path | None]] = set()
     while queue:
         item, origin = queue.pop()
+        followed = (item, origin.parent if item.level and origin else None)  # only relative imports depend on where they stand
+        if followed in seen:
+            continue
+        seen.add(followed)
         files = _locate(item, origin, roots)
         if not files:
             if item.level == 0 and item.module:
@@ -203,9 +214,13 @@ def resolve_modules(
                 text = file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError):
                 continue
-            reached[file] = code_hash([text], language="python")
-            queue += [(inner, file) for inner in imports_of([text])]
+            reached[file], further = facts(text)
+            queue += [(inner, file) for inner in further]
     return reached, outside
+
+
+def _module_facts(text: str) -> tuple[str, tuple[Imported, ...]]:
+    return code_hash([text], language="python"), imports_of([text])
 
 
 def _locate(item: Imported, origin: Path | None, roots: list[Path]) -> list[Path]:

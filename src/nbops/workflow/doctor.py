@@ -10,6 +10,7 @@ from nbops.adapters.environment import Diagnosis
 from nbops.adapters.pipeline_yaml import find_pipeline, read_pipeline
 from nbops.contract.config import Config, load_config
 from nbops.contract.odcs import load_contracts
+from nbops.contract.yamlcache import DocumentCache
 from nbops.errors import ConfigError, LedgerError, NbopsError
 from nbops.record.store import read_run, run_ids
 from nbops.workflow.hook import HOOK
@@ -111,7 +112,7 @@ def _shown(path: Path, root: Path) -> str:
 
 def _contracts(root: Path, config: Config) -> Diagnosis:
     try:
-        found = load_contracts(root / config.contracts, root=root)
+        found = load_contracts(root / config.contracts, root=root, cache=DocumentCache(root / ".nbops/cache/contracts.json"))
     except ConfigError as error:
         return Diagnosis(name="contracts", status="fail", message=str(error), remedy="Correct what is named; then: nbops check")
     if not found:

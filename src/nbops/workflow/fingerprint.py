@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbops.workflow.code import Imported, code_hash, function_closure, imports_of, literals_of, resolve_modules
+from nbops.workflow.code import resolve_modules
+from nbops.workflow.codefacts import CodeFacts, Facts
 from nbops.workflow.hashing import HashCache, digest
 from nbops.workflow.packages import PackageIndex
 
 if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.pipeline import Product, TaskSpec
+    from nbops.workflow.code import Imported
 
 __all__ = ["Fingerprinter", "is_file_product", "strings_of"]
 
@@ -46,6 +48,7 @@ class Fingerprinter:
         self._config = config
         self._hashes = hashes
         self._tasks = {task.name: task for task in tasks}
+        self._facts = CodeFacts(root / ".nbops/cache/code.json")
         self._packages = PackageIndex(root / ".nbops/cache/packages.json", root=root)
         self._product_owner = {
             (root / product.path).resolve(): task.name for task in tasks for product in task.products if is_file_product(product)
@@ -54,13 +57,16 @@ class Fingerprinter:
 
     def recipe(self, task: TaskSpec) -> dict[str, Any]:
         """Return what the task depends on, apart from upstream data."""
-        code, imports, literals = self._code_of(task)
+        facts = self._code_of(task)
         search = [self._root, self._root / "src", *([task.source.parent] if task.source else [])]
-        modules, outside = resolve_modules(imports, near=task.source, search=search) if task.language == "python" else ({}, set())
+        modules: dict[Path, str] = {}
+        outside: set[str] = set()
+        if task.language == "python":
+            modules, outside = resolve_modules(facts.imports, near=task.source, search=search, facts=self._module)
         return {
-            "code": code,
+            "code": facts.code,
             "parameters": {name: self._parameter_hash(name, value) for name, value in sorted(task.parameters.items())},
-            "files": dict(sorted(self._files_of(task, literals))),
+            "files": dict(sorted(self._files_of(task, facts.literals))),
             "modules": {
                 self._relative(path): value
                 for path, value in sorted(modules.items())
@@ -93,16 +99,23 @@ class Fingerprinter:
                 found[product.key] = outputs.get(product.key) or "missing"
         return found
 
-    def _code_of(self, task: TaskSpec) -> tuple[str, tuple[Imported, ...], tuple[str, ...]]:
+    def save(self) -> None:
+        """Remember what was found of code for the next build; a failure is of no consequence."""
+        self._facts.save()
+
+    def _code_of(self, task: TaskSpec) -> Facts:
         if task.function and task.source is not None:
             try:
-                found = function_closure(task.source.read_text(encoding="utf-8"), task.function)
+                found = self._facts.function(task.source.read_text(encoding="utf-8"), task.function)
             except (OSError, UnicodeDecodeError):
                 found = None
             if found is not None:
-                text, imports = found
-                return code_hash([text], language="python"), imports, literals_of([text])
-        return code_hash(task.code, language=task.language), imports_of(task.code), literals_of(task.code)
+                return found
+        return self._facts.cells(task.code, language=task.language)
+
+    def _module(self, text: str) -> tuple[str, tuple[Imported, ...]]:
+        facts = self._facts.module(text)
+        return facts.code, facts.imports
 
     def _parameter_hash(self, name: str, value: Any) -> str:
         text = json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,91 @@
+"""``nbops build``: Ploomber's own build of the same pipeline, started without what it need not import."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nbops.adapters.lean_imports import lean_imports
+from nbops.errors import NbopsError, PipelineError, TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["SWITCH", "launch"]
+
+SWITCH = "NBOPS_START"
+"""Environment variable: ``plain`` imports everything at once, as ``ploomber build`` does."""
+
+_WITH_STAND_INS = ("ploomber", "ploomber_core", "ploomber_engine", "papermill", "jupytext", "jupyter_client")
+_USING_THEM = ("nbops.adapters.ploomber", "nbops.adapters.ploomber_build", "nbops.workflow.attach")
+
+
+def launch(root: Path, arguments: Sequence[str]) -> None:
+    """Build the project's pipeline with Ploomber.
+
+    Args:
+        root: The project's root; becomes the working directory.
+        arguments: What ``ploomber build`` would be called with.
+
+    Raises:
+        NbopsError: The build failed or could not begin, as nbops has it.
+        TaskError: The build failed otherwise: in a hook of the project, say.
+        PipelineError: Ploomber, or the project's code, could not make the pipeline.
+        SystemExit: The arguments are wrong (2), or the build was stopped.
+    """
+    os.chdir(root)
+    sys.argv[:] = ["nbops", *arguments]
+    sys.path.insert(0, str(root))  # as Ploomber's own command does
+    ploomber = _ploomber()
+    try:
+        ploomber.run_build()
+    except ploomber.BuildFailed as error:
+        if isinstance(error.__cause__, NbopsError):
+            raise error.__cause__ from None
+        raise TaskError(ploomber.message_of(error)) from error
+    except NbopsError:
+        raise
+    except Exception as error:
+        raise PipelineError(ploomber.message_of(error)) from error
+
+
+def _ploomber() -> Any:
+    """Import Ploomber with stand-ins for what it rarely needs; plainly where that does not work, or is not wanted."""
+    with _no_collection():
+        if os.environ.get(SWITCH) != "plain":
+            before = frozenset(sys.modules)
+            try:
+                with lean_imports():
+                    return _import()
+            except Exception:  # noqa: BLE001 - if it is no fault of the lean start, the plain one says so
+                _forget(before)
+        return _import()
+
+
+def _import() -> Any:
+    importlib.import_module("nbops.workflow.attach")  # what `on_render` names
+    return importlib.import_module("nbops.adapters.ploomber_build")
+
+
+def _forget(before: frozenset[str]) -> None:
+    """Drop what was imported since, as far as stand-ins may be in it."""
+    for name in frozenset(sys.modules) - before:
+        if name in _USING_THEM or name.partition(".")[0] in _WITH_STAND_INS:
+            del sys.modules[name]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Import without garbage collections, which look in vain at objects that stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
