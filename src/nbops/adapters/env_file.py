@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["environment_values"]
+__all__ = ["environment_values", "given_values"]
 
 _PREFIX = "--env--"
+_NESTED = re.compile(r"\.|--")
 _NOT_VALUES = frozenset({"meta", "_module"})
 
 
@@ -21,7 +23,7 @@ def environment_values(file: Path, arguments: Sequence[str]) -> Mapping[str, Any
 
     Args:
         file: The environment file, see :func:`nbops.adapters.ploomber.env_file`.
-        arguments: The command line; ``--env--a.b VALUE`` and ``--env--a.b=VALUE`` override the file.
+        arguments: The command line; ``--env--a--b VALUE`` and ``--env--a--b=VALUE`` override the file.
 
     Returns:
         The values, nested as in the file; a file that cannot be read counts as empty (Ploomber has said so already).
@@ -34,6 +36,20 @@ def environment_values(file: Path, arguments: Sequence[str]) -> Mapping[str, Any
             values = {str(key): value for key, value in found.items() if key not in _NOT_VALUES}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         pass
+    for path, value in _given(arguments):
+        _set(values, path, value)
+    return values
+
+
+def given_values(arguments: Sequence[str]) -> Mapping[str, Any]:
+    """Return only what the command line sets, nested as in the file."""
+    values: dict[str, Any] = {}
+    for path, value in _given(arguments):
+        _set(values, path, value)
+    return values
+
+
+def _given(arguments: Sequence[str]) -> Iterator[tuple[list[str], str]]:
     position = 0
     while position < len(arguments):
         argument = arguments[position]
@@ -46,8 +62,7 @@ def environment_values(file: Path, arguments: Sequence[str]) -> Mapping[str, Any
                 break
             value = arguments[position]
             position += 1
-        _set(values, key.split("."), value)
-    return values
+        yield _NESTED.split(key), value
 
 
 def _set(values: dict[str, Any], path: list[str], value: str) -> None:

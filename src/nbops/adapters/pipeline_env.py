@@ -53,12 +53,13 @@ class Placeholders:
         pipeline: The pipeline file, whose name says which ``env`` file is its own.
         here: Its folder.
         root: The project's root.
+        values: What the command line sets of them, nested as in the file.
 
     Raises:
         ConfigError: ``env.yaml`` cannot be read.
     """
 
-    def __init__(self, pipeline: Path, *, here: Path, root: Path) -> None:
+    def __init__(self, pipeline: Path, *, here: Path, root: Path, values: Mapping[str, Any] = MappingProxyType({})) -> None:
         from jinja2 import StrictUndefined  # noqa: PLC0415
         from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
 
@@ -74,7 +75,7 @@ class Placeholders:
             "git": _Lazy(lambda: self._git("symbolic-ref", "--short", "HEAD") or self._git_hash()),
             "git_hash": _Lazy(self._git_hash),
         }
-        for key, value in self._read_env(pipeline, root).items():
+        for key, value in _overridden(self._read_env(pipeline, root), values).items():
             self._values[key] = self.resolve({"value": value})["value"]
 
     def _read_env(self, pipeline: Path, root: Path) -> dict[str, Any]:
@@ -127,6 +128,14 @@ class Placeholders:
             ["git", "-C", str(self._here), *arguments], capture_output=True, text=True, check=False, timeout=_GIT_SECONDS
         )
         return done.stdout.strip()
+
+
+def _overridden(values: Mapping[str, Any], by: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(values)
+    for key, value in by.items():
+        inner = found.get(key)
+        found[key] = _overridden(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return found
 
 
 class _Lazy:

@@ -83,11 +83,12 @@ def find_pipeline(start: Path) -> Path | None:
     return None
 
 
-def read_pipeline(path: Path) -> PipelineFile:
+def read_pipeline(path: Path, *, values: Mapping[str, Any] = MappingProxyType({})) -> PipelineFile:
     """Read a pipeline file and resolve its placeholders from ``env.yaml``.
 
     Args:
         path: The pipeline file.
+        values: What the command line sets of those, nested as in the file.
 
     Raises:
         ConfigError: It is not YAML, not a pipeline, or says something that cannot be known without running Ploomber.
@@ -101,7 +102,7 @@ def read_pipeline(path: Path) -> PipelineFile:
         raise ConfigError(
             f"{path.name}: there is no list of tasks, so what its notebooks receive is not known without running it."
         )
-    environment = Placeholders(path, here=here, root=root)
+    environment = Placeholders(path, here=here, root=root, values=values)
     document = environment.resolve(document)
     meta = document.get("meta") or {}
     if not isinstance(meta, dict):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DagRunner",
     "SingleTaskRunner",
+    "entry_point",
     "env_file",
     "install",
     "is_building",
@@ -97,11 +98,24 @@ def _is_metadata(found: Any) -> bool:
     return isinstance(found, dict) and all(isinstance(found.get(key), type_) for key, type_ in types.items())
 
 
+def entry_point(root: Path, arguments: Sequence[str]) -> Path | None:
+    """Return the pipeline file that Ploomber builds; None when it is something else: a folder, a pattern, a dotted path."""
+    try:
+        found = root / _entry_point(arguments)
+    except (ValueError, OSError, TypeError):  # Ploomber refuses, and says so itself
+        return None
+    return found if found.is_file() else None
+
+
+def _entry_point(arguments: Sequence[str]) -> str:
+    given = [after for option, after in itertools.pairwise(arguments) if option in _ENTRY_POINT]
+    return str(given[-1] if given else try_to_find_entry_point())
+
+
 def env_file(root: Path, arguments: Sequence[str]) -> Path:
     """Return the file that Ploomber takes values from: ``env.serve.yaml`` beside ``pipeline.serve.yaml``, else ``env.yaml``."""
-    given = [after for option, after in itertools.pairwise(arguments) if option in _ENTRY_POINT]
     try:
-        found = path_to_env_from_spec(given[-1] if given else try_to_find_entry_point())
+        found = path_to_env_from_spec(_entry_point(arguments))
     except (ValueError, OSError):  # a folder, a pattern or a dotted path; or Ploomber refuses, and says so itself
         found = None
     return root / (found or "env.yaml")

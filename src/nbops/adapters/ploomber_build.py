@@ -6,9 +6,9 @@ from typing import Any
 
 import jupyter_client.kernelspec  # noqa: F401 - what every notebook task needs of it while it is rendered
 from ploomber.cli import build
+from ploomber.exceptions import BaseException as PloomberError
 from ploomber.exceptions import DAGBuildError, DAGRenderError
 from ploomber.executors import _format
-from ploomber_core.exceptions import BaseException as PloomberError
 
 __all__ = ["BuildFailed", "message_of", "run_build"]
 

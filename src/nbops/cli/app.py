@@ -35,6 +35,7 @@ COMMANDS = {
     "render": "make pages from ledgers",
     "runs": "list runs",
     "show": "show a run",
+    "status": "tell what a build would run",
 }
 """Command to what it is about; each lives in ``nbops.cli.commands.<name>`` as ``command``, imported when it is asked for."""
 EXIT_CODES = {

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.adapters import ploomber
-from nbops.adapters.env_file import environment_values
+from nbops.adapters.env_file import environment_values, given_values
 from nbops.adapters.ploomber import DagRunner, SingleTaskRunner
 from nbops.contract.config import load_config
 from nbops.workflow.build import build
+from nbops.workflow.remembered import remember
 from nbops.workflow.status import stale_tasks
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def attach(dag: Any) -> None:
         runner.workers = workers
         runner.partial = ploomber.is_partial()
         selected = ploomber.selected_targets()
+        pipeline = ploomber.entry_point(root, sys.argv)
+        if pipeline is not None and not runner.partial:
+            remember(root, runner.tasks(), pipeline=pipeline, values=given_values(sys.argv))
         return build(runner, root=root, config=config, command=_command("build"), selected=selected).seconds
 
     def build_task(current: Any, task: str, forced: bool) -> None:  # noqa: FBT001 - called by position

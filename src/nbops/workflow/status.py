@@ -11,12 +11,13 @@ from nbops.workflow.plan import reasons_to_run
 from nbops.workflow.state import StateStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from nbops.contract.config import Config
-    from nbops.pipeline import Runner
+    from nbops.pipeline import Runner, TaskSpec
 
-__all__ = ["stale_tasks", "why"]
+__all__ = ["reasons_of", "stale_tasks", "states_of", "why"]
 
 
 def why(runner: Runner, *, root: Path, config: Config) -> dict[str, tuple[str, ...]]:
@@ -24,10 +25,23 @@ def why(runner: Runner, *, root: Path, config: Config) -> dict[str, tuple[str, .
 
     A task below one that would run is counted as stale, although it will not run if the data comes out the same.
     """
-    tasks = runner.tasks()
+    return reasons_of(
+        runner.tasks(), states=states_of(root, runner.tasks(), config), root=root, config=config, forced=runner.forced
+    )
+
+
+def states_of(root: Path, tasks: Sequence[TaskSpec], config: Config) -> StateStore:
+    """Return what is known of each task's last success; the ledgers are read only where that is not at hand."""
     states = StateStore(root)
     if not all(states.path(task.name).exists() for task in tasks):
         states = StateStore(root, ledgers=load_runs(root / config.reports)[0])
+    return states
+
+
+def reasons_of(
+    tasks: tuple[TaskSpec, ...], *, states: StateStore, root: Path, config: Config, forced: bool = False
+) -> dict[str, tuple[str, ...]]:
+    """Return for each task why the next build would run it, see :func:`why`."""
     fingerprinter = Fingerprinter(root=root, tasks=tasks, config=config, hashes=HashCache(root / ".nbops/cache/hashes.json"))
     found: dict[str, tuple[str, ...]] = {}
     for task in tasks:
@@ -44,7 +58,7 @@ def why(runner: Runner, *, root: Path, config: Config) -> dict[str, tuple[str, .
             recipe=fingerprinter.recipe(task),
             upstream=upstream,
             outputs=fingerprinter.outputs(task),
-            forced=runner.forced,
+            forced=forced,
         )
         waiting = [up for up in task.upstream if found.get(up)]
         if not reasons and waiting:
