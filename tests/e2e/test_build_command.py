@@ -13,7 +13,7 @@ from e2e_project import Project, Result, ran_in, statuses_of
 
 from nbops.record.store import read_run, run_ids
 
-STYLES = sorted(path.name for path in (Path(__file__).parent / "pipelines").iterdir() if path.is_dir())
+STYLES = sorted(path.parent.name for path in (Path(__file__).parent / "pipelines").glob("*/pipeline.yaml"))
 
 
 def nbops(project: Project, *arguments: str, folder: str = ".", **environment: str) -> Result:

@@ -9,6 +9,7 @@ import ast
 import getpass
 import json
 import os
+import re
 import subprocess
 from datetime import datetime
 from types import MappingProxyType
@@ -24,6 +25,11 @@ __all__ = ["Placeholders", "load_yaml"]
 
 _WORDS: Mapping[str, bool | None] = MappingProxyType({"true": True, "false": False, "none": None, "null": None})
 _GIT_SECONDS = 10
+_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_JINJA = frozenset({"and", "else", "false", "if", "in", "is", "loop", "none", "not", "or", "self", "super", "true"})
+"""Names that Jinja takes for its own."""
+_TEMPLATE = re.compile(r"[{}%#]|\n\Z")
+"""What may mean something to Jinja besides names in braces (it drops a line end at the end)."""
 
 
 def load_yaml(path: Path) -> Any:
@@ -60,10 +66,6 @@ class Placeholders:
     """
 
     def __init__(self, pipeline: Path, *, here: Path, root: Path, values: Mapping[str, Any] = MappingProxyType({})) -> None:
-        from jinja2 import StrictUndefined  # noqa: PLC0415
-        from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
-
-        self._templates = SandboxedEnvironment(undefined=StrictUndefined)
         self._pipeline = pipeline
         self._here = here
         self._values: dict[str, Any] = {
@@ -111,10 +113,17 @@ class Placeholders:
     def _render(self, text: str) -> str:
         if "{{" not in text:
             return text
-        from jinja2 import TemplateError  # noqa: PLC0415
+        parts = _PLACEHOLDER.split(text)  # text, name, text, name, ..., text
+        if all(name in self._values and name.lower() not in _JINJA for name in parts[1::2]) and not _TEMPLATE.search(
+            "".join(parts[::2])
+        ):
+            return "".join(str(self._values[part]) if index % 2 else part for index, part in enumerate(parts))
+        from jinja2 import StrictUndefined, TemplateError  # noqa: PLC0415 - most pipelines have no more than names in braces
+        from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
 
         try:
-            return self._templates.from_string(text).render(self._values)
+            templates = SandboxedEnvironment(undefined=StrictUndefined)
+            return templates.from_string(text).render(self._values)
         except TemplateError as error:
             if "{{name}}" in text and "'name'" in str(error):
                 return text  # a grid's product: filled per task

@@ -7,8 +7,10 @@ Python is compared by its syntax tree, so that a comment, a blank line or a refo
 from __future__ import annotations
 
 import ast
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbops.workflow.hashing import digest
@@ -16,7 +18,6 @@ from nbops.workflow.written import written_literals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 __all__ = ["Imported", "code_hash", "function_closure", "imports_of", "literals_of", "resolve_modules"]
 
@@ -196,13 +197,14 @@ def resolve_modules(
     outside: set[str] = set()
     queue: list[tuple[Imported, Path | None]] = [(item, near) for item in imports]
     seen: set[tuple[Imported, Path | None]] = set()
+    names = _Names()
     while queue:
         item, origin = queue.pop()
         followed = (item, origin.parent if item.level and origin else None)  # only relative imports depend on where they stand
         if followed in seen:
             continue
         seen.add(followed)
-        files = _locate(item, origin, roots)
+        files = _locate(item, origin, roots, names)
         if not files:
             if item.level == 0 and item.module:
                 outside.add(item.module.split(".")[0])
@@ -223,7 +225,7 @@ def _module_facts(text: str) -> tuple[str, tuple[Imported, ...]]:
     return code_hash([text], language="python"), imports_of([text])
 
 
-def _locate(item: Imported, origin: Path | None, roots: list[Path]) -> list[Path]:
+def _locate(item: Imported, origin: Path | None, roots: list[Path], names: _Names) -> list[Path]:
     """Return the files that an import runs: the module, the packages above it, and submodules among the names."""
     if item.level:
         if origin is None:
@@ -236,29 +238,39 @@ def _locate(item: Imported, origin: Path | None, roots: list[Path]) -> list[Path
         bases = roots
     parts = [part for part in item.module.split(".") if part]
     for base in bases:
-        found = _files_of(base, parts)
+        found = _files_of(base, parts, names)
         if found:
             for name in item.names:
-                found += [file for file in _files_of(base, [*parts, name]) if file not in found]
+                found += [file for file in _files_of(base, [*parts, name], names) if file not in found]
             return found
         if item.level and not parts:
-            return [file for name in item.names for file in _files_of(base, [name])]
+            return [file for name in item.names for file in _files_of(base, [name], names)]
     return []
 
 
-def _files_of(base: Path, parts: list[str]) -> list[Path]:
+class _Names(dict[Path, frozenset[str]]):
+    """Folder to the names in it, listed once: most imports are of packages from elsewhere, sought in vain in every folder."""
+
+    def __missing__(self, folder: Path) -> frozenset[str]:
+        try:
+            found = frozenset(os.listdir(folder))  # noqa: PTH208 - paths of all entries are not needed
+        except OSError:
+            found = frozenset()
+        self[folder] = found
+        return found
+
+
+def _files_of(base: Path, parts: list[str], names: _Names) -> list[Path]:
     found: list[Path] = []
     folder = base
     for index, part in enumerate(parts):
-        module = folder / f"{part}.py"
-        package = folder / part / "__init__.py"
-        last = index == len(parts) - 1
-        if package.is_file():
-            found.append(package)
-        elif module.is_file() and last:
-            found.append(module)
-            return found
-        elif not (folder / part).is_dir() or last:
+        here, last = names[folder], index == len(parts) - 1
+        inside = folder / part if part in here else None
+        if inside is not None and "__init__.py" in names[inside]:
+            found.append(inside / "__init__.py")
+        elif last and f"{part}.py" in here:
+            return [*found, folder / f"{part}.py"]
+        elif inside is None or last:
             return []
         folder = folder / part
     return found
