@@ -6,7 +6,6 @@ private name to its contract, so that a different version fails there and not in
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -22,7 +21,6 @@ from ploomber.executors.abc import Executor as _AbstractExecutor
 from ploomber.products import File, MetaProduct
 from ploomber.table import TaskReport
 from ploomber.tasks import NotebookRunner, PythonCallable, ScriptRunner, ShellScript
-from ploomber.util.default import path_to_env_from_spec, try_to_find_entry_point
 
 from nbops.errors import EarlyStop, NbopsError
 from nbops.pipeline import ExecuteOptions, Product, TaskSpec
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DagRunner",
     "SingleTaskRunner",
-    "entry_point",
-    "env_file",
     "install",
     "is_building",
     "is_debugging",
@@ -45,9 +41,6 @@ __all__ = [
     "selected_targets",
     "show_status",
 ]
-
-
-_ENTRY_POINT = frozenset({"--entry-point", "-e"})
 
 
 class _Fixed:
@@ -96,29 +89,6 @@ def _is_metadata(found: Any) -> bool:
     """Return whether valid JSON is what Ploomber wrote: on null, a list or a wrong type in it, Ploomber fails later."""
     types = {"timestamp": int | float | None, "stored_source_code": str | None, "params": dict | None}
     return isinstance(found, dict) and all(isinstance(found.get(key), type_) for key, type_ in types.items())
-
-
-def entry_point(root: Path, arguments: Sequence[str]) -> Path | None:
-    """Return the pipeline file that Ploomber builds; None when it is something else: a folder, a pattern, a dotted path."""
-    try:
-        found = root / _entry_point(arguments)
-    except (ValueError, OSError, TypeError):  # Ploomber refuses, and says so itself
-        return None
-    return found if found.is_file() else None
-
-
-def _entry_point(arguments: Sequence[str]) -> str:
-    given = [after for option, after in itertools.pairwise(arguments) if option in _ENTRY_POINT]
-    return str(given[-1] if given else try_to_find_entry_point())
-
-
-def env_file(root: Path, arguments: Sequence[str]) -> Path:
-    """Return the file that Ploomber takes values from: ``env.serve.yaml`` beside ``pipeline.serve.yaml``, else ``env.yaml``."""
-    try:
-        found = path_to_env_from_spec(_entry_point(arguments))
-    except (ValueError, OSError):  # a folder, a pattern or a dotted path; or Ploomber refuses, and says so itself
-        found = None
-    return root / (found or "env.yaml")
 
 
 def is_forced() -> bool:

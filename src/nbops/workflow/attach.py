@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbops.adapters import ploomber
+from nbops.adapters import ploomber, ploomber_entry
 from nbops.adapters.env_file import environment_values, given_values
 from nbops.adapters.ploomber import DagRunner, SingleTaskRunner
 from nbops.contract.config import load_config
@@ -35,14 +35,14 @@ def attach(dag: Any) -> None:
     """
     root = Path.cwd().resolve()
     config = load_config(root)
-    parameters = environment_values(ploomber.env_file(root, sys.argv), sys.argv)
+    parameters = environment_values(ploomber_entry.env_file(root, sys.argv), sys.argv)
 
     def build_all(current: Any, forced: bool, workers: int) -> Mapping[str, float | None]:  # noqa: FBT001 - called by position
         runner = DagRunner(current, forced=forced, parameters=parameters)
         runner.workers = workers
         runner.partial = ploomber.is_partial()
         selected = ploomber.selected_targets()
-        pipeline = ploomber.entry_point(root, sys.argv)
+        pipeline = ploomber_entry.entry_point(root, sys.argv)
         if pipeline is not None and not runner.partial:
             remember(root, runner.tasks(), pipeline=pipeline, values=given_values(sys.argv))
         return build(runner, root=root, config=config, command=_command("build"), selected=selected).seconds

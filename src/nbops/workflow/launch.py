@@ -22,7 +22,12 @@ SWITCH = "NBOPS_START"
 """Environment variable: ``plain`` imports everything at once, as ``ploomber build`` does."""
 
 _WITH_STAND_INS = ("ploomber", "ploomber_core", "ploomber_engine", "papermill", "jupytext", "jupyter_client")
-_USING_THEM = ("nbops.adapters.ploomber", "nbops.adapters.ploomber_build", "nbops.workflow.attach")
+_USING_THEM = (
+    "nbops.adapters.ploomber",
+    "nbops.adapters.ploomber_build",
+    "nbops.adapters.ploomber_entry",
+    "nbops.workflow.attach",
+)
 
 
 def launch(root: Path, arguments: Sequence[str]) -> None:
