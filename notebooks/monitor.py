@@ -62,7 +62,7 @@ daily = con.sql("""
     SELECT day, revenue, avg(revenue) OVER (ORDER BY day ROWS 6 PRECEDING) AS week FROM daily_sales ORDER BY day
 """).fetchnumpy()
 figure, axes = plt.subplots(figsize=(9, 2.8))
-axes.plot(daily["day"], daily["revenue"], color="#9aa5b1", linewidth=0.8, label="day")
+axes.bar(daily["day"], daily["revenue"], width=1, color="#9aa5b1", label="day")
 axes.plot(daily["day"], daily["week"], color="#1f6feb", label="mean of 7 days")
 axes.set(ylabel="revenue")
 axes.legend(frameon=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.pages.findings import Finding, fault, findings, headline
 from nbops.pages.graph import draw
+from nbops.pages.links import Links
 from nbops.pages.names import page_name
 from nbops.pages.templating import markup
 from nbops.pages.text import count, duration, instant, plural, short, size
@@ -30,15 +31,23 @@ if TYPE_CHECKING:
     from nbops.pages.notebook import Body
     from nbops.record.summaries import RunSummary
 
-__all__ = ["dataset_context", "index_context", "run_context", "task_context"]
+__all__ = ["RUNS_ON_A_PAGE", "archive_context", "archived", "dataset_context", "index_context", "run_context", "task_context"]
+
+RUNS_ON_A_PAGE = 25
 
 _FINDINGS, _FINDINGS_ON_INDEX = 40, 6
-_TASKS, _DATASETS, _CHECKS, _RUNS = 200, 150, 150, 100
+_TASKS, _DATASETS, _CHECKS = 200, 150, 150
 _COLUMNS, _LOOSE = 250, 200
 
 
-def _known(run: Run) -> dict[str, Any]:
-    return {"run": run, "known_datasets": {item.name for item in run.datasets}, "known_tasks": {task.name for task in run.tasks}}
+def _known(run: Run, reports: Path, *, root: str, here: str) -> dict[str, Any]:
+    return {
+        "run": run,
+        "root": root,
+        "links": Links(run, reports=reports, root=root, here=here),
+        "known_datasets": {item.name for item in run.datasets},
+        "known_tasks": {task.name for task in run.tasks},
+    }
 
 
 def _run_facts(run: Run) -> list[tuple[str, Any]]:
@@ -63,6 +72,8 @@ def run_context(run: Run, *, reports: Path) -> dict[str, Any]:
     ordered = by_severity(run.checks)
     bad = [result for result in ordered if result.verdict not in {"passed", "skipped"}]
     good = [result for result in ordered if result.verdict in {"passed", "skipped"}]
+    datasets = {item.name for item in run.datasets}
+    elsewhere = [result for result in good if result.check.dataset not in datasets]
     rows = task_rows(run)
     contents = [
         ("findings", "Findings", len(found)),
@@ -73,8 +84,7 @@ def run_context(run: Run, *, reports: Path) -> dict[str, Any]:
     contents += [("checks", "Checks", len(run.checks))]
     rest = [(anchor, title, None) for anchor, title in (("lineage", "Lineage"), ("parameters", "Parameters"), ("code", "Code"))]
     return {
-        **_known(run),
-        "root": "../../",
+        **_known(run, reports, root="../../", here=""),
         "head": headline(run, found),
         "facts": _run_facts(run),
         "contents": [*contents, *rest, ("environment", "Environment", None)],
@@ -84,8 +94,9 @@ def run_context(run: Run, *, reports: Path) -> dict[str, Any]:
         "datasets": shown(dataset_rows(run, reports), _DATASETS),
         "quarantine": shown(run.quarantine, _DATASETS),
         "bad_checks": shown(bad, _CHECKS),
-        "good_checks": shown(good, _CHECKS),
-        "good_words": _good_words(good),
+        "good_checks": shown(elsewhere, _CHECKS),
+        "good_words": _good_words(elsewhere),
+        "dataset_words": _good_words([result for result in good if result.check.dataset in datasets]),
         "flows": shown(flows(run), _TASKS),
         "drawing": draw(run),
         "parameters": sorted(run.parameters.items()),
@@ -96,6 +107,8 @@ def run_context(run: Run, *, reports: Path) -> dict[str, Any]:
 
 
 def _good_words(results: Sequence[CheckResult]) -> str:
+    if not results:
+        return ""
     skipped = sum(result.verdict == "skipped" for result in results)
     passed = plural(len(results) - skipped, "check")
     return f"{passed} passed" + (f", {count(skipped)} skipped" if skipped else "")
@@ -138,8 +151,7 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path) -> dict[str, Any]
         ("Profile", markup('<a href="../../../{}">profile of the data</a>', markup("{}", profile)) if profile else ""),
     ]
     return {
-        **_known(run),
-        "root": "../../../",
+        **_known(run, reports, root="../../../", here="../"),
         "item": item,
         "mark_of": min((mark(verdict) for verdict in verdicts), key=rank),
         "sentence": _dataset_sentence(run, item),
@@ -201,8 +213,7 @@ def task_context(run: Run, task: TaskRun, body: Body, *, reports: Path) -> dict[
     download = report_link(task.notebook, reports)
     mine = sorted((item for item in run.datasets if item.task == task.name), key=lambda item: item.name)
     return {
-        **_known(run),
-        "root": "../../../",
+        **_known(run, reports, root="../../../", here="../"),
         "task": task,
         "mark_of": min([mark(task.status), *(["failed"] if task.error and task.status == "succeeded" else [])], key=rank),
         "fault": fault(task.error) if task.error else "",
@@ -278,22 +289,51 @@ def _counts(numbers: Mapping[str, int], bad: Sequence[str], good: str) -> str:
     )
 
 
+def archived(runs: int) -> int:
+    """Return how many pages of older runs there are: the index lists from one page's worth of runs to just under two.
+
+    >>> archived(49), archived(50), archived(75)
+    (0, 1, 2)
+    """
+    return max(0, runs // RUNS_ON_A_PAGE - 1)
+
+
+def archive_context(summaries: Sequence[RunSummary], number: int, *, pipeline: str, reports: Path) -> dict[str, Any]:
+    """Return what ``archive.html.j2`` shows: the runs of one page, the oldest runs on page 1.
+
+    Args:
+        summaries: All runs, in any order.
+        number: The page, from 1.
+        pipeline: What the pipeline is called.
+        reports: The project's ``reports`` folder.
+    """
+    ordered = sorted(summaries, key=lambda summary: summary.id)
+    first = (number - 1) * RUNS_ON_A_PAGE
+    rows = [_run_row(summary, reports) for summary in ordered[first : first + RUNS_ON_A_PAGE]][::-1]
+    older = number - 1 if number > 1 else None
+    return {"root": "../", "runs": rows, "first": first + 1, "last": first + len(rows), "older": older, "pipeline": pipeline}
+
+
 def index_context(summaries: Sequence[RunSummary], latest: Run | None, *, reports: Path) -> dict[str, Any]:
     """Return what ``index.html.j2`` shows: the latest run, then all of them."""
-    ordered = sorted(summaries, key=lambda summary: summary.id, reverse=True)
-    rows = [_run_row(summary, reports) for summary in ordered[:_RUNS]]
+    ordered = sorted(summaries, key=lambda summary: summary.id)
+    pages = archived(len(ordered))
+    rows = [_run_row(summary, reports) for summary in ordered[pages * RUNS_ON_A_PAGE :]][::-1]
     context: dict[str, Any] = {
         "root": "",
         "run": latest,
-        "runs": shown([*rows, *[None] * (len(ordered) - len(rows))], _RUNS),
-        "history": _history(rows[:60]),
+        "runs": rows,
+        "count": len(ordered),
+        "archives": list(range(pages, 0, -1)),
+        "per_page": RUNS_ON_A_PAGE,
+        "history": _history(rows),
     }
     if latest is None:
         return context
     found = findings(latest)
     return {
         **context,
-        **_known(latest),
+        **_known(latest, reports, root="", here=f"runs/{latest.id}/"),
         "here": f"runs/{latest.id}/",
         "head": headline(latest, found),
         "facts": [

@@ -21,6 +21,8 @@ __all__ = ["STYLESHEET", "markup", "page"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STYLESHEET = _TEMPLATES / "nbops.css"
+_SYMBOL = re.compile(r'<symbol id="m-(\w+)".*?</symbol>\n?', re.DOTALL)
+_USE = re.compile(r'<use [^>]*href="#m-(\w+)"')
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
@@ -100,8 +102,14 @@ def page(template: str, context: Mapping[str, Any]) -> str:
         template: File name in ``templates/``.
         context: What it shows; a name that is missing raises ``jinja2.UndefinedError``.
     """
-    html = _environment().get_template(template).render(context)
+    html = _only_used_marks(_environment().get_template(template).render(context))
     return re.sub(r"\n\s*\n+", "\n", html) + "\n" if "<pre" not in html else _squeeze(html)
+
+
+def _only_used_marks(html: str) -> str:
+    """Drop the drawings that a page does not use: they weigh as much as a small page's own text."""
+    used = set(_USE.findall(html))
+    return _SYMBOL.sub(lambda found: found.group() if found[1] in used else "", html)
 
 
 def _squeeze(html: str) -> str:

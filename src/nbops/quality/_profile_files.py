@@ -133,6 +133,7 @@ def plain(request: ProfileRequest) -> dict[str, Any]:
         "sample_rows": request.sample_rows,
         "title": request.title,
         "description": request.description,
+        "stylesheet": request.stylesheet,
         "text": sorted(_text_columns(request)),
         "settings": settings_hash(
             personal=request.personal,

@@ -50,7 +50,7 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """Return the page as HTML: one file, no script, no outside reference; equal input gives equal bytes."""
+    """Return the page as HTML: no script, nothing outside but a stylesheet when one is named; equal input gives equal bytes."""
     return _template().render(**_context(page))
 
 
@@ -82,6 +82,7 @@ def _context(page: Page) -> dict[str, Any]:
         "description": text.clean(request["description"]),
         "content_hash": request["content_hash"],
         "settings": request["settings"],
+        "stylesheet": request["stylesheet"],
         "rows": sample.rows,
         "sampled": rows,
         "seed": SEED,

@@ -41,6 +41,8 @@ class ProfileRequest:
     title: str = ""
     """What the page is headed with; the dataset's name when empty."""
     description: str = ""
+    stylesheet: str = ""
+    """Relative URL of the stylesheet that pages share, a copy of ``nbops.quality.profile.STYLESHEET``; empty: in the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

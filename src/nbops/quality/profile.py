@@ -22,7 +22,10 @@ from nbops.quality._profile_files import current, failed, is_current, plain, pub
 from nbops.quality._profile_process import Worker
 from nbops.quality._profile_records import FORMATS, ProfileRequest, ProfileResult
 
-__all__ = ["ProfileRequest", "ProfileResult", "Profiler", "is_current", "profile_many"]
+__all__ = ["STYLESHEET", "ProfileRequest", "ProfileResult", "Profiler", "is_current", "profile_many"]
+
+STYLESHEET = Path(__file__).parent / "templates" / "profile.css"
+"""What pages look like; stands in each of them, or once for those that name a copy of it."""
 
 _START_SECONDS = 180.0
 """For importing the profiler, on a slow and busy machine."""

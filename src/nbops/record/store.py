@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.errors import LedgerError, did_you_mean
 from nbops.model import Notice, Run
+from nbops.record.homes import homes_in
 from nbops.record.ledger import document_of, from_json, to_json, validate
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ __all__ = [
     "replace_file",
     "resolve_run_id",
     "run_ids",
+    "runs_with_pages",
+    "runs_without_pages",
     "write_run",
 ]
 
@@ -274,12 +277,49 @@ def resolve_run_id(reports: Path, text: str) -> str:
     raise LedgerError(f"run {text[:60]!r}: there is no such run. {did_you_mean(wanted[:60], ['latest', *ids[-_SHOWN_IDS:]])}")
 
 
-def prune(reports: Path, keep: int) -> list[Path]:
-    """Remove the pages (HTML, executed notebooks) of all runs but the newest ``keep``; ledgers stay for ever.
+def runs_without_pages(reports: Path, keep: int) -> list[str]:
+    """Return the runs whose pages may go: all but the newest ``keep`` and those whose pages a kept run leads to, oldest first.
 
     Args:
         reports: The project's ``reports`` folder.
         keep: How many runs keep their pages; at least 1.
+
+    Raises:
+        LedgerError: ``keep`` is below 1.
+    """
+    if keep < 1:
+        raise LedgerError(f"keep_runs: {keep}: at least 1 is needed, as the latest run is shown by the index page.")
+    ids = run_ids(reports)
+    old = [run_id for run_id in ids[:-keep] if any(_pages(reports / "runs" / run_id))]
+    if not old:
+        return []
+    kept = runs_with_pages(reports, ids[-keep:])
+    return [run_id for run_id in old if run_id not in kept]
+
+
+def runs_with_pages(reports: Path, wanted: Sequence[str]) -> frozenset[str]:
+    """Return some runs and those that the pages of these lead to, however many steps away."""
+    known, found, left = frozenset(run_ids(reports)), set[str](), list(wanted)
+    while left:
+        run_id = left.pop()
+        found.add(run_id)
+        left += [home for home in _homes(reports, run_id) if home in known and home not in found]
+    return frozenset(found)
+
+
+def _homes(reports: Path, run_id: str) -> list[str]:
+    """Return the runs whose pages a run's page leads to; a damaged ledger names none."""
+    with suppress(OSError, UnicodeDecodeError, LedgerError, TypeError, AttributeError):
+        return list(homes_in(document_of(ledger_path(reports, run_id).read_bytes().decode())))
+    return []
+
+
+def prune(reports: Path, keep: int) -> list[Path]:
+    """Remove the pages (HTML, executed notebooks) of old runs; ledgers stay for ever.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        keep: How many runs keep their pages; at least 1. So do older ones that their pages lead to.
 
     Returns:
         The files that were removed, sorted.
@@ -287,16 +327,20 @@ def prune(reports: Path, keep: int) -> list[Path]:
     Raises:
         LedgerError: ``keep`` is below 1, or a page could not be removed.
     """
-    if keep < 1:
-        raise LedgerError(f"keep_runs: {keep}: at least 1 is needed, as the latest run is shown by the index page.")
     removed: list[Path] = []
-    for run_id in run_ids(reports)[:-keep]:
+    for run_id in runs_without_pages(reports, keep):
         folder = reports / "runs" / run_id
         try:
             removed += _remove_pages(folder)
         except OSError as error:
             raise _failure(folder, error) from error
     return sorted(removed)
+
+
+def _pages(folder: Path) -> Iterator[Path]:
+    """Yield the pages of a run."""
+    for where, _, files in os.walk(folder):
+        yield from (Path(where, name) for name in files if Path(name).suffix in _PAGES)
 
 
 def _remove_pages(folder: Path) -> list[Path]:

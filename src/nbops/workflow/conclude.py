@@ -128,8 +128,8 @@ def _render(run: Run, reports: Path, *, cache: Path, keep: int) -> tuple[str, ..
     """Write the pages; the ledger is safe by now, so whatever goes wrong here is said and can be made good."""
     try:
         render_run(run, reports=reports)
-        render_index(summaries(reports, cache), latest=run, reports=reports)
         prune(reports, keep)
+        render_index(summaries(reports, cache), latest=run, reports=reports)
     except Exception as error:  # noqa: BLE001 - see above
         return (f"the pages could not be written: {type(error).__name__}: {error}; `nbops render` makes them from the ledgers",)
     return ()
@@ -221,6 +221,7 @@ def _profiles(
                 columns=dataset.columns,
                 sample_rows=config.profile_rows,
                 description=dataset.description or "",
+                stylesheet="../assets/profile.css",
             )
         )
     notices: list[Notice] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbops.errors import LedgerError
 from nbops.pages.render import render_index, render_run
-from nbops.record.store import latest_run, read_run, run_ids
+from nbops.record.store import latest_run, loader, read_run, run_ids, runs_with_pages
 from nbops.record.summaries import summaries
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
     Args:
         root: The project's root.
         config: The project's settings.
-        run_id: The only run to render; by default the newest ``keep_runs``, as older ones keep no pages.
+        run_id: The only run to render; by default the newest ``keep_runs``, as older ones keep no pages. With each come those
+            that its pages lead to.
 
     Returns:
         What was made. A damaged ledger does not keep the pages of the others from being made.
@@ -47,11 +48,12 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
     done: list[str] = []
     problems: list[str] = []
     pages = 0
-    for wanted in run_ids(reports)[-config.keep_runs :] if run_id is None else [run_id]:
+    load = loader(reports)
+    for wanted in sorted(runs_with_pages(reports, run_ids(reports)[-config.keep_runs :] if run_id is None else [run_id])):
         try:
-            run = read_run(reports, wanted)
+            run = read_run(reports, wanted, load=load)
         except LedgerError as error:
-            if run_id is not None:
+            if wanted == run_id:
                 raise
             problems.append(str(error))
             continue

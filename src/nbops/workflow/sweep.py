@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbops.record.store import ledger_path, prune, run_ids
+from nbops.record.store import ledger_path, prune, run_ids, runs_without_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def find_waste(root: Path, config: Config) -> list[Waste]:
     """
     reports = root / config.reports
     found: list[Waste] = []
-    for run_id in run_ids(reports)[: -config.keep_runs]:
+    for run_id in runs_without_pages(reports, config.keep_runs):
         folder = ledger_path(reports, run_id).parent
         pages = [path for path in _files(folder) if path.suffix in _PAGES]
         found += [Waste(path=path, bytes=path.lstat().st_size, why="pages of old runs") for path in sorted(pages)]
