@@ -95,7 +95,7 @@ def check(html: str) -> Checker:
 def render(tmp_path: Path, content: Any, task: TaskRun | None = None) -> Body:
     path = tmp_path / "x.ipynb"
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    return NotebookPages().render(path, task or TaskRun(name="x", kind="notebook", status="succeeded"))
+    return NotebookPages(tmp_path).render(path, task or TaskRun(name="x", kind="notebook", status="succeeded"))
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -214,7 +214,9 @@ def test_a_broken_notebook_is_said_not_raised(tmp_path: Path, content: str) -> N
 
 def test_a_missing_notebook_is_said(tmp_path: Path) -> None:
     task = TaskRun(name="x", kind="notebook", status="succeeded")
-    assert NotebookPages().render(tmp_path / "no.ipynb", task).problem == "The executed notebook is not kept with this run."
+    assert (
+        NotebookPages(tmp_path).render(tmp_path / "no.ipynb", task).problem == "The executed notebook is not kept with this run."
+    )
 
 
 def test_headings_skip_no_level_and_none_is_empty() -> None:
@@ -225,3 +227,27 @@ def test_headings_skip_no_level_and_none_is_empty() -> None:
 def test_lists_and_links_are_mended_for_assistive_technology() -> None:
     html = safe_html("<ul>text<b>x</b><li>y</li></ul><li>alone</li><a href='https://a.example'></a>", about="cell 1")
     assert html == "<ul><li>text</li><li><b>x</b></li><li>y</li></ul><p>alone</p>"
+
+
+def test_a_figure_that_is_kept_as_a_file_is_shown_from_there(tmp_path, nb):
+    from nbops.record.figures import FIGURES, lifted
+
+    picture = {
+        "output_type": "display_data",
+        "metadata": {"alt": 'a "bar"'},
+        "data": {"image/png": nb.png(), "text/plain": "<F>"},
+    }
+    made, files = lifted(nb.notebook([nb.code("plot()", picture)]), up="../../../")
+    path = tmp_path / "runs/x/tasks/a.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(made), encoding="utf-8")
+    task = TaskRun(name="a", kind="notebook", status="succeeded")
+    (name,) = files
+    gone = NotebookPages(tmp_path).render(path, task)
+    assert "not kept any more" in gone.html
+    assert "<img" not in gone.html
+    (tmp_path / FIGURES).mkdir(parents=True)
+    (tmp_path / FIGURES / name).write_bytes(files[name])
+    body = NotebookPages(tmp_path).render(path, task)
+    assert f"""<img alt='a "bar"' src="../../../{FIGURES}/{name}"/>""" in body.html
+    assert (path.parent / f"../../../{FIGURES}/{name}").resolve().is_file()

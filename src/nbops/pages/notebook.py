@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from nbops.pages.sanitise import has_content, order_headings, safe_html, safe_markdown
 from nbops.pages.text import clean, count, cut, duration, plural, size
+from nbops.record.figures import FIGURES, figure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ _IMAGE = 1_500_000
 _PAGE = 6_000_000
 _PAPERMILL_ERROR = "papermill-error-cell-tag"
 _RULER = re.compile(r"(?:\x1b\[[\d;]*m)*-{20,}")
+_FILE = "file "  # before the name of a figure, where its base64 would stand
 _INJECTED = "injected-parameters"
 
 
@@ -52,9 +54,14 @@ class Body:
 
 
 class NotebookPages:
-    """Renders notebooks; the exporter is made at the first one, as nbconvert takes a second to import."""
+    """Renders notebooks; the exporter is made at the first one, as nbconvert takes a second to import.
 
-    def __init__(self) -> None:
+    Args:
+        reports: The project's ``reports`` folder, which holds the figures.
+    """
+
+    def __init__(self, reports: Path) -> None:
+        self._figures = reports / FIGURES
         self._exporter: Any = None
 
     def render(self, path: Path, task: TaskRun) -> Body:
@@ -67,7 +74,7 @@ class NotebookPages:
         try:
             if path.stat().st_size > _MOST_BYTES:
                 return Body(problem=f"The executed notebook is too large to show ({size(path.stat().st_size)}).")
-            notebook, numbers = _prepare(_read(path), task)
+            notebook, numbers = _prepare(_read(path), task, self._figures)
             html = order_headings(self._convert(notebook), top=3)
         except FileNotFoundError:
             return Body(problem="The executed notebook is not kept with this run.")
@@ -113,17 +120,19 @@ def _figure(output: Any, cell: Any, mime: str) -> str:
     metadata = output.get("metadata") or {}
     alt = (metadata.get(mime) or {}).get("alt") or metadata.get("alt") or cell.metadata.get("alt")
     text = cut(str(alt), 300) if alt else f"Figure of {cell.metadata.nbops.title.lower()}, without a description"
-    return str(Markup('<img src="data:{};base64,{}" alt="{}">').format(mime, output["data"][mime], clean(text)))
+    data = output["data"][mime]
+    source = f"../../../{FIGURES}/{data.removeprefix(_FILE)}" if data.startswith(_FILE) else f"data:{mime};base64,{data}"
+    return str(Markup('<img src="{}" alt="{}">').format(source, clean(text)))
 
 
-def _prepare(notebook: Any, task: TaskRun) -> tuple[Any, list[int]]:
+def _prepare(notebook: Any, task: TaskRun, figures: Path) -> tuple[Any, list[int]]:
     """Return a notebook of our own making, with bounded outputs, and the numbers of its cells as the ledger counts them."""
     nodes: Any = import_module("nbformat.v4")
     runs = {cell.index: cell for cell in task.cells}
     failing = task.error.cell if task.error else None
     kept: list[Any] = []
     numbers: list[int] = []
-    budget = _Budget(_PAGE)
+    budget = _Budget(_PAGE, figures)
     index = -1
     for cell in notebook.cells:
         tags = cell.metadata.get("tags") or []
@@ -177,10 +186,11 @@ def _info(cell: Any, number: int | None, run: Any, tags: Sequence[str]) -> dict[
 
 
 class _Budget:
-    """Characters that a page may still take."""
+    """Characters that a page may still take, and where its figures are."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, figures: Path) -> None:
         self._left = most
+        self.figures = figures
 
     def take(self, text: str) -> bool:
         if len(text) > self._left:
@@ -203,7 +213,7 @@ def _outputs(outputs: Iterable[Any], about: str, budget: _Budget) -> list[Any]:
             ename, evalue = clean(cut(_text(output.get("ename")), 200)), clean(cut(_text(output.get("evalue")), 2_000))
             made.append(new_output("error", ename=ename, evalue=evalue, traceback=trace))
         else:
-            data = _static(output.get("data") or {}, about, budget)
+            data = _kept_figure(output, budget) or _static(output.get("data") or {}, about, budget)
             metadata = output.get("metadata") if isinstance(output.get("metadata"), dict) else {}
             made.append(new_output("display_data", data=data, metadata=metadata))
     return made
@@ -225,6 +235,17 @@ def _joined(outputs: Iterable[Any]) -> list[Any]:
         else:
             joined.append(output)
     return joined
+
+
+def _kept_figure(output: Any, budget: _Budget) -> dict[str, str] | None:
+    """Return a figure that is kept as a file; None when the output refers to none."""
+    found = figure_of(output)
+    if found is None:
+        return None
+    name, mime = found
+    if not (budget.figures / name).is_file():
+        return {"text/plain": "Not shown: this figure is not kept any more."}
+    return {mime: f"{_FILE}{name}"}
 
 
 def _static(data: Any, about: str, budget: _Budget) -> dict[str, str]:

@@ -46,7 +46,7 @@ def render_run(run: Run, *, reports: Path) -> list[Path]:
     """
     folder = ledger_path(reports, run.id).parent
     run = from_json(to_json(run))
-    notebooks = NotebookPages()
+    notebooks = NotebookPages(reports)
     paths = [_stylesheet(reports), put(folder / "index.html", page("run.html.j2", run_context(run, reports=reports)))]
     links = Links(run, reports=reports, root="", here="")
     for item in run.datasets:

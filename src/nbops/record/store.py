@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.errors import LedgerError, did_you_mean
 from nbops.model import Notice, Run
+from nbops.record.figures import unused_figures
 from nbops.record.homes import homes_in
 from nbops.record.ledger import document_of, from_json, to_json, validate
 
@@ -315,7 +316,7 @@ def _homes(reports: Path, run_id: str) -> list[str]:
 
 
 def prune(reports: Path, keep: int) -> list[Path]:
-    """Remove the pages (HTML, executed notebooks) of old runs; ledgers stay for ever.
+    """Remove the pages (HTML, executed notebooks, figures) of old runs; ledgers stay for ever.
 
     Args:
         reports: The project's ``reports`` folder.
@@ -334,6 +335,10 @@ def prune(reports: Path, keep: int) -> list[Path]:
             removed += _remove_pages(folder)
         except OSError as error:
             raise _failure(folder, error) from error
+    for figure in unused_figures(reports) if removed else ():
+        with suppress(OSError):  # taken next time
+            figure.unlink()
+            removed.append(figure)
     return sorted(removed)
 
 

@@ -14,6 +14,7 @@ from nbops.pages.render import render_index, render_run
 from nbops.pages.vocabulary import page_words
 from nbops.quality.profile import ProfileRequest, profile_many
 from nbops.record.commit import commit_reports
+from nbops.record.figures import FIGURES, lifted
 from nbops.record.guard import refuse, scan
 from nbops.record.notebook import dump_notebook
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
@@ -183,13 +184,24 @@ def _write_notebooks(reports: Path, run_id: str, records: Mapping[str, TaskRecor
             continue
         relative = f"runs/{run_id}/tasks/{page_name(name)}.ipynb"
         path = reports / relative
+        scrubbed, figures = lifted(scrubber.notebook(notebook), up="../../../")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, dump_notebook(scrubber.notebook(notebook)).encode(), durable=False)
+            _write_figures(reports, figures)
+            replace_file(path, dump_notebook(scrubbed).encode(), durable=False)
         except OSError:
             continue  # the ledger comes first; it says by what is missing that the disk was full
         written[name] = relative
     return written
+
+
+def _write_figures(reports: Path, figures: Mapping[str, bytes]) -> None:
+    """Write what is not there: a figure's name says what it holds."""
+    for name, data in figures.items():
+        path = reports / FIGURES / name
+        if not path.is_file() or path.stat().st_size != len(data):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, data, durable=False)
 
 
 def _profiles(
