@@ -81,7 +81,9 @@ def test_what_is_judged_by_stands_in_the_ledger_itself(tmp_path):
     text = write_run(tmp_path, idle(1, run(0, observed=3))).read_text(encoding="utf-8")
     assert referred_runs(document_of(text)) == {name(0)}
     alone = from_json(text)
-    assert [item.verdict for item in alone.checks] == [item.verdict for item in run(0, observed=3).checks]
+    (entry,) = document_of(text)["carried_checks"]
+    assert (entry["dataset"], entry["verdicts"]) == ("orders", {"failed": 1, "passed": 4})
+    assert "the checks of orders" in alone.notices[0].message
     assert [(item.name, item.status) for item in alone.tasks] == [("clean", "up_to_date")]
     assert (alone.datasets[0].verdict, alone.datasets[0].rows, alone.datasets[0].changed) == ("passed", 3, False)
 
@@ -116,6 +118,28 @@ def test_a_reference_that_leads_round_or_ahead_is_no_endless_loop(tmp_path):
         path.write_text(json.dumps(document), encoding="utf-8")
     for number in (0, 1, 2):
         assert any(notice.kind == "ledger" for notice in read_run(tmp_path, name(number)).notices)
+
+
+def test_a_run_after_one_with_nothing_to_do_refers_as_far_back_as_it_can(tmp_path):
+    first, changed = run(0), run(1, content="b", observed=4)
+    runs = [first, changed, idle(2, changed), run(3, content="c"), idle(4, run(3, content="c")), idle(5, run(3, content="c"))]
+    for one in runs:
+        write_run(tmp_path, one)
+    assert load_runs(tmp_path) == (runs, [])
+    sizes = [ledger_path(tmp_path, one.id).stat().st_size for one in runs]
+    assert sizes[3] <= 1.1 * sizes[1]
+    assert sizes[5] <= sizes[4]
+
+
+def test_results_that_are_not_all_as_they_were_are_not_put_together(tmp_path):
+    first = run(0)
+    write_run(tmp_path, first)
+    fewer = replace(idle(1, first), checks=idle(1, first).checks[1:])
+    other = replace(idle(2, first), checks=(replace(idle(2, first).checks[0], message="else"), *idle(2, first).checks[1:]))
+    mixed = replace(idle(3, first), checks=(first.checks[0], *idle(3, first).checks[1:]))
+    for one in (fewer, other, mixed):
+        assert "carried_checks" not in json.loads(write_run(tmp_path, one).read_bytes())
+        assert read_run(tmp_path, one.id) == one
 
 
 def test_items_that_share_a_name_are_written_whole(tmp_path):

@@ -22,6 +22,7 @@ from nbops.pages.views import (
     task_rows,
 )
 from nbops.pages.words import figure, label, mark, rank, summary_mark
+from nbops.record.homes import task_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,11 +100,20 @@ def run_context(run: Run, *, reports: Path) -> dict[str, Any]:
         "dataset_words": _good_words([result for result in good if result.check.dataset in datasets]),
         "flows": shown(flows(run), _TASKS),
         "drawing": draw(run),
+        "lineage_of": _lineage_elsewhere(run, reports),
         "parameters": sorted(run.parameters.items()),
         "git": _git(run.git),
         "environment": _environment(run.environment),
         "packages": sorted(run.environment.packages.items()) if run.environment else [],
     }
+
+
+def _lineage_elsewhere(run: Run, reports: Path) -> str | None:
+    """Return the page of the run whose lineage this one's is, as no task had to run; None when it is this run's own."""
+    homes = {task_home(run, task) for task in run.tasks}
+    if not homes or run.id in homes:
+        return None
+    return report_link(f"runs/{max(homes)}/index.html", reports)
 
 
 def _good_words(results: Sequence[CheckResult]) -> str:

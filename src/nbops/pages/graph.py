@@ -140,6 +140,7 @@ def _place(run: Run, layers: Sequence[Sequence[str]], chains: Sequence[Sequence[
     for level, names in enumerate(layers):
         labels = {name: short(name.partition(":")[2] or name, 24) for name in names if not name.startswith("\0")}
         width = max((len(text) for text in labels.values()), default=2) * _LETTER + 34
+        width = float(round(width))
         top = _PAD + (tallest - len(names)) * _ROW / 2
         for number, name in enumerate(names):
             y = top + number * _ROW
@@ -156,10 +157,11 @@ def _place(run: Run, layers: Sequence[Sequence[str]], chains: Sequence[Sequence[
 
 
 def _curve(points: Sequence[tuple[float, float, float]]) -> str:
-    path = f"M{points[0][1]:.0f} {points[0][2]:.0f}"
-    for (_, right, y), (left, through, next_y) in pairwise(points):
-        middle = (right + left) / 2
-        path += f"C{middle:.0f} {y:.0f} {middle:.0f} {next_y:.0f} {left:.0f} {next_y:.0f}"
-        if (left, through, next_y) != points[-1]:
-            path += f"H{through:.0f}"
+    """Return an edge as a path in relative steps, which repeat between edges and so cost little."""
+    whole = [(round(left), round(right), round(y)) for left, right, y in points]
+    path = f"M{whole[0][1]} {whole[0][2]}"
+    for number, ((_, right, y), (left, through, next_y)) in enumerate(pairwise(whole), start=2):
+        across, down = left - right, next_y - y
+        path += f"c{across // 2} 0 {across // 2} {down} {across} {down}" if down else f"h{across}"
+        path += f"h{through - left}" if number < len(whole) else ""
     return path

@@ -4,7 +4,8 @@ A task, dataset, check result, check or environment may say ``as_in``: the id of
 key there, with the fields that it states itself in place of that one's and without those that it names under ``without``. A field
 that ends in ``+`` adds its entries to those of the mapping there. References lead to earlier runs only and are few steps long.
 
-What an item must have, and its verdict, always stand in it: a run whose earlier ledgers are lost still tells what went how.
+What an item must have, and its verdict, always stand in it: a run whose earlier ledgers are lost still tells what went how. The
+check results of a dataset that was carried over, none of which changed, are one entry of ``carried_checks`` together.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any
 from nbops.model import Check, CheckResult, Dataset, Environment, TaskRun
 from nbops.record.codec import field_types
 
-__all__ = ["ADDED", "AS_IN", "REFERRING", "WITHOUT", "referred_runs", "restore", "shorten"]
+__all__ = ["ADDED", "AS_IN", "CARRIED", "REFERRING", "WITHOUT", "referred_runs", "restore", "shorten"]
 
 AS_IN, WITHOUT, ADDED = "as_in", "without", "+"
+CARRIED = "carried_checks"
 
 REFERRING = (Check, CheckResult, Dataset, Environment, TaskRun)
 """The records that may refer to an earlier run."""
@@ -94,14 +96,17 @@ class _Stored:
     """The items of stored ledgers, each read once."""
 
     def __init__(self, load: Load) -> None:
-        self._load = load
+        self._raw = load
         self._indexes: dict[tuple[str, str], dict[Key, Document]] = {}
         self.lost: dict[str, list[str]] = {}
+
+    def _load(self, run_id: str) -> Document:
+        return _unfolded(self._raw(run_id) or {}, self._raw)[0]
 
     def item(self, part: _Part, run_id: str, key: Key) -> Document | None:
         """Return an item as it is stored; None when it is not there or shares its key with another."""
         if (part.name, run_id) not in self._indexes:
-            self._indexes[part.name, run_id] = _index(part, self._load(run_id) or {})
+            self._indexes[part.name, run_id] = _index(part, self._load(run_id))
         return self._indexes[part.name, run_id].get(key)
 
     def chain(self, part: _Part, run_id: str, key: Key) -> list[tuple[str, Document]]:
@@ -114,6 +119,13 @@ class _Stored:
         if onward and not further:
             return []
         return [(run_id, _merged(found, further[0][1]) if further else found), *further]
+
+    def results(self, run_id: str, dataset: str) -> dict[Key, dict[str, Any]]:
+        """Return the whole check results of a dataset in a run."""
+        document = self._load(run_id)
+        keys = [key for key, _ in _RESULT.items(document) if key[0] == dataset]
+        found = {key: (self.chain(_RESULT, run_id, key), self.chain(_CHECK, run_id, key)) for key in keys}
+        return {key: {**result[0][1], "check": check[0][1]} for key, (result, check) in found.items() if result and check}
 
     def whole(self, part: _Part, item: Document, key: Key, before: str) -> dict[str, Any]:
         """Return an item with what it leaves out; with what it has itself when the earlier one is not there."""
@@ -189,7 +201,59 @@ def shorten(document: dict[str, Any], *, previous: str, load: Load) -> dict[str,
             return item
         return dict(_shortest(item, stored.chain(part, previous, key), _kept(part.record)))
 
-    return _each(document, short)
+    return _folded(document, _each(document, short), stored)
+
+
+def _folded(document: dict[str, Any], shortened: dict[str, Any], stored: _Stored) -> dict[str, Any]:
+    """Put the check results of each dataset that are all those of the run that measured it into one entry."""
+    results: dict[str, list[Document]] = {}
+    for item in document.get("checks", ()):
+        results.setdefault(str(item["check"]["dataset"]), []).append(item)
+    entries = {
+        dataset: {AS_IN: items[0]["from_run"], "dataset": dataset, "verdicts": dict(sorted(_verdicts(items).items()))}
+        for dataset, items in results.items()
+        if _all_as_there(dataset, items, stored, before=str(document["id"]))
+    }
+    if not entries:
+        return shortened
+    left = [item for item in shortened["checks"] if item["check"]["dataset"] not in entries]
+    made = {**shortened, "checks": left, CARRIED: [entries[dataset] for dataset in sorted(entries)]}
+    return made if left else {name: value for name, value in made.items() if name != "checks"}
+
+
+def _verdicts(items: list[Document]) -> Counter[str]:
+    return Counter(str(item["verdict"]) for item in items)
+
+
+def _all_as_there(dataset: str, items: list[Document], stored: _Stored, *, before: str) -> bool:
+    run_id = items[0].get("from_run")
+    if not run_id or run_id >= before or any(item.get("from_run") != run_id for item in items):
+        return False
+    there = stored.results(run_id, dataset)
+    own = {_check_key(item): {name: value for name, value in item.items() if name != "from_run"} for item in items}
+    return len(own) == len(items) and there == own
+
+
+def _unfolded(document: Document, load: Load) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Return a document with an item for each carried result, and what could not be found: run to datasets."""
+    if CARRIED not in document:
+        return dict(document), {}
+    checks, lost = list(document.get("checks", ())), dict[str, list[str]]()
+    for entry in document[CARRIED]:
+        run_id, dataset = str(entry[AS_IN]), str(entry["dataset"])
+        there = [item for item in (load(run_id) or {}).get("checks", ()) if item["check"]["dataset"] == dataset]
+        if len(there) != sum(entry.get("verdicts", {}).values()) or run_id >= str(document["id"]):
+            lost.setdefault(run_id, []).append(f"the checks of {dataset}")
+            continue
+        checks += [_carried(item, run_id) for item in there]
+    checks.sort(key=_check_key)
+    rest = {name: value for name, value in document.items() if name != CARRIED}
+    return {**rest, **({"checks": checks} if checks else {})}, lost
+
+
+def _carried(item: Document, run_id: str) -> dict[str, Any]:
+    check = {name: item["check"][name] for name in ("dataset", "id", "metric")}
+    return {AS_IN: run_id, "check": {AS_IN: run_id, **check}, "from_run": run_id, "verdict": item["verdict"]}
 
 
 def restore(document: dict[str, Any], load: Load) -> tuple[dict[str, Any], list[str]]:
@@ -203,7 +267,8 @@ def restore(document: dict[str, Any], load: Load) -> tuple[dict[str, Any], list[
         The document without references, and what could not be filled in, a sentence for each earlier run that is missing.
     """
     stored, run_id = _Stored(load), str(document["id"])
-    whole = _each(document, lambda part, item, key, _: stored.whole(part, item, key, run_id))
+    unfolded, stored.lost = _unfolded(document, load)
+    whole = _each(unfolded, lambda part, item, key, _: stored.whole(part, item, key, run_id))
     return whole, [_lost(lost, about) for lost, about in sorted(stored.lost.items())]
 
 
@@ -240,4 +305,5 @@ def _lost(run_id: str, about: list[str]) -> str:
 
 def referred_runs(document: Document) -> frozenset[str]:
     """Return the earlier runs that a stored document refers to."""
-    return frozenset(str(item[AS_IN]) for part in _PARTS for _, item in part.items(document) if AS_IN in item)
+    own = {str(item[AS_IN]) for part in _PARTS for _, item in part.items(document) if AS_IN in item}
+    return frozenset(own | {str(entry[AS_IN]) for entry in document.get(CARRIED, ())})

@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from nbops import model
 from nbops.record.codec import field_types
-from nbops.record.refer import ADDED, AS_IN, REFERRING, WITHOUT
+from nbops.record.refer import ADDED, AS_IN, CARRIED, REFERRING, WITHOUT
 
 __all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build"]
 
@@ -35,6 +35,24 @@ _REFERENCE: dict[str, Any] = {
         "type": "array",
         "items": {"type": "string"},
         "description": "Fields that the item has there and not here.",
+    },
+}
+
+_CARRIED: dict[str, Any] = {
+    "type": "array",
+    "description": "Datasets whose check results are all as in the ledger of the run that measured them.",
+    "items": {
+        "type": "object",
+        "properties": {
+            AS_IN: {"type": "string", "description": "Id of that run."},
+            "dataset": {"type": "string"},
+            "verdicts": {
+                "type": "object",
+                "additionalProperties": {"type": "integer"},
+                "description": "Verdict to number of results.",
+            },
+        },
+        "required": [AS_IN, "dataset", "verdicts"],
     },
 }
 
@@ -111,6 +129,7 @@ def build() -> dict[str, Any]:
         kind.__name__: _of_record(kind, texts.get(kind.__name__, {})) for kind in kinds if kind is not model.MetricRequest
     }
     run = definitions.pop("Run")
+    run["properties"][CARRIED] = _CARRIED
     run["properties"]["schema_version"] = {"type": "integer", "minimum": 1, "description": "Version of this format."}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
