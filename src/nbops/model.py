@@ -162,7 +162,7 @@ class Dataset:
     changed: bool = True
     """False when its content equals that of the run before."""
     from_run: str | None = None
-    """The run that measured it, when carried over because neither data nor contract changed."""
+    """The run that measured it, when carried over because neither data nor contract changed; only its age may differ."""
     contract: str | None = None
     contract_hash: str | None = None
     owner: str | None = None

@@ -340,7 +340,7 @@ def index_context(summaries: Sequence[RunSummary], latest: Run | None, *, report
     }
     if latest is None:
         return context
-    found = findings(latest)
+    found, rows_of_datasets = findings(latest), dataset_rows(latest, reports)
     return {
         **context,
         **_known(latest, reports, root="", here=f"runs/{latest.id}/"),
@@ -352,8 +352,14 @@ def index_context(summaries: Sequence[RunSummary], latest: Run | None, *, report
         ],
         "found": shown(found, _FINDINGS_ON_INDEX),
         "strip": shown(task_rows(latest), _TASKS),
-        "datasets": shown(dataset_rows(latest, reports), _DATASETS),
+        "datasets": shown([row for row in rows_of_datasets if _is_news(row.dataset)], _DATASETS),
+        "as_before": sum(not _is_news(row.dataset) for row in rows_of_datasets),
     }
+
+
+def _is_news(item: Dataset) -> bool:
+    """Tell whether a dataset changed, or is to be looked at."""
+    return item.changed or not item.published or item.verdict not in {"passed", "skipped"} or item.error is not None
 
 
 def _history(rows: Sequence[_RunRow]) -> list[tuple[str, float]]:

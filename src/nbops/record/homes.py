@@ -37,3 +37,4 @@ def homes_in(document: Mapping[str, Any]) -> Iterator[str]:
         if task.get("status") in _CARRIED and task.get("last_success"):
             yield str(task["last_success"])
     yield from (str(item["from_run"]) for item in document.get("datasets", ()) if item.get("from_run"))
+    yield from document.get("carried_datasets", ())

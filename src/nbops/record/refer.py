@@ -5,7 +5,8 @@ key there, with the fields that it states itself in place of that one's and with
 that ends in ``+`` adds its entries to those of the mapping there. References lead to earlier runs only and are few steps long.
 
 What an item must have, and its verdict, always stand in it: a run whose earlier ledgers are lost still tells what went how. The
-check results of a dataset that was carried over, none of which changed, are one entry of ``carried_checks`` together.
+check results of a dataset that was carried over, none of which changed, are one entry of ``carried_checks`` together, and
+``carried_datasets`` names the datasets of which nothing but that changed, by the run that measured them.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from typing import Any
 from nbops.model import Check, CheckResult, Dataset, Environment, TaskRun
 from nbops.record.codec import field_types
 
-__all__ = ["ADDED", "AS_IN", "CARRIED", "REFERRING", "WITHOUT", "referred_runs", "restore", "shorten"]
+__all__ = ["ADDED", "AS_IN", "CARRIED", "CARRIED_DATASETS", "REFERRING", "WITHOUT", "referred_runs", "restore", "shorten"]
 
 AS_IN, WITHOUT, ADDED = "as_in", "without", "+"
-CARRIED = "carried_checks"
+CARRIED, CARRIED_DATASETS = "carried_checks", "carried_datasets"
 
 REFERRING = (Check, CheckResult, Dataset, Environment, TaskRun)
 """The records that may refer to an earlier run."""
@@ -201,7 +202,24 @@ def shorten(document: dict[str, Any], *, previous: str, load: Load) -> dict[str,
             return item
         return dict(_shortest(item, stored.chain(part, previous, key), _kept(part.record)))
 
-    return _folded(document, _each(document, short), stored)
+    shortened = _each(document, short)
+    return _folded_datasets(document, _folded(document, shortened, stored), stored)
+
+
+def _folded_datasets(document: dict[str, Any], shortened: dict[str, Any], stored: _Stored) -> dict[str, Any]:
+    """Name the datasets that are as the run that measured them says, instead of an item for each."""
+    named: dict[str, list[str]] = {}
+    for item in _index(_DATASET, document).values():
+        run_id = str(item.get("from_run", ""))
+        chain = stored.chain(_DATASET, run_id, (str(item["name"]),)) if run_id and run_id < str(document["id"]) else []
+        if chain and {**chain[0][1], **_NOW, "from_run": run_id} == item:
+            named.setdefault(run_id, []).append(str(item["name"]))
+    if not named:
+        return shortened
+    known = {name for names in named.values() for name in names}
+    left = [item for item in shortened["datasets"] if item["name"] not in known]
+    made = {**shortened, "datasets": left, CARRIED_DATASETS: {run_id: sorted(names) for run_id, names in sorted(named.items())}}
+    return made if left else {name: value for name, value in made.items() if name != "datasets"}
 
 
 def _folded(document: dict[str, Any], shortened: dict[str, Any], stored: _Stored) -> dict[str, Any]:
@@ -221,6 +239,10 @@ def _folded(document: dict[str, Any], shortened: dict[str, Any], stored: _Stored
     return made if left else {name: value for name, value in made.items() if name != "checks"}
 
 
+_NOW = {"changed": False}
+"""What a dataset says that was carried over, besides the run that measured it."""
+
+
 def _verdicts(items: list[Document]) -> Counter[str]:
     return Counter(str(item["verdict"]) for item in items)
 
@@ -236,9 +258,11 @@ def _all_as_there(dataset: str, items: list[Document], stored: _Stored, *, befor
 
 def _unfolded(document: Document, load: Load) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Return a document with an item for each carried result, and what could not be found: run to datasets."""
+    lost: dict[str, list[str]] = {}
+    document = _unfolded_datasets(document, load, lost)
     if CARRIED not in document:
-        return dict(document), {}
-    checks, lost = list(document.get("checks", ())), dict[str, list[str]]()
+        return dict(document), lost
+    checks = list(document.get("checks", ()))
     for entry in document[CARRIED]:
         run_id, dataset = str(entry[AS_IN]), str(entry["dataset"])
         there = [item for item in (load(run_id) or {}).get("checks", ()) if item["check"]["dataset"] == dataset]
@@ -249,6 +273,24 @@ def _unfolded(document: Document, load: Load) -> tuple[dict[str, Any], dict[str,
     checks.sort(key=_check_key)
     rest = {name: value for name, value in document.items() if name != CARRIED}
     return {**rest, **({"checks": checks} if checks else {})}, lost
+
+
+def _unfolded_datasets(document: Document, load: Load, lost: dict[str, list[str]]) -> Document:
+    if CARRIED_DATASETS not in document:
+        return document
+    made = list(document.get("datasets", ()))
+    for run_id, names in document[CARRIED_DATASETS].items():
+        there = _index(_DATASET, load(run_id) or {}) if run_id < str(document["id"]) else {}
+        for name in names:
+            base = there.get((str(name),))
+            if base is None:
+                lost.setdefault(run_id, []).append(f"dataset {name}")
+                continue
+            stated = {field: base[field] for field in ("format", "name", "path", "rows", "task", "verdict") if field in base}
+            made.append({**stated, **_NOW, AS_IN: run_id, "from_run": run_id})
+    made.sort(key=lambda item: (str(item["name"]), str(item["path"])))
+    rest = {name: value for name, value in document.items() if name != CARRIED_DATASETS}
+    return {**rest, **({"datasets": made} if made else {})}
 
 
 def _carried(item: Document, run_id: str) -> dict[str, Any]:
@@ -306,4 +348,4 @@ def _lost(run_id: str, about: list[str]) -> str:
 def referred_runs(document: Document) -> frozenset[str]:
     """Return the earlier runs that a stored document refers to."""
     own = {str(item[AS_IN]) for part in _PARTS for _, item in part.items(document) if AS_IN in item}
-    return frozenset(own | {str(entry[AS_IN]) for entry in document.get(CARRIED, ())})
+    return frozenset(own | {str(entry[AS_IN]) for entry in document.get(CARRIED, ())} | set(document.get(CARRIED_DATASETS, ())))

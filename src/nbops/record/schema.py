@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from nbops import model
 from nbops.record.codec import field_types
-from nbops.record.refer import ADDED, AS_IN, CARRIED, REFERRING, WITHOUT
+from nbops.record.refer import ADDED, AS_IN, CARRIED, CARRIED_DATASETS, REFERRING, WITHOUT
 
 __all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build"]
 
@@ -54,6 +54,12 @@ _CARRIED: dict[str, Any] = {
         },
         "required": [AS_IN, "dataset", "verdicts"],
     },
+}
+
+_CARRIED_DATASETS: dict[str, Any] = {
+    "type": "object",
+    "description": "Id of an earlier run to the names of datasets that are as its ledger says: carried over, not changed since.",
+    "additionalProperties": {"type": "array", "items": {"type": "string"}},
 }
 
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
@@ -129,7 +135,7 @@ def build() -> dict[str, Any]:
         kind.__name__: _of_record(kind, texts.get(kind.__name__, {})) for kind in kinds if kind is not model.MetricRequest
     }
     run = definitions.pop("Run")
-    run["properties"][CARRIED] = _CARRIED
+    run["properties"] |= {CARRIED: _CARRIED, CARRIED_DATASETS: _CARRIED_DATASETS}
     run["properties"]["schema_version"] = {"type": "integer", "minimum": 1, "description": "Version of this format."}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -37,6 +37,7 @@ __all__ = [
     "read_run",
     "replace_file",
     "resolve_run_id",
+    "run_before",
     "run_ids",
     "runs_with_pages",
     "runs_without_pages",
@@ -240,6 +241,18 @@ def latest_run(reports: Path) -> Run | None:
     for run_id in reversed(run_ids(reports)):
         with suppress(LedgerError):
             return read_run(reports, run_id)
+    return None
+
+
+def run_before(reports: Path, run_id: str) -> Run | None:
+    """Return the newest run before another whose ledger can be read and that has ended, None when there is none."""
+    load = loader(reports)
+    for earlier in reversed(run_ids(reports)):
+        if earlier < run_id:
+            with suppress(LedgerError):
+                run = read_run(reports, earlier, load=load)
+                if run.status in _ENDED:
+                    return run
     return None
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbops.workflow.taskrecord import TaskRecord
 
 __all__ = [
+    "carried_over",
     "checks_of",
     "datasets_of",
     "environment_of",
@@ -26,6 +27,9 @@ __all__ = [
     "verdict_of",
     "without_quotes",
 ]
+
+_AGES = frozenset({"freshness", "retention"})
+"""Metrics that grow with time while the data stays."""
 
 _ORDER: Mapping[Verdict, int] = {"skipped": 0, "passed": 1, "warned": 2, "errored": 3, "failed": 4}
 
@@ -85,6 +89,42 @@ def checks_of(records: Iterable[TaskRecord]) -> tuple[CheckResult, ...]:
     found = [result for record in records for audit in record.audits for result in audit.results]
     found += [result for record in records for result in record.noted]
     return tuple(sorted(found, key=lambda result: (result.check.dataset, result.check.id)))
+
+
+def carried_over(run: Run, before: Run | None) -> Run:
+    """Return the run with the datasets that were measured again, only to find what was known, as carried over.
+
+    Rules about age (freshness, retention) are judged anew on data that did not change; nothing but the age is news then.
+
+    Args:
+        run: A run as it is recorded, scrubbed.
+        before: The run before it, scrubbed; None when there is none.
+    """
+    if before is None:
+        return run
+    known = {dataset.name: dataset for dataset in before.datasets}
+    found = []
+    for dataset in run.datasets:
+        old = known.get(dataset.name)
+        same = dataset.from_run is None and not dataset.changed and old is not None
+        if same and old is not None and _said_of(dataset, run) == _said_of(old, before):
+            found.append(replace(dataset, from_run=old.from_run or before.id))
+        else:
+            found.append(dataset)
+    return replace(run, datasets=tuple(found))
+
+
+def _said_of(dataset: Dataset, run: Run) -> tuple[Dataset, list[CheckResult], list[Quarantine]]:
+    """Return everything that a run says of a dataset, but for its age and for who measured it."""
+    plain = replace(
+        dataset,
+        changed=True,
+        from_run=None,
+        measurements=tuple(sorted((item for item in dataset.measurements if item.metric not in _AGES), key=repr)),
+    )
+    results = [replace(result, from_run=None) for result in run.checks if result.check.dataset == dataset.name]
+    ageless = [replace(r, observed=None, message="") if r.check.metric in _AGES else r for r in results]
+    return plain, sorted(ageless, key=repr), [entry for entry in run.quarantine if entry.dataset == dataset.name]
 
 
 def quarantine_of(records: Iterable[TaskRecord]) -> tuple[Quarantine, ...]:

@@ -18,8 +18,9 @@ from nbops.record.figures import FIGURES, lifted
 from nbops.record.guard import refuse, scan
 from nbops.record.notebook import dump_notebook
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
-from nbops.record.store import prune, replace_file, write_run
+from nbops.record.store import prune, replace_file, run_before, write_run
 from nbops.record.summaries import summaries
+from nbops.workflow.assemble import carried_over
 from nbops.workflow.datasets import format_of
 from nbops.workflow.fingerprint import strings_of
 from nbops.workflow.taskrecord import TaskRecord, load_notebook
@@ -118,7 +119,7 @@ def conclude(
     profiles, notices = _profiles(root, reports, config, first.datasets, contracts)
     run = run_of(notebooks, notices)
     run = replace(run, datasets=tuple(replace(d, profile=profiles.get(d.name)) for d in run.datasets))
-    run = scrubber.run(run)
+    run = carried_over(scrubber.run(run), run_before(reports, run.id))
     write_run(reports, run)
     trouble = _render(run, reports, cache=root / ".nbops/cache", keep=config.keep_runs)
     said = _commit(root, config, run, secrets=secrets_of(config, parameters, records), personal=personal) if config.commit else ()
