@@ -24,9 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared/data/ecommerce/online_retail/by_day"
 WEIGHED_AFTER = (1, 10, 50, 100)
 """Runs after which ``.git`` is weighed and pages are rendered again."""
-EVERY = 10
-"""Each such run has nothing to do."""
-
 _RENDER = """
 import json, sys, time
 from pathlib import Path
@@ -115,7 +112,9 @@ def build(folder: Path, command: Sequence[str], log: Path) -> tuple[int, float]:
     return done.returncode, after.children_user + after.children_system - before.children_user - before.children_system
 
 
-def measure(*, runs: int, data: Path, window: int, tool: Sequence[str], work: Path, source: Path = ROOT) -> dict[str, Any]:
+def measure(
+    *, runs: int, data: Path, window: int, tool: Sequence[str], work: Path, every: int = 10, source: Path = ROOT
+) -> dict[str, Any]:
     """Run everything.
 
     Args:
@@ -124,6 +123,7 @@ def measure(*, runs: int, data: Path, window: int, tool: Sequence[str], work: Pa
         window: Days that a run reads.
         tool: The command that builds, such as ``["ploomber"]``.
         work: Scratch folder.
+        every: Each such run has nothing to do.
         source: The repository.
 
     Returns:
@@ -136,7 +136,7 @@ def measure(*, runs: int, data: Path, window: int, tool: Sequence[str], work: Pa
     git(folder, "gc", "--quiet")
     base, start, found = size_of(folder / ".git"), 0, []
     for number in range(1, runs + 1):
-        idle = number % EVERY == 0
+        idle = number % every == 0
         start = min(start + (0 if idle or number == 1 else 1), len(days) - window)
         parameters = ["--env--source", str(data), "--env--since", days[start], "--env--until", days[start + window - 1]]
         before, began = git(folder, "rev-parse", "HEAD"), time.monotonic()
@@ -171,12 +171,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of daily files")
     parser.add_argument("--window", type=int, default=60, help="days that a run reads")
+    parser.add_argument("--every", type=int, default=10, help="each such run has nothing to do")
     parser.add_argument("--tool", default=str(Path(sys.executable).with_name("ploomber")), help="what builds, before `build`")
     parser.add_argument("--out", type=Path, help="file of the result; standard output without it")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="nbops-history-") as work:
         tool = options.tool.split()
-        result = measure(runs=options.runs, data=options.data.resolve(), window=options.window, tool=tool, work=Path(work))
+        result = measure(
+            runs=options.runs,
+            data=options.data.resolve(),
+            window=options.window,
+            tool=tool,
+            work=Path(work),
+            every=options.every,
+        )
     text = json.dumps(result, indent=1) + "\n"
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
