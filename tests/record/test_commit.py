@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,19 @@ def test_a_run_is_committed_with_its_message_and_trailers(root):
     assert git(root, "status", "--porcelain") == ""
     assert git(root, "reflog", "-1", "--format=%gs") == "commit (nbops): nbops: run 1 passed"
     sound(root)
+
+
+@pytest.mark.parametrize(("setting", "tight"), [(None, True), ("core.looseCompression", False), ("core.compression", False)])
+def test_objects_are_compressed_as_well_as_can_be_unless_the_user_chose(root, setting, tight):
+    text = "".join(f"{number * number % 9973},{number % 7}\n" for number in range(20_000))
+    write(root / "reports/runs/r1/run.json", text)
+    if setting:
+        git(root, "config", setting, "1")
+    assert commit(root).status == "committed"
+    name = git(root, "rev-parse", "HEAD:reports/runs/r1/run.json")
+    size = (root / ".git/objects" / name[:2] / name[2:]).stat().st_size
+    best, quick = (len(zlib.compress(f"blob {len(text)}\0{text}".encode(), level)) for level in (9, 1))
+    assert (abs(size - best) < abs(size - quick)) == tight
 
 
 def test_the_users_index_and_work_tree_stay(root):
