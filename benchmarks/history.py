@@ -133,7 +133,7 @@ def measure(
     if len(days) < window:
         raise SystemExit(f"{data}: {window} daily files are needed, found {len(days)}.")
     folder = clone(work, source)
-    git(folder, "gc", "--quiet")
+    git(folder, "gc", "--quiet", "--prune=now")
     base, start, found = size_of(folder / ".git"), 0, []
     for number in range(1, runs + 1):
         idle = number % every == 0
