@@ -31,6 +31,7 @@ import psutil
 
 __all__ = [
     "CPU",
+    "LACKS",
     "MEMORY",
     "USAGE",
     "WALL",
@@ -73,6 +74,10 @@ MEMORY = Metric(key="memory", label="memory", unit="MB", digits=0)
 USAGE = (CPU, WALL, MEMORY)
 WORK_CPU = Metric(key="work_cpu", label="CPU without start and imports", unit="CPU s")
 WORK_WALL = Metric(key="work_seconds", label="wall without start and imports", unit="s")
+
+
+LACKS = "this nbops has no"
+"""How the reason begins when the measured nbops, which may be an older one, lacks a command."""
 
 
 class SkippedError(Exception):

@@ -20,7 +20,7 @@ body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)
 h2{border-bottom:1px solid var(--line);padding-bottom:.2rem;margin-top:2.5rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.85rem}
 th,td{padding:.2rem .6rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
-th:first-child,td:first-child{text-align:left}
+th:first-child,td:first-child{text-align:left;white-space:normal}td{white-space:nowrap}
 .scroll{overflow-x:auto}
 p,li{max-width:60rem}.dim{color:var(--dim)}.met{color:var(--good)}.missed{color:var(--bad);font-weight:600}
 svg{max-width:100%;height:auto;display:block;margin:.6rem 0}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.context import CONTESTANTS, Context
-from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
+from benchmarks.harness import LACKS, USAGE, Contestant, Experiment, SkippedError, execute
 
 if TYPE_CHECKING:
     from benchmarks.harness import Usage
@@ -78,7 +78,7 @@ def experiments(context: Context) -> Iterator[Experiment]:
     def run(command: Sequence[str | Path], *, warm: bool = False) -> Callable[[int], Mapping[str, float]]:
         def once(_round: int) -> Mapping[str, float]:
             if warm and not has_warm_kernels(context):
-                raise SkippedError("this nbops has no warm kernels")
+                raise SkippedError(f"{LACKS} warm kernels")
             root = _write(context.folder("runs") / "kernels", size)
             usage: Usage = execute(command, folder=root, environment=context.environment())
             _verify(root, size)

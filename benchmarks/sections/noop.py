@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
+from benchmarks.harness import LACKS, USAGE, Contestant, Experiment, SkippedError, execute
 from benchmarks.project import Variant
 from benchmarks.sections.pipelines import fresh_copy, verify_data
 
@@ -63,7 +63,7 @@ def experiments(context: Context) -> Iterator[Experiment]:
     def own(name: str) -> Callable[[], Sequence[str | Path]]:
         def command() -> Sequence[str | Path]:
             if not context.has_command(name):
-                raise SkippedError(f"this nbops has no `nbops {name}`")
+                raise SkippedError(f"{LACKS} `nbops {name}`")
             return [context.tool("nbops"), name]
 
         return command

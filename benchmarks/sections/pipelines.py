@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.context import CONTESTANTS, Context
-from benchmarks.harness import USAGE, Contestant, Experiment, Metric, SkippedError, Usage, execute
+from benchmarks.harness import LACKS, USAGE, Contestant, Experiment, Metric, SkippedError, Usage, execute
 from benchmarks.peers import environment_of
 from benchmarks.project import Shape, Variant, write_project
 
@@ -191,7 +191,7 @@ def _contestant(context: Context, way: _Way, shape: Shape, size: int) -> Contest
 
     def run(_round: int) -> Mapping[str, float]:
         if way.key == "nbops_build" and not context.has_command("build"):
-            raise SkippedError("this nbops has no `nbops build`")
+            raise SkippedError(f"{LACKS} `nbops build`")
         python = environment_of(context, way.peer) if way.peer else context.python
         root = fresh_copy(context, variant, f"{way.key}-{shape}{size}")
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
+from benchmarks.harness import LACKS, USAGE, Contestant, Experiment, SkippedError, execute
 from benchmarks.project import Variant
 from benchmarks.sections.noop import built
 
@@ -41,7 +41,7 @@ def experiments(context: Context) -> Iterator[Experiment]:
     def own(arguments: tuple[str, ...]) -> Callable[[], Sequence[str | Path]]:
         def command() -> Sequence[str | Path]:
             if not arguments[0].startswith("-") and not context.has_command(arguments[0]):
-                raise SkippedError(f"this nbops has no `nbops {arguments[0]}`")
+                raise SkippedError(f"{LACKS} `nbops {arguments[0]}`")
             return [context.tool("nbops"), *arguments]
 
         return command

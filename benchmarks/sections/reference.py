@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from benchmarks.context import CONTESTANTS, Context
-from benchmarks.harness import USAGE, Contestant, Experiment, SkippedError, execute
+from benchmarks.harness import LACKS, USAGE, Contestant, Experiment, SkippedError, execute
 from benchmarks.sections.kernels import has_warm_kernels
 
 __all__ = ["MINUTES", "TITLE", "copy_reference", "experiments", "verify_reference"]
@@ -117,12 +117,12 @@ def experiments(context: Context) -> Iterator[Experiment]:
 
     def warm() -> Sequence[str | Path]:
         if not has_warm_kernels(context):
-            raise SkippedError("this nbops has no warm kernels")
+            raise SkippedError(f"{LACKS} warm kernels")
         return [context.python, loop, "warm", str(_AT_ONCE)]
 
     def own() -> Sequence[str | Path]:
         if not context.has_command("build"):
-            raise SkippedError("this nbops has no `nbops build`")
+            raise SkippedError(f"{LACKS} `nbops build`")
         return [context.tool("nbops"), "build"]
 
     ways: list[tuple[str, str, Callable[[], Sequence[str | Path]], bool]] = [
