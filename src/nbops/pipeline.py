@@ -68,8 +68,8 @@ class Runner(Protocol):
 
     name: str
     """The pipeline's name."""
-    workers: int
-    """Tasks that may run at once."""
+    workers: int | None
+    """Tasks that may run at once at most, as the pipeline says; None when it does not say."""
     forced: bool
     """Everything was asked to run, stale or not."""
     partial: bool

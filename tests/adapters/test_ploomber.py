@@ -162,4 +162,4 @@ def test_builds_go_through_nbops(dag):
     reports = dag.executor(dag=dag, show_progress=False)
     assert [report["name"] for report in reports] == ["a"]
     dag["b"].build(force=True)
-    assert calls == [("build", False, 1), ("task", "b", True)]
+    assert calls == [("build", False, None), ("task", "b", True)]

@@ -268,6 +268,7 @@ def test_anothers_product_overwritten_by_its_real_path(make_project: Callable[..
                 "from pathlib import Path\n\n\ndef first(product):\n    Path(product).write_text('good')\n\n\n"
                 "def vandal(product):\n    Path(product).write_text('x')\n    Path('output/first.txt').write_text('bad')\n"
             ),
+            "pyproject.toml": "[tool.nbops]\nworkers = 1\n",  # the order that it counts on is not declared
         }
     )
     project.ploomber("build")

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import wait
 
 import psutil
 import pytest
 
-from nbops.workflow.process import Outcome, TaskProcess
+from nbops.workflow.process import Outcome, TaskProcess, kill_all
 
 
 def finish(process: TaskProcess) -> Outcome:
@@ -119,3 +120,36 @@ def test_descriptors_named_are_closed_in_the_child(run, tmp_path):
         assert run(work).value == "open"
     finally:
         os.close(handle)
+
+
+def test_its_events_tell_of_its_end_although_a_grandchild_holds_its_pipes(tmp_path):
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("this system has no descriptors of processes")
+
+    def work() -> None:
+        orphan = os.fork()
+        if orphan == 0:
+            time.sleep(60)
+            os._exit(0)
+        (tmp_path / "orphan").write_text(str(orphan))
+        os._exit(3)
+
+    process = TaskProcess(work, environment={}, log=tmp_path / "log.txt")
+    assert wait(process.events, timeout=30)
+    outcome = finish(process)
+    os.kill(int((tmp_path / "orphan").read_text()), signal.SIGKILL)
+    assert outcome.error is not None
+    assert "exit code 3" in outcome.error.message
+
+
+def test_several_are_killed_at_once(tmp_path):
+    def stubborn() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        (tmp_path / str(os.getpid())).touch()
+        time.sleep(600)
+
+    processes = [TaskProcess(stubborn, environment={}, log=tmp_path / "log.txt") for _ in range(3)]
+    while len(list(tmp_path.glob("[0-9]*"))) < 3:
+        time.sleep(0.01)
+    kill_all(processes)
+    assert not [process for process in processes if psutil.pid_exists(process.pid)]

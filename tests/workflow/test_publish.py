@@ -89,10 +89,10 @@ def test_killed_while_moving_the_next_build_completes(root, monkeypatch, survive
 _real_write_json = module.write_json
 
 
-def _die_on_state(path, document):
+def _die_on_state(path, document, **options):
     if "state" in path.parts:
         raise KeyboardInterrupt
-    _real_write_json(path, document)
+    _real_write_json(path, document, **options)
 
 
 def test_a_torn_journal_decides_nothing(root):

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +134,7 @@ class _DagBase:
         self._dag = dag
         self.forced = forced
         self.partial = False
-        self.workers = 1
+        self.workers: int | None = None
         self.name = "pipeline" if dag.name in {None, "No name"} else str(dag.name)
         self._parameters: Mapping[str, Any] = {}
 
@@ -214,15 +214,16 @@ class SingleTaskRunner(_DagBase):
 class _GovernedExecutor(_AbstractExecutor):  # type: ignore[misc]
     """Ploomber's executor slot, filled by nbops."""
 
-    def __init__(self, original: Any, build: Callable[[Any, bool, int], Mapping[str, float | None]]) -> None:
+    def __init__(self, original: Any, build: Callable[[Any, bool, int | None], Mapping[str, float | None]]) -> None:
         self.original = original
         self._build = build
         self.forced = False
 
     @property
-    def workers(self) -> int:
-        """Tasks at once: what the pipeline's own executor was set to."""
-        return int(getattr(self.original, "processes", 1) or 1)
+    def workers(self) -> int | None:
+        """Tasks at once that the pipeline's own executor was set to; None for one that does not say (Ploomber's default)."""
+        processes = getattr(self.original, "processes", None)
+        return int(processes) if processes else None
 
     def __call__(self, dag: Any, show_progress: bool) -> list[Any]:  # noqa: ARG002, FBT001 - Ploomber's signature
         super().__call__(dag)
@@ -238,14 +239,15 @@ class _GovernedExecutor(_AbstractExecutor):  # type: ignore[misc]
 def install(
     dag: Any,
     *,
-    build: Callable[[Any, bool, int], Mapping[str, float | None]],
+    build: Callable[[Any, bool, int | None], Mapping[str, float | None]],
     build_task: Callable[[Any, str, bool], None],
 ) -> None:
     """Put nbops in charge of the DAG's executor and of each task's ``build`` method.
 
     Args:
         dag: A rendered Ploomber DAG.
-        build: Called with the DAG, whether it is forced, and the number of workers; returns seconds per task (None: did not run).
+        build: Called with the DAG, whether it is forced, and the most workers (or None); returns seconds per task, None for
+            those that did not run.
         build_task: Called with the DAG, a task's name and whether it is forced, by ``ploomber task``.
     """
     executor = dag.executor

@@ -41,6 +41,10 @@ class TaskConfig:
     """Seconds the task may take."""
     inputs: tuple[str, ...] = ()
     """Input files or globs of this task, besides the project's."""
+    memory: int | None = None
+    """Bytes that the task needs at its peak, where earlier runs are no measure."""
+    alone: bool = False
+    """Nothing else runs while the task does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,8 @@ class Config:
     """Seconds before the first retry; doubles each time."""
     time_limit: float | None = None
     """Seconds a task may take."""
+    workers: int | None = None
+    """Tasks that may run at once; None is one for each usable core."""
     on_lock: Literal["wait", "fail"] = "wait"
     """What a build does while another one holds the project."""
     profile: bool = True
@@ -67,10 +73,12 @@ class Config:
     """Rows of the sample that a profile is made from."""
     profile_seconds: float = 120.0
     """Seconds that one profile may take."""
+    profile_wait: float = 60.0
+    """Seconds that a build waits, after its last task, for profiles that are not done."""
     max_output_bytes: int = 1_000_000
     """Bytes of output kept of one cell."""
     memory_limit: str | None = None
-    """Memory for measuring, for example ``2GB``."""
+    """Memory for measuring one task's data, for example ``2GB``; by default a share of what is free."""
     kernels: Literal["warm", "cold"] = "warm"
     """``warm``: each notebook's kernel is forked from a process with the usual libraries; ``cold``: it is started."""
     preload: tuple[str, ...] | None = None
@@ -86,7 +94,7 @@ class Config:
 
         >>> config = Config(retries=2, inputs=("lib/*.sql",), tasks={"load": TaskConfig(time_limit=60.0, inputs=("raw.csv",))})
         >>> config.for_task("load")
-        TaskConfig(retries=2, retry_delay=1.0, time_limit=60.0, inputs=('lib/*.sql', 'raw.csv'))
+        TaskConfig(retries=2, retry_delay=1.0, time_limit=60.0, inputs=('lib/*.sql', 'raw.csv'), memory=None, alone=False)
         """
         own = self.tasks.get(name, TaskConfig())
         return TaskConfig(
@@ -94,6 +102,8 @@ class Config:
             retry_delay=self.retry_delay if own.retry_delay is None else own.retry_delay,
             time_limit=self.time_limit if own.time_limit is None else own.time_limit,
             inputs=(*self.inputs, *(path for path in own.inputs if path not in self.inputs)),
+            memory=own.memory,
+            alone=own.alone,
         )
 
 
@@ -264,29 +274,36 @@ def _memory(value: Any) -> str:
     return str(value).strip()
 
 
+def _memory_bytes(value: Any) -> int:
+    return parse_memory(_memory(value))
+
+
 def _table(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise _WrongValueError(f"must be a table of tasks, not {_kind(value)}.")
     return value
 
 
-_TASK: Mapping[str, Callable[[Any], Any]] = {
+_BOTH: Mapping[str, Callable[[Any], Any]] = {
     "retries": _integer(least=0),
     "retry_delay": _seconds(positive=False),
     "time_limit": _seconds(positive=True),
     "inputs": _list_of(_inside),
 }
+_TASK: Mapping[str, Callable[[Any], Any]] = {**_BOTH, "memory": _memory_bytes, "alone": _boolean}
 _PROJECT: Mapping[str, Callable[[Any], Any]] = {
-    **_TASK,
+    **_BOTH,
     "commit": _boolean,
     "reports": _directory,
     "contracts": _directory,
     "quarantine": _directory,
     "keep_runs": _integer(least=1),
+    "workers": _integer(least=1),
     "on_lock": _choice("wait", "fail"),
     "profile": _boolean,
     "profile_rows": _integer(least=1),
     "profile_seconds": _seconds(positive=True),
+    "profile_wait": _seconds(positive=False),
     "max_output_bytes": _integer(least=0),
     "memory_limit": _memory,
     "kernels": _choice("warm", "cold"),

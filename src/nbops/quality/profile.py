@@ -125,7 +125,7 @@ class Profiler:
                 return
             self._worker.wait(min(left, self._limit - time.monotonic()))
 
-    def results(self, seconds: float | None = None) -> tuple[ProfileResult, ...]:
+    def results(self, seconds: float | None = None, *, waited: float = 0.0) -> tuple[ProfileResult, ...]:
         """Return a result for each request since the last time, in their order.
 
         Never raises because of data, the profiler or the disk: what went wrong is in the result. Where a profile failed, a page
@@ -133,13 +133,16 @@ class Profiler:
 
         Args:
             seconds: Wait at most so long; what is not finished then has failed. None waits as long as profiles may take.
+            waited: Seconds that were waited before this call, which the reason of a failure tells of, too.
         """
         until = time.monotonic() + (float("inf") if seconds is None else seconds)
         self.poll()
         while self.pending and (left := until - time.monotonic()) > 0:
             self.poll(left)
         if self.pending:
-            self._abandon(f"not finished in the {seconds:g} s that are waited for profiles. The next build makes it.")
+            self._abandon(
+                f"not finished in the {waited + (seconds or 0.0):g} s that are waited for profiles. The next build makes it."
+            )
         jobs, self._jobs = self._jobs, []
         return tuple(job.result for job in jobs if job.result is not None)
 

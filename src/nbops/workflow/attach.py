@@ -37,7 +37,11 @@ def attach(dag: Any) -> None:
     config = load_config(root)
     parameters = environment_values(ploomber_entry.env_file(root, sys.argv), sys.argv)
 
-    def build_all(current: Any, forced: bool, workers: int) -> Mapping[str, float | None]:  # noqa: FBT001 - called by position
+    def build_all(
+        current: Any,
+        forced: bool,  # noqa: FBT001 - called by position
+        workers: int | None,
+    ) -> Mapping[str, float | None]:
         runner = DagRunner(current, forced=forced, parameters=parameters)
         runner.workers = workers
         runner.partial = ploomber.is_partial()

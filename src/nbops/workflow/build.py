@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -32,12 +33,16 @@ from nbops.workflow.assemble import (
 )
 from nbops.workflow.conclude import Conclusion, conclude, scrubber_for
 from nbops.workflow.context import Context, Earlier
+from nbops.workflow.costs import load_costs, save_costs
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 from nbops.workflow.lock import project_lock
+from nbops.workflow.profiling import Profiling
 from nbops.workflow.progress import Progress, duration
+from nbops.workflow.running import RunningLedger
 from nbops.workflow.schedule import Scheduler
+from nbops.workflow.share import Share
 from nbops.workflow.state import StateStore
 from nbops.workflow.stop import StopSignals
 from nbops.workflow.taskrecord import TaskRecord
@@ -140,6 +145,8 @@ class _Build:
         self.records: dict[str, TaskRecord] = {}
         self.previous = latest_run(self.reports)
         self.git = git_state(root)
+        self.ledger = RunningLedger(self._refresh)
+        self.profiles = Profiling(root, config, {})
 
     def _new_id(self) -> str:
         """Return an id that sorts after every earlier one, also of a run begun in the same second."""
@@ -169,6 +176,8 @@ class _Build:
                 self._conclude({})
                 raise
             self._prepare(tasks, contracts)
+            self.profiles = Profiling(self.root, self.config, contracts)
+            cleanup.callback(self.profiles.close)
             early = self._schedule(tasks, scratch)
             run = self._conclude(contracts)
         if self.stop.stopped():
@@ -205,7 +214,8 @@ class _Build:
 
     def _schedule(self, tasks: tuple[TaskSpec, ...], scratch: Path) -> str | None:
         hashes = HashCache(self.root / ".nbops/cache/hashes.json")
-        workers = max(1, self.runner.workers)
+        costs_file = self.root / ".nbops/cache/costs.json"
+        share = Share()
         context = Context(
             root=self.root,
             run_id=self.run_id,
@@ -218,9 +228,12 @@ class _Build:
             stop=self.stop,
             lock=self.lock,
             work=scratch,
-            threads=max(1, (os.cpu_count() or 1) // workers),
+            workers=min(self.config.workers or share.cores, self.runner.workers or sys.maxsize),
+            costs=load_costs(costs_file, last=self.previous),
+            share=share,
+            profiles=self.profiles,
+            ledger=self.ledger,
             earlier=self._earlier(),
-            changed=self._refresh,
         )
         scheduler = Scheduler(context, self.records, selected=self.selected)
         self.progress.say(f"nbops run {self.run_id}: {len(tasks)} tasks")
@@ -232,6 +245,7 @@ class _Build:
             for sentence in kernels.stop():
                 self.notices.append(Notice(kind="kernels", message=sentence))
                 self.progress.say(f"nbops: {sentence}", colour="yellow")
+            save_costs(costs_file, context.costs)
         return scheduler.early_stop
 
     def _ledgers_if_needed(self, tasks: tuple[TaskSpec, ...]) -> list[Run] | None:
@@ -309,6 +323,8 @@ class _Build:
         if self.stop.stopped():
             status = "interrupted"
             self.errors.append(RunError(kind="Interrupted", message=f"the build was stopped by {self.stop.name}"))
+        if self.profiles.busy and status != "interrupted":
+            self.ledger.write()  # there is a wait ahead, in which the build may be killed
         with _announced(self.progress):
             outcome: Conclusion = conclude(
                 root=self.root,
@@ -317,6 +333,9 @@ class _Build:
                 parameters=self.runner.parameters(),
                 records=self.records,
                 contracts=contracts,
+                profiles=self.profiles,
+                wait=0.0 if status == "interrupted" else self.config.profile_wait,
+                stop=self.stop,
             )
         self._say_end(outcome)
         return outcome.run

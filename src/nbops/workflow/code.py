@@ -10,6 +10,7 @@ import ast
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from nbops.workflow.hashing import digest
 from nbops.workflow.written import written_literals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["Imported", "code_hash", "function_closure", "imports_of", "literals_of", "resolve_modules"]
 
@@ -91,31 +92,46 @@ def function_closure(module_source: str, name: str) -> tuple[str, tuple[Imported
     Returns:
         Code and imports, or None when the module cannot be parsed or does not define the function.
     """
-    tree = _parse(module_source)
-    if tree is None:
-        return None
-    defined: dict[str, list[ast.stmt]] = {}
-    imported: dict[str, Imported] = {}
-    for node in tree.body:
-        for bound in _bound_names(node):
-            defined.setdefault(bound, []).append(node)
-        for item, names in _import_bindings(node):
-            imported.update(dict.fromkeys(names, item))
-    if name not in defined:
+    module = _definitions(module_source)
+    if module is None or name not in module.defined:
         return None
     wanted, queue = {name}, [name]
     while queue:
-        for node in defined[queue.pop()]:
+        for _, node in module.defined[queue.pop()]:
             mentioned = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-            fresh = (mentioned & defined.keys()) - wanted
+            fresh = (mentioned & module.defined.keys()) - wanted
             wanted |= fresh
             queue += sorted(fresh)
-    chosen = [node for node in tree.body if any(bound in wanted for bound in _bound_names(node))]
+    chosen = [node for _, node in sorted({place: node for one in wanted for place, node in module.defined[one]}.items())]
     used = {inner.id for node in chosen for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     inner_imports = [item for node in chosen for item, _ in _all_imports(node)]
-    needed = [imported[bound] for bound in sorted(used & imported.keys())]
+    needed = [module.imported[bound] for bound in sorted(used & module.imported.keys())]
     code = "\n".join(ast.unparse(node) for node in chosen)
     return code, tuple(dict.fromkeys([*needed, *inner_imports]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Definitions:
+    """What the top level of a module binds: names to statements, each with its place in the module."""
+
+    defined: Mapping[str, list[tuple[int, ast.stmt]]]
+    imported: Mapping[str, Imported]
+
+
+@lru_cache(maxsize=16)
+def _definitions(module_source: str) -> _Definitions | None:
+    """Look through a module once, however many of its functions are tasks; None when it cannot be parsed."""
+    tree = _parse(module_source)
+    if tree is None:
+        return None
+    defined: dict[str, list[tuple[int, ast.stmt]]] = {}
+    imported: dict[str, Imported] = {}
+    for place, node in enumerate(tree.body):
+        for bound in _bound_names(node):
+            defined.setdefault(bound, []).append((place, node))
+        for item, names in _import_bindings(node):
+            imported.update(dict.fromkeys(names, item))
+    return _Definitions(defined, imported)
 
 
 def _bound_names(node: ast.stmt) -> list[str]:

@@ -1,4 +1,4 @@
-"""The end of a build: profiles, scrubbing, the ledger, the pages, one commit."""
+"""The end of a build: scrubbing, the last profiles, the ledger, the pages, one commit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import DataError, GuardError
-from nbops.model import Dataset, Notice, Run
 from nbops.pages.names import page_name
 from nbops.pages.render import render_index, render_run
 from nbops.pages.vocabulary import page_words
-from nbops.quality.profile import ProfileRequest, profile_many
 from nbops.record.commit import commit_reports
 from nbops.record.figures import FIGURES, lifted
 from nbops.record.guard import refuse, scan
@@ -30,6 +28,9 @@ if TYPE_CHECKING:
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
+    from nbops.model import Notice, Run
+    from nbops.workflow.profiling import Profiling
+    from nbops.workflow.stop import StopSignals
 
 __all__ = ["Conclusion", "conclude", "scrubber_for"]
 
@@ -93,6 +94,9 @@ def conclude(
     parameters: Mapping[str, Any],
     records: Mapping[str, TaskRecord],
     contracts: Mapping[str, Contract],
+    profiles: Profiling,
+    wait: float,
+    stop: StopSignals,
 ) -> Conclusion:
     """Record a run that has ended.
 
@@ -103,6 +107,9 @@ def conclude(
         parameters: The pipeline's parameters.
         records: What is known of each task.
         contracts: Contracts by dataset.
+        profiles: What was asked to make profiles while the tasks ran.
+        wait: Seconds to wait for what is left of them.
+        stop: Ends that waiting.
 
     Returns:
         The run as recorded, and what to tell the user.
@@ -116,9 +123,9 @@ def conclude(
     scrubber = scrubber_for(root, config, parameters, records, personal=personal)
     first = run_of({}, ())
     notebooks = _write_notebooks(reports, first.id, records, scrubber)
-    profiles, notices = _profiles(root, reports, config, first.datasets, contracts)
+    pages, notices = profiles.finish(first.datasets, seconds=wait, stop=stop)
     run = run_of(notebooks, notices)
-    run = replace(run, datasets=tuple(replace(d, profile=profiles.get(d.name)) for d in run.datasets))
+    run = replace(run, datasets=tuple(replace(d, profile=pages.get(d.name)) for d in run.datasets))
     run = carried_over(scrubber.run(run), run_before(reports, run.id))
     write_run(reports, run)
     trouble = _render(run, reports, cache=root / ".nbops/cache", keep=config.keep_runs)
@@ -203,47 +210,6 @@ def _write_figures(reports: Path, figures: Mapping[str, bytes]) -> None:
         if not path.is_file() or path.stat().st_size != len(data):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, data, durable=False)
-
-
-def _profiles(
-    root: Path, reports: Path, config: Config, datasets: Iterable[Dataset], contracts: Mapping[str, Contract]
-) -> tuple[dict[str, str], tuple[Notice, ...]]:
-    """Make the profiles of datasets whose content changed; returns their paths below ``reports/``."""
-    if not config.profile:
-        return {}, ()
-    found: dict[str, str] = {}
-    wanted: list[ProfileRequest] = []
-    for dataset in datasets:
-        relative = f"profiles/{page_name(dataset.name)}.html"
-        personal = contracts[dataset.name].personal_columns if dataset.name in contracts else frozenset()
-        data = root / dataset.path
-        if not dataset.published or dataset.content_hash is None or not data.is_file():
-            if (reports / relative).exists():
-                found[dataset.name] = relative
-            continue
-        wanted.append(
-            ProfileRequest(
-                dataset=dataset.name,
-                data=data,
-                format=dataset.format,
-                output=reports / relative,
-                content_hash=dataset.content_hash,
-                personal=personal,
-                rows=dataset.rows,
-                measurements=dataset.measurements,
-                columns=dataset.columns,
-                sample_rows=config.profile_rows,
-                description=dataset.description or "",
-                stylesheet="../assets/profile.css",
-            )
-        )
-    notices: list[Notice] = []
-    for result in profile_many(wanted, seconds=config.profile_seconds):
-        if result.status != "failed":
-            found[result.dataset] = f"profiles/{page_name(result.dataset)}.html"
-        else:
-            notices.append(Notice(kind="profile", message=f"{result.dataset}: no profile: {result.error}"))
-    return found, tuple(notices)
 
 
 def _commit(

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from nbops.model import CheckResult
     from nbops.pipeline import Runner
     from nbops.quality.audit import Audit
+    from nbops.workflow.costs import Cost
     from nbops.workflow.fingerprint import Fingerprinter
+    from nbops.workflow.profiling import Profiling
     from nbops.workflow.progress import Progress
+    from nbops.workflow.running import RunningLedger
+    from nbops.workflow.share import Share
     from nbops.workflow.state import StateStore
     from nbops.workflow.stop import StopSignals
 
@@ -46,8 +50,14 @@ class Context:
     lock: int
     work: Path
     """Local scratch of this run."""
-    threads: int
+    workers: int
+    """Tasks that may run at once."""
+    costs: dict[str, Cost]
+    """What tasks cost in earlier builds; this build's are put in place of them."""
+    share: Share
+    """What a task's process may use for measuring."""
+    profiles: Profiling
+    ledger: RunningLedger
+    """The ledger on disk while the build goes on."""
     earlier: Callable[[str, str], Earlier | None]
     """What a run's ledger says of a task: ``(run_id, task)``; None when the ledger is gone."""
-    changed: Callable[[], None]
-    """Called when a task is done, to refresh the ledger on disk."""

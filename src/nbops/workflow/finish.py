@@ -13,12 +13,13 @@ from nbops.errors import NbopsError
 from nbops.model import CheckResult, Notice, RunError, TaskStatus
 from nbops.workflow import publish
 from nbops.workflow.failure import EARLY_STOP, describe
+from nbops.workflow.plan import UP_TO_DATE
 from nbops.workflow.progress import duration
 from nbops.workflow.state import TaskState
 from nbops.workflow.taskrecord import TaskRecord, cells_of, load_notebook, source_index
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from nbops.pipeline import TaskSpec
     from nbops.quality.audit import Audit
@@ -61,11 +62,15 @@ class Finisher:
     Args:
         context: What the build works with.
         records: Task name to record, in topological order.
+        ended: Told the name of each task that came to its end.
     """
 
-    def __init__(self, context: Context, records: Mapping[str, TaskRecord]) -> None:
+    def __init__(self, context: Context, records: Mapping[str, TaskRecord], *, ended: Callable[[str], None]) -> None:
         self._context = context
         self._records = records
+        self._ended = ended
+        self._position = {name: index for index, name in enumerate(records, start=1)}
+        self._products: frozenset[Path] | None = None
         self.contents: dict[str, Mapping[str, str]] = {}
         """Task to the meaning of its products, for what is downstream."""
         self.retry_at: dict[str, float] = {}
@@ -116,7 +121,7 @@ class Finisher:
                 for path in sorted(staging.quarantine.rglob("*.parquet"))
             ]
         try:
-            outputs = context.fingerprinter.outputs(self._staged_spec(spec, staging))
+            outputs = made.outputs
             fingerprint = {
                 **record.recipe,
                 "upstream": upstream_contents(self.contents, spec),
@@ -132,12 +137,16 @@ class Finisher:
         record.fingerprint, record.last_success, record.published = fingerprint, context.run_id, True
         return None
 
-    def _staged_spec(self, spec: TaskSpec, staging: Staging) -> TaskSpec:
+    def staged_spec(self, spec: TaskSpec, staging: Staging) -> TaskSpec:
+        """Return the task with its products where they are staged."""
         products = tuple(replace(p, path=staging.staged[p.key]) if p.key in staging.staged else p for p in spec.products)
         return replace(spec, products=products)
 
     def _is_product(self, path: Path) -> bool:
-        return any((self._context.root / p.path).resolve() == path for item in self._records.values() for p in item.spec.products)
+        if self._products is None:
+            root = self._context.root
+            self._products = frozenset((root / p.path).resolve() for item in self._records.values() for p in item.spec.products)
+        return path in self._products
 
     def succeeded(self, record: TaskRecord) -> None:
         """Note a task whose products are published."""
@@ -198,12 +207,31 @@ class Finisher:
         error = record.error
         self.done(record, "failed", f"{error.kind}: {_first_line(error.message)}" if error else "")
 
+    def up_to_date(self, record: TaskRecord) -> None:
+        """Note a task that need not run; what it published long ago may break its contract by now."""
+        bad = blocking(record.audits, ())
+        self._context.runner.skipped(record.spec.name)
+        if bad:
+            record.error = checks_failed(bad, published=True)
+            self.fail(record)
+            return
+        record.reasons = record.reasons or (UP_TO_DATE,)
+        self.done(record, "up_to_date", "")
+
+    def passed_over(self, record: TaskRecord) -> None:
+        """Note a task that the user did not ask for."""
+        record.done, record.status = True, "not_selected"
+        self._ended(record.spec.name)
+
     def done(self, record: TaskRecord, status: TaskStatus, detail: str) -> None:
         """Note the end of a task, and tell the user."""
         record.status, record.done = status, True
-        names = list(self._records)
-        self._context.progress.task(names.index(record.spec.name) + 1, len(names), record.spec.name, status, detail)
-        self._context.changed()
+        name = record.spec.name
+        self._context.progress.task(self._position[name], len(self._records), name, status, detail)
+        if record.published:
+            self._context.profiles.offer(tuple(audit.dataset for audit in record.audits))
+        self._context.ledger.changed()
+        self._ended(name)
 
 
 def _first_line(text: str) -> str:

@@ -27,11 +27,11 @@ from nbops.model import RunError
 from nbops.workflow.failure import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-__all__ = ["Outcome", "TaskProcess"]
+__all__ = ["Outcome", "TaskProcess", "kill_all"]
 
 
 # records hold read-only mappings, which pickle does not know
@@ -42,10 +42,16 @@ def _read_only(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
 
 _SAMPLE_SECONDS = 0.25
+_SAMPLE_SHARE = 0.1
+"""Memory is sampled less often the longer a task runs, at most each ``_SAMPLE_MOST`` seconds."""
+_SAMPLE_MOST = 1.0
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _GRACE_SECONDS = 3.0
 _PR_SET_PDEATHSIG = 1
 _KERNEL = b"kernel "
 """How a message begins that names a kernel's process id; a pickle begins otherwise."""
+_HAS_CHILD_LISTS = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110
+"""The kernel lists the children of a thread (CONFIG_PROC_CHILDREN); else every process of the machine is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,8 @@ class Outcome:
     error: RunError | None = None
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
+    own_memory_bytes: int | None = None
+    """The peak of what it held beside what it shared with the build's process since the fork."""
 
 
 class TaskProcess:
@@ -84,7 +92,11 @@ class TaskProcess:
         self.started = time.monotonic()
         self._time_limit = time_limit
         self._peak = 0
+        self._own_peak = 0
         self._sampled = 0.0
+        self._inherited = _memory(os.getpid())
+        self.memory = 0
+        """Bytes that it held when it was last looked at, without what it shares with this process since the fork."""
         self._message: bytes | None = None
         self._kernels: list[psutil.Process] = []
         self._process = context.Process(target=_child, args=(work, environment, log, close, sender, self._receiver))
@@ -95,18 +107,32 @@ class TaskProcess:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         sender.close()
+        self._death_watch = _watch_for_death(self._process.pid)
 
     @property
-    def connection(self) -> Connection:
+    def pid(self) -> int | None:
+        """The child's number."""
+        return self._process.pid
+
+    @property
+    def events(self) -> tuple[Any, ...]:
         """What becomes readable when the child has sent its result or is gone."""
-        return self._receiver
+        # the sentinel is a pipe that what the child forked may hold open; a descriptor of the process itself tells in any case
+        return (self._receiver, self._process.sentinel if self._death_watch is None else self._death_watch)
+
+    @property
+    def due(self) -> float:
+        """Monotonic time at which ``poll`` is to be called although nothing happened: to measure, or for the time limit."""
+        age = self._sampled - self.started
+        sample = self._sampled + min(_SAMPLE_MOST, max(_SAMPLE_SECONDS, _SAMPLE_SHARE * age))
+        return sample if self._time_limit is None else min(sample, self.started + self._time_limit)
 
     def poll(self) -> Outcome | None:
-        """Return how the attempt ended, or None while it goes on; call it a few times a second."""
+        """Return how the attempt ended, or None while it goes on; call it after an event, and when it is ``due``."""
         now = time.monotonic()
-        if now - self._sampled >= _SAMPLE_SECONDS:
+        if now >= self.due:
             self._sampled = now
-            self._peak = max(self._peak, self._memory())
+            self._sample()
         while self._receiver.poll():
             if self._is_over():
                 return self._finish()
@@ -136,34 +162,37 @@ class TaskProcess:
             self._kernels.append(psutil.Process(int(message[len(_KERNEL) :])))
         return False
 
-    def _family(self) -> list[psutil.Process]:
+    def family(self) -> list[psutil.Process]:
         """Return the child, all that it started, and its kernels: a forked one is no descendant of it; the child comes last."""
         found = [process for kernel in self._kernels for process in _with_children(kernel)]
         return list(dict.fromkeys([*found, *_with_children(self._process.pid)]))
 
-    def _memory(self) -> int:
-        """Return resident bytes of what the child started (and its own, when it started nothing)."""
-        family = self._family()
-        total = 0
-        for process in family[:-1] or family:
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-        return total
-
     def kill(self) -> None:
         """Stop the child and everything that it started: first asking, then not."""
-        victims = self._family()
-        for victim in victims:
-            with contextlib.suppress(psutil.Error):
-                victim.terminate()
-        _, alive = psutil.wait_procs(victims, timeout=_GRACE_SECONDS)
-        for victim in alive:
-            with contextlib.suppress(psutil.Error):
-                victim.kill()
+        kill_all([self])
+
+    def _sample(self) -> None:
+        started = [pid for kernel in self._kernels if kernel.is_running() for pid in _tree(kernel.pid)]
+        family = dict.fromkeys([*_tree(self._process.pid), *started])
+        memory = [_memory(pid) for pid in family]
+        self._peak = max(self._peak, sum(memory[1:] or memory))
+        if memory:
+            self.memory = max(0, memory[0] - self._inherited) + sum(memory[1:])
+            self._own_peak = max(self._own_peak, self.memory)
+
+    def close(self) -> None:
+        """Take note of the child's end, and let go of what tells of it."""
         self._process.join(_GRACE_SECONDS)
+        self._close()
+
+    def _close(self) -> None:
+        self._receiver.close()
+        if self._death_watch is not None:
+            os.close(self._death_watch)
+            self._death_watch = None
 
     def _finish(self) -> Outcome:
-        family = self._family()
+        family = self.family()
         self._process.join(_GRACE_SECONDS)
         if self._process.is_alive():
             self.kill()
@@ -177,8 +206,14 @@ class TaskProcess:
         return self._ended(None, value) if ok else self._ended(value)
 
     def _ended(self, error: RunError | None, value: Any = None) -> Outcome:
-        self._receiver.close()
-        return Outcome(value=value, error=error, seconds=time.monotonic() - self.started, peak_memory_bytes=self._peak or None)
+        self._close()
+        return Outcome(
+            value=value,
+            error=error,
+            seconds=time.monotonic() - self.started,
+            peak_memory_bytes=self._peak or None,
+            own_memory_bytes=self._own_peak or None,
+        )
 
     def _death(self) -> RunError:
         code = self._process.exitcode
@@ -193,6 +228,20 @@ class TaskProcess:
                 )
             return RunError(kind="Killed", message=f"the task's process died of {name}.{memory}")
         return RunError(kind="Exited", message=f"the task ended its own process (exit code {code}) before it was done")
+
+
+def kill_all(processes: Sequence[TaskProcess]) -> None:
+    """Stop several children and everything that they started, all at the same time: first asking, then not."""
+    victims = [victim for process in processes for victim in process.family()]
+    for victim in victims:
+        with contextlib.suppress(psutil.Error):
+            victim.terminate()
+    _, alive = psutil.wait_procs(victims, timeout=_GRACE_SECONDS)
+    for victim in alive:
+        with contextlib.suppress(psutil.Error):
+            victim.kill()
+    for process in processes:
+        process.close()
 
 
 def _child(  # noqa: PLR0917 - handed over by multiprocessing
@@ -251,3 +300,39 @@ def _with_children(of: psutil.Process | int | None) -> list[psutil.Process]:
         return [*head.children(recursive=True), head] if head.is_running() else []
     except psutil.Error:
         return []
+
+
+def _watch_for_death(pid: int | None) -> int | None:
+    """Return a descriptor that becomes readable when the process ends, or None where the system has none."""
+    if not hasattr(os, "pidfd_open") or pid is None:
+        return None
+    with contextlib.suppress(OSError):  # an older kernel, or a sandbox
+        return os.pidfd_open(pid)
+    return None
+
+
+def _tree(pid: int | None) -> list[int]:
+    """Return the process and all that it started, itself first; one look at each, where the system has such lists."""
+    found = [] if pid is None else [pid]
+    if not _HAS_CHILD_LISTS:
+        return [process.pid for process in reversed(_with_children(pid))]
+    for parent in found:  # grows while it is walked
+        with (
+            contextlib.suppress(OSError),
+            open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as stream,  # noqa: PTH123 - many times a minute
+        ):
+            found += [int(child) for child in stream.read().split()]
+    return found
+
+
+def _memory(pid: int) -> int:
+    """Return the resident bytes of a process, 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as stream:  # noqa: PTH123 - many times a minute
+            return int(stream.read().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        if sys.platform.startswith("linux"):
+            return 0
+    with contextlib.suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0

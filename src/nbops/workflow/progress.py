@@ -45,27 +45,28 @@ class Progress:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = bool(getattr(self._stream, "isatty", lambda: False)())
+        self.live = bool(getattr(self._stream, "isatty", lambda: False)())
+        """The stream is a terminal, and shows what is running."""
         self._drawn = False
         self._refreshed = 0.0
 
     def say(self, text: str, *, colour: str | None = None) -> None:
         """Write a line for good."""
         self._clear()
-        line = click.style(text, fg=colour) if colour and self._live else text
+        line = click.style(text, fg=colour) if colour and self.live else text
         self._write(line + "\n")
 
     def task(self, position: int, total: int, name: str, status: str, detail: str) -> None:
         """Write the line of a task that is done."""
         word, colour = _STYLES.get(status, (status, "white"))
-        shown = click.style(word, fg=colour) if self._live else word
+        shown = click.style(word, fg=colour) if self.live else word
         self._clear()
         self._write(f"[{position}/{total}] {name}: {shown}{'  ' + detail if detail else ''}\n")
 
     def running(self, tasks: Mapping[str, float]) -> None:
         """Refresh the live line: what is running, and for how many seconds. Nothing where the stream is no terminal."""
         now = time.monotonic()
-        if not self._live or now - self._refreshed < _REFRESH_SECONDS:
+        if not self.live or now - self._refreshed < _REFRESH_SECONDS:
             return
         self._refreshed = now
         self._clear()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from nbops.pipeline import TaskSpec
 
-__all__ = ["Staging", "is_decided", "missing_products", "publish", "recover", "set_aside", "stage", "undeclared"]
+__all__ = ["Staging", "flush", "is_decided", "missing_products", "publish", "recover", "set_aside", "stage", "undeclared"]
 
 _STAGING_DIR = ".nbops/staging"
 _FAILED_DIR = ".nbops/failed"
@@ -148,7 +148,9 @@ def publish(
     for source, _ in moves:
         _flush(Path(source))
     journal = staging.folder / _JOURNAL
-    write_json(journal, {"moves": moves, "state": {"path": str(state[0]), "document": dict(state[1])}})
+    # a single move is there or not, whether the journal survives a loss of power or not
+    document = {"moves": moves, "state": {"path": str(state[0]), "document": dict(state[1])}}
+    write_json(journal, document, durable=len(moves) > 1)
     _complete(journal)
     shutil.rmtree(staging.folder, ignore_errors=True)
     _drop_empty(staging, root)
@@ -159,6 +161,13 @@ def _drop_empty(staging: Staging, root: Path) -> None:
         folder = Path(path).parent
         if root not in folder.parents and folder.name.startswith(".nbops-"):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def flush(staging: Staging) -> None:
+    """Bring what is staged to the disk ahead of its publication, which then need not wait for it."""
+    for path in (*map(Path, staging.staged.values()), staging.quarantine):
+        if path.exists():
+            _flush(path)
 
 
 def _flush(path: Path) -> None:
@@ -202,7 +211,8 @@ def _complete(journal: Path) -> None:
                 f"{journal.parent.name}; free the path and build again: the next build completes it."
             ) from error
     state = document["state"]
-    write_json(Path(state["path"]), state["document"])
+    # should a loss of power leave an older state, or a broken one, the task runs once more
+    write_json(Path(state["path"]), state["document"], durable=False)
     journal.unlink()
 
 

@@ -1,4 +1,9 @@
-"""The loop of a build: decide, start, watch, judge, publish or hold, task by task."""
+"""The loop of a build: decide, start, wait for events, judge, publish or hold, task by task.
+
+Tasks whose upstream is done run at once, as many as the settings, the cores and the memory allow, the longest way to the end
+first. The loop sleeps until something happens: a task's process sends its result or dies, a profile is done, a signal arrives, or
+a moment is due (a retry, a time limit, the next look at memory).
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from nbops import kernels
 from nbops.workflow.ahead import imported_by
+from nbops.workflow.costs import UNKNOWN, Cost, Holder, critical_paths, shortage
+from nbops.workflow.decide import Decider
 from nbops.workflow.failure import describe
-from nbops.workflow.finish import Finisher, blocking, checks_failed, upstream_contents, utc_now
-from nbops.workflow.plan import UP_TO_DATE, reasons_to_run
-from nbops.workflow.process import Outcome, TaskProcess
-from nbops.workflow.publish import Staging, set_aside, stage
+from nbops.workflow.finish import Finisher, blocking, checks_failed, utc_now
+from nbops.workflow.process import Outcome, TaskProcess, kill_all
+from nbops.workflow.publish import Staging, flush, set_aside, stage
+from nbops.workflow.resources import available_memory
+from nbops.workflow.taskqueue import TaskQueue
 from nbops.workflow.worker import Made, audit_task, child_environment, execute_task
 
 if TYPE_CHECKING:
@@ -23,15 +31,15 @@ if TYPE_CHECKING:
 
     from nbops.pipeline import TaskSpec
     from nbops.workflow.context import Context
-    from nbops.workflow.state import TaskState
     from nbops.workflow.taskrecord import TaskRecord
 
 __all__ = ["Scheduler"]
 
-_WAIT_SECONDS = 0.1
+_LIVE_SECONDS = 0.25
+"""Between two looks of the live line in a terminal."""
+_MEMORY_SECONDS = 1.0
+"""Between two looks at free memory while a task waits for it."""
 _READY = frozenset({"succeeded", "up_to_date", "not_selected"})
-_TIMED = frozenset({"freshness", "retention"})
-"""Metrics whose verdict changes while the data stays."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +48,8 @@ class _Running:
     staging: Staging
     work: str
     """``execute``, or ``audit`` of what is published already."""
+    expected: int = 0
+    """Bytes that it is expected to hold at its peak."""
 
 
 class Scheduler:
@@ -54,9 +64,21 @@ class Scheduler:
     def __init__(self, context: Context, records: Mapping[str, TaskRecord], *, selected: frozenset[str] | None = None) -> None:
         self._context = context
         self._records = records
-        self._selected = selected
         self._running: dict[str, _Running] = {}
-        self._finisher = Finisher(context, records)
+        self._decided: set[str] = set()
+        """Tasks that must run and have not ended."""
+        self._short: dict[str, str] = {}
+        """Tasks that wait for memory (or for the machine to be theirs alone), and why."""
+        self._imported: tuple[str, ...] | None = None
+        upstream = {name: record.spec.upstream for name, record in records.items()}
+        paths = critical_paths(upstream, context.costs) if context.workers > 1 else dict.fromkeys(upstream, 0.0)
+        # what runs in this process keeps it from looking after the others, so those are started before
+        self._queue = TaskQueue(
+            upstream,
+            rank=lambda name: (float(records[name].spec.in_process and context.workers > 1), -paths[name]),
+        )
+        self._finisher = Finisher(context, records, ended=self._queue.done)
+        self._decider = Decider(context, self._finisher, selected=selected)
 
     @property
     def early_stop(self) -> str | None:
@@ -66,147 +88,98 @@ class Scheduler:
     def run(self) -> None:
         """Work until nothing is left to do or the user asked to stop."""
         try:
-            while True:
-                if self._context.stop.stopped() or self._finisher.early_stop is not None:
-                    self._stop()
+            while not self._context.stop.stopped() and self._finisher.early_stop is None:
+                self._start_ready()
+                if not self._running and not self._finisher.retry_at and self._finisher.early_stop is None:
                     return
-                progressed = self._start_ready()
-                progressed = self._watch() or progressed
-                if not self._running and not self._finisher.retry_at and not progressed:
-                    return
+                self._wait()
+                self._reap()
+            self._stop()
         except BaseException:
             self._stop()
             raise
 
-    # -- deciding ---------------------------------------------------------------------------------------------------------
+    # -- starting ---------------------------------------------------------------------------------------------------------
 
-    def _start_ready(self) -> bool:
-        progressed = False
-        for name, record in self._records.items():
-            if record.done or name in self._running:
-                continue
+    def _start_ready(self) -> None:
+        now = time.monotonic()
+        for name in [name for name, due in self._finisher.retry_at.items() if due <= now]:
+            del self._finisher.retry_at[name]
+            self._queue.put(name)
+        for name in self._short:
+            self._queue.put(name)
+        before, self._short = self._short, {}
+        while len(self._running) < self._context.workers and not self._context.stop.stopped():
+            task = self._queue.take()
+            if task is None or self._finisher.early_stop is not None:
+                break
+            self._bring_on(task, waited=task in before)
+        self._context.share.running = len(self._running)
+
+    def _bring_on(self, name: str, *, waited: bool) -> None:
+        """Hold, pass over, put back or start a task whose upstream is done."""
+        record = self._records[name]
+        if name not in self._decided:
             above = [self._records[up] for up in record.spec.upstream if up in self._records]
-            if any(item.done and item.status not in _READY for item in above):
+            if any(item.status not in _READY for item in above):
                 self._hold(record, above)
-                progressed = True
-            elif all(item.done for item in above) and self._may_start(name):
-                progressed = True
-                self._decide(name, record)
-                if self._finisher.early_stop is not None:
-                    return True
-        return progressed
+                return
+            decision = self._decider.decide(record)
+            if decision == "audit":
+                staging = self._published_as_staging(record.spec)
+                self._launch(record, staging, partial(self._audit, record, staging), kind="audit")
+            if decision != "run":
+                return
+            self._decided.add(name)
+        why = self._why_wait(record)
+        if why is None:
+            self._start(name, record)
+            return
+        self._short[name] = why
+        if not waited:
+            record.reasons = (*record.reasons, f"waited for {why}")
+            self._context.progress.say(f"{name}: waits for {why}")
 
-    def _may_start(self, name: str) -> bool:
-        if self._finisher.retry_at.get(name, 0.0) > time.monotonic():
-            return False
-        return len(self._running) < max(1, self._context.runner.workers)
+    def _why_wait(self, record: TaskRecord) -> str | None:
+        if not self._running:
+            return None
+        config = self._context.config
+        alone = next((name for name in (record.spec.name, *self._running) if config.for_task(name).alone), None)
+        if alone is not None:
+            return "its turn: it runs alone" if alone == record.spec.name else f"{alone}, which runs alone"
+        holders = [
+            Holder(expected=item.expected, held=item.process.memory if isinstance(item.process, TaskProcess) else 0)
+            for item in self._running.values()
+        ]
+        lack = shortage(self._expected(record.spec.name), running=holders, available=available_memory())
+        return None if lack is None else f"memory: {lack}"
+
+    def _expected(self, name: str) -> int:
+        set_by_user = self._context.config.for_task(name).memory
+        return set_by_user if set_by_user is not None else self._context.costs.get(name, UNKNOWN).memory
 
     def _hold(self, record: TaskRecord, above: list[TaskRecord]) -> None:
         causes = ", ".join(sorted(item.spec.name for item in above if item.status not in _READY))
         record.reasons = (f"held: {causes} did not end well",)
-        state = self._context.states.get(record.spec.name)
-        if state is not None:
-            record.last_success, record.fingerprint = state.run_id, state.fingerprint
+        self._decider.recall(record)
         self._finisher.done(record, "held", f"({causes})")
-
-    def _decide(self, name: str, record: TaskRecord) -> None:
-        context, spec = self._context, record.spec
-        state = context.states.get(name)
-        if state is not None:
-            record.last_success, record.fingerprint = state.run_id, state.fingerprint
-        if self._selected is not None and name not in self._selected:
-            self._finisher.contents[name] = state.fingerprint.get("contents", {}) if state else {}
-            record.reasons = ("not selected",)
-            record.done, record.status = True, "not_selected"
-            return
-        if name not in self._finisher.retry_at:
-            record.recipe = context.fingerprinter.recipe(spec)
-            outputs = context.fingerprinter.outputs(spec)
-            reasons = reasons_to_run(
-                before=state.fingerprint if state else None,
-                recipe=record.recipe,
-                upstream=upstream_contents(self._finisher.contents, spec),
-                outputs=outputs,
-                forced=context.runner.forced,
-            )
-            if not reasons and not context.runner.exists(name):
-                reasons = ("a product is missing",)
-            record.reasons = reasons or self._quarantine_reason(record, state)
-        if not record.reasons and state is not None:
-            self._finisher.contents[name] = state.fingerprint.get("contents", {})
-            self._carry_over(record, state)
-            return
-        self._finisher.retry_at.pop(name, None)
-        self._start(name, record)
-
-    def _quarantine_reason(self, record: TaskRecord, state: TaskState | None) -> tuple[str, ...]:
-        """A changed contract is judged anew on what is published; rules that take rows out need the task to run."""
-        if state is None:
-            return ()
-        earlier = self._context.earlier(state.audited, record.spec.name)
-        before = {audit.dataset.name: audit.dataset for audit in (earlier.audits if earlier else ())}
-        for plan in record.plans:
-            contract, known = plan.contract, before.get(plan.name)
-            if contract is None or known is None or known.contract_hash == contract.hash:
-                continue
-            if any(check.quarantine for check in contract.checks):
-                return (f"the contract of {plan.name} changed, and it sets rows aside",)
-        return ()
-
-    def _carry_over(self, record: TaskRecord, state: TaskState) -> None:
-        """Take the audits of an up-to-date task from the ledger that has them, or make them on what is published."""
-        earlier = self._context.earlier(state.audited, record.spec.name)
-        known = {audit.dataset.name: audit.dataset for audit in (earlier.audits if earlier else ())}
-        current = earlier is not None and all(
-            plan.name in known
-            and known[plan.name].contract_hash == (plan.contract.hash if plan.contract else None)
-            and not (plan.contract and any(check.metric in _TIMED for check in plan.contract.checks))
-            for plan in record.plans
-        )
-        record.carried, record.published = True, True
-        if earlier is not None:
-            record.noted = tuple(replace(result, from_run=result.from_run or state.audited) for result in earlier.noted)
-        if current and earlier is not None:
-            record.audits = tuple(
-                replace(
-                    audit,
-                    dataset=replace(audit.dataset, changed=False, from_run=audit.dataset.from_run or state.audited),
-                    results=tuple(replace(result, from_run=result.from_run or state.audited) for result in audit.results),
-                )
-                for audit in earlier.audits
-            )
-            self._end_up_to_date(record)
-            return
-        staging = self._published_as_staging(record.spec)
-        work = partial(self._audit, record, staging)
-        self._launch(record, staging, work, kind="audit")
 
     def _published_as_staging(self, spec: TaskSpec) -> Staging:
         """Return a view of the published products that the audit can read; nothing in it is written or moved."""
         empty = stage(self._context.root, run_id=self._context.run_id, task=spec)
         return replace(empty, staged=empty.final)
 
-    def _end_up_to_date(self, record: TaskRecord) -> None:
-        bad = blocking(record.audits, ())
-        self._context.runner.skipped(record.spec.name)
-        if bad:
-            record.error = checks_failed(bad, published=True)
-            self._finisher.fail(record)
-            return
-        record.reasons = record.reasons or (UP_TO_DATE,)
-        self._finisher.done(record, "up_to_date", "")
-
-    # -- running ----------------------------------------------------------------------------------------------------------
-
     def _start(self, name: str, record: TaskRecord) -> None:
         context, spec = self._context, record.spec
         if spec.kind == "notebook":
-            kernels.prestart(context.root, context.config, imports=imported_by(context.runner.tasks(), root=context.root))
+            kernels.prestart(context.root, context.config, imports=self._imports())
         record.attempts += 1
         record.started_at = record.started_at or utc_now()
         record.status = "interrupted"
         staging = stage(context.root, run_id=context.run_id, task=spec)
         record.aliases = staging.aliases()
+        if record.plans:
+            context.profiles.expect()
         if spec.in_process:
             began = time.monotonic()
             try:
@@ -220,6 +193,26 @@ class Scheduler:
             work = partial(self._execute_and_audit, record, staging)
         self._launch(record, staging, work, kind="execute")
 
+    def _imports(self) -> tuple[str, ...]:
+        if self._imported is None:
+            specs = [record.spec for record in self._records.values()]
+            self._imported = imported_by(specs, root=self._context.root)
+        return self._imported
+
+    def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
+        context, name = self._context, record.spec.name
+        process = TaskProcess(
+            work,
+            environment=child_environment(record.spec, root=context.root, staging=staging),
+            log=staging.log,
+            close=(context.lock,),
+            time_limit=context.config.for_task(name).time_limit,
+        )
+        self._running[name] = _Running(process=process, staging=staging, work=kind, expected=self._expected(name))
+        context.share.running = len(self._running)
+
+    # -- in the task's process --------------------------------------------------------------------------------------------
+
     def _execute_and_audit(self, record: TaskRecord, staging: Staging) -> Made:
         execute_task(self._context.runner, record.spec, staging=staging, config=self._context.config)
         return self._audit(record, staging)
@@ -232,7 +225,7 @@ class Scheduler:
             for plan in item.plans
             if item is not record and (context.root / plan.final_path).exists()
         }
-        return audit_task(
+        made = audit_task(
             record.spec,
             staging=staging,
             plans=record.plans,
@@ -240,41 +233,48 @@ class Scheduler:
             config=context.config,
             run_id=context.run_id,
             now=context.now,
-            threads=context.threads,
+            threads=context.share.threads(),
+            memory_limit=context.config.memory_limit or context.share.memory_limit(),
             rewrite=not record.carried,
         )
+        if record.carried:
+            return made
+        # hashing and writing to disk take time with large data, in which the build's own process has others to look after
+        outputs = context.fingerprinter.outputs(self._finisher.staged_spec(record.spec, staging))
+        flush(staging)
+        return replace(made, outputs=outputs)
 
-    def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
-        context = self._context
-        process = TaskProcess(
-            work,
-            environment=child_environment(record.spec, root=context.root, staging=staging),
-            log=staging.log,
-            close=(context.lock,),
-            time_limit=context.config.for_task(record.spec.name).time_limit,
-        )
-        self._running[record.spec.name] = _Running(process=process, staging=staging, work=kind)
+    # -- waiting ----------------------------------------------------------------------------------------------------------
 
-    def _watch(self) -> bool:
-        if not self._running:
-            if self._finisher.retry_at:
-                time.sleep(_WAIT_SECONDS)
-            return False
-        connections: list[Any] = [
-            item.process.connection for item in self._running.values() if isinstance(item.process, TaskProcess)
-        ]
-        if connections and len(connections) == len(self._running):
-            wait(connections, timeout=_WAIT_SECONDS)
+    def _wait(self) -> None:
+        """Sleep until something happens or is due."""
+        context, now = self._context, time.monotonic()
+        events: list[Any] = [context.stop, *context.profiles.events]
+        moments = [*self._finisher.retry_at.values(), context.ledger.due, context.profiles.due]
+        for item in self._running.values():
+            events += item.process.events
+            moments.append(item.process.due)
+        if self._short:
+            moments.append(now + _MEMORY_SECONDS)
+        if self._running and context.progress.live:
+            moments.append(now + _LIVE_SECONDS)
+        least = min(moments)
+        wait(events, timeout=None if least == float("inf") else max(0.0, least - now))
+        context.stop.drain()
+        context.profiles.collect()
         now = time.monotonic()
-        self._context.progress.running({name: now - item.process.started for name, item in self._running.items()})
-        progressed = False
+        context.progress.running({name: now - item.process.started for name, item in self._running.items()})
+
+    def _reap(self) -> None:
+        """Bring to their end the tasks whose processes have ended."""
         for name in list(self._running):
             outcome = self._running[name].process.poll()
             if outcome is not None:
                 item = self._running.pop(name)
+                self._decided.discard(name)
+                self._context.share.running = len(self._running)
                 self._ended(self._records[name], item, outcome)
-                progressed = True
-        return progressed
+        self._context.ledger.write_if_due()
 
     # -- ending -----------------------------------------------------------------------------------------------------------
 
@@ -285,6 +285,7 @@ class Scheduler:
         record.seconds = (record.seconds or 0.0) + outcome.seconds
         record.peak_memory_bytes = max(record.peak_memory_bytes or 0, outcome.peak_memory_bytes or 0) or None
         self._finisher.keep_notebook(record, item.staging)
+        self._note_cost(record.spec.name, outcome)
         error = outcome.error
         if error is None:
             made: Made = outcome.value
@@ -298,6 +299,18 @@ class Scheduler:
             return
         record.error = self._finisher.placed(record, error)
         self._finisher.retry_or_fail(record, item.staging)
+        if record.spec.name in self._finisher.retry_at:
+            self._decided.add(record.spec.name)
+
+    def _note_cost(self, name: str, outcome: Outcome) -> None:
+        known = self._context.costs.get(name)
+        memory = outcome.own_memory_bytes or 0
+        if outcome.error is None:
+            self._context.costs[name] = Cost(seconds=outcome.seconds, memory=memory)
+        elif known is not None or memory > UNKNOWN.memory:
+            # it may have died before its peak, or of it
+            known = known or UNKNOWN
+            self._context.costs[name] = replace(known, memory=max(known.memory, memory))
 
     def _reaudited(self, record: TaskRecord, item: _Running, outcome: Outcome) -> None:
         shutil.rmtree(item.staging.folder, ignore_errors=True)
@@ -312,13 +325,12 @@ class Scheduler:
         if state is not None:
             self._context.states.put(record.spec.name, replace(state, audited=self._context.run_id))
         record.carried = False
-        self._end_up_to_date(record)
+        self._finisher.up_to_date(record)
 
     def _stop(self) -> None:
         """End what is running; what waits stays ``interrupted`` (or ``held``, when a task asked for the stop)."""
+        kill_all([item.process for item in self._running.values() if isinstance(item.process, TaskProcess)])
         for name, item in self._running.items():
-            if isinstance(item.process, TaskProcess):
-                item.process.kill()
             record = self._records[name]
             self._finisher.keep_notebook(record, item.staging)
             set_aside(item.staging, root=self._context.root, run_id=self._context.run_id)
@@ -330,13 +342,14 @@ class Scheduler:
                 continue
             record.done, record.status = True, "held" if self._finisher.early_stop else "interrupted"
             record.reasons = record.reasons or ("the build was stopped before its turn",)
-            state = self._context.states.get(record.spec.name)
-            if state is not None:
-                record.last_success, record.fingerprint = state.run_id, state.fingerprint
+            self._decider.recall(record)
 
 
 class _Ended:
     """Stands in for a process when a task was run in the build's own process and failed."""
+
+    events: tuple[Any, ...] = ()
+    due = 0.0
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome

@@ -79,8 +79,13 @@ class StateStore:
         self.path(task).unlink(missing_ok=True)
 
 
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
+def write_json(path: Path, document: Mapping[str, Any], *, durable: bool = True) -> None:
     """Write JSON through a temporary file and a rename.
+
+    Args:
+        path: The file.
+        document: Its content.
+        durable: Also survive a loss of power.
 
     Raises:
         OSError: The disk is full or the folder is not writable; the old file stands.
@@ -90,8 +95,9 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             json.dump(document, stream, sort_keys=True)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ class Made:
     audits: tuple[Audit, ...]
     noted: tuple[CheckResult, ...]
     undeclared: tuple[Path, ...]
+    outputs: Mapping[str, str | None] = field(default_factory=dict)
+    """Product key to content hash, as staged."""
 
 
 def child_environment(task: TaskSpec, *, root: Path, staging: Staging) -> dict[str, str]:
@@ -81,6 +83,7 @@ def audit_task(
     run_id: str,
     now: datetime,
     threads: int,
+    memory_limit: str,
     rewrite: bool = True,
 ) -> Made:
     """Measure and judge what is in the staging folder; rows that a rule sets aside are taken out of it.
@@ -94,6 +97,7 @@ def audit_task(
         run_id: Names the quarantine file.
         now: The run's start, for freshness.
         threads: Threads that measuring may use.
+        memory_limit: Memory that measuring may use, for example ``2GB``; beyond that it uses the disk.
         rewrite: False for what is published already: no row is taken out, a row that breaks a rule breaks the check.
     """
     own = {plan.name: Path(staging.staged[plan.key]) for plan in plans}
@@ -111,7 +115,7 @@ def audit_task(
                 now=now,
                 quarantine_path=quarantine if rewrite else None,
                 quarantine_label=f"{config.quarantine}/{plan.name}/{run_id}.parquet",
-                memory_limit=config.memory_limit,
+                memory_limit=memory_limit,
                 threads=threads,
             )
         )
