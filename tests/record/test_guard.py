@@ -9,10 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from nbops.errors import GuardError
 from nbops.record.guard import GuardFinding, refuse, scan
 from nbops.record.scrub import PersonalValues
+from nbops.record.secret_values import _HINTS, SECRET_PATTERNS
 
 ROOT = Path("/home/ann/work/shop")
 SECRET = "hunter2-correct-horse"
@@ -130,3 +132,16 @@ def test_ten_megabytes_in_one_line():
     found = look("a.html", "<p>" + "word 12345 &amp; /x/y " * 50_000 + "wording " * 1_125_000 + SECRET)
     assert [item.kind for item in found] == ["secret value"]
     assert len(found[0].excerpt) < 100
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in SECRET_PATTERNS])
+def test_what_a_pattern_finds_its_hint_finds_too(kind):
+    """Patterns are only looked for where their hint was found: a hint that misses one would let a secret through."""
+    pattern = dict(SECRET_PATTERNS)[kind]
+
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
+    @given(strategies.from_regex(pattern))
+    def holds(text):
+        assert _HINTS[kind].search(text)
+
+    holds()

@@ -94,6 +94,8 @@ def _blank(match: re.Match[str]) -> str:
 def _blank_tag(match: re.Match[str]) -> str:
     """Blank a tag but for the attributes that a reader sees or that hold data."""
     tag = match.group()
+    if "=" not in tag:
+        return " " * len(tag)
     kept = [(found.start(1), found.end(1)) for found in _SEEN_ATTRIBUTE.finditer(tag)]
     characters = [" "] * len(tag)
     for start, end in kept:

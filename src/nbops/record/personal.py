@@ -256,7 +256,7 @@ class _Index:
         matches = list(_WORD.finditer(text))
         if not matches:
             return
-        hashes = _hashes([_fold(match.group()) for match in matches])
+        hashes = _hashes([match.group() for match in matches])
         yield from self._find_runs(text, matches, hashes)
         numbers = self._telling if telling_only else self._numbers
         if len(numbers):
@@ -271,8 +271,8 @@ class _Index:
 
         if not self._runs:
             return
-        starts = np.fromiter((match.start() for match in matches), dtype=np.int64, count=len(matches))
-        ends = np.fromiter((match.end() for match in matches), dtype=np.int64, count=len(matches))
+        starts = np.fromiter(map(re.Match.start, matches), dtype=np.int64, count=len(matches))
+        ends = np.fromiter(map(re.Match.end, matches), dtype=np.int64, count=len(matches))
         near = np.append(starts[1:] - ends[:-1] <= _WIDEST_GAP, False)
         state: NDArray[np.uint64] = np.zeros(len(matches), dtype=np.uint64)
         joined = np.ones(len(matches), dtype=bool)
@@ -307,9 +307,11 @@ def _merged(parts: Iterable[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 
 
 def _hashes(words: Sequence[str]) -> NDArray[np.uint64]:
+    """Return the hash of each folded word; texts repeat their words, so each is folded once."""
     import numpy as np  # noqa: PLC0415
 
-    return np.fromiter(map(hash, words), dtype=np.int64, count=len(words)).view(np.uint64)
+    known = {word: hash(_fold(word)) for word in set(words)}
+    return np.fromiter(map(known.__getitem__, words), dtype=np.int64, count=len(words)).view(np.uint64)
 
 
 def _inside_identifier(text: str, start: int, end: int) -> bool:
