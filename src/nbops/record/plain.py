@@ -27,6 +27,8 @@ def clean_text(text: str) -> str:
     >>> clean_text("caf\udce9")
     'caf\ufffd'
     """
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

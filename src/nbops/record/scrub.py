@@ -20,6 +20,8 @@ __all__ = ["PersonalValues", "Scrubber", "collect_secrets", "steady_text"]
 _Numbers = Literal["all", "telling"] | None
 """Which personal numbers are masked; None masks no personal values at all."""
 
+_SHORT = 200  # characters; what is longer is seldom said twice
+_REMEMBERED = 50_000  # texts
 _ROUNDS = 4  # until nothing changes; what one replacement brings together is found in the next round
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -77,6 +79,7 @@ class Scrubber:
         self.paths = PathMask(root, moved=moved)
         self.personal = personal or PersonalValues({})
         self._secret_names = frozenset(secret_names)
+        self._short: dict[tuple[str, bool, _Numbers], str] = {}
 
     @property
     def personal_columns(self) -> Collection[str]:
@@ -102,6 +105,18 @@ class Scrubber:
         return self._until_steady(text, numbers=None)
 
     def _until_steady(self, text: str, *, markup: bool = False, numbers: _Numbers) -> str:
+        if len(text) > _SHORT:
+            return self._masked(text, markup=markup, numbers=numbers)
+        # a run says the same names and words over and over
+        asked = (text, markup, numbers)
+        known = self._short.get(asked)
+        if known is None:
+            if len(self._short) >= _REMEMBERED:
+                self._short.clear()
+            known = self._short[asked] = self._masked(text, markup=markup, numbers=numbers)
+        return known
+
+    def _masked(self, text: str, *, markup: bool, numbers: _Numbers) -> str:
         text = clean_text(text)
         for _ in range(_ROUNDS):
             before = text
