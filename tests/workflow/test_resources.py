@@ -67,14 +67,25 @@ def test_a_limit_of_memory_of_version_1(group):
 
 def test_measuring_shares_cores_and_memory_with_what_runs():
     share = Share(cores=8)
-    alone = parse_memory(share.memory_limit())
-    assert share.threads() == 8
+    assert share.limits("4GB") == (8, "4GB")
+    assert share.limits("600MB") == (2, "600MB")
+    assert share.limits("1MB") == (1, "1MB")
     share.running = 3
-    assert share.threads() == 2
-    assert parse_memory(share.memory_limit()) <= alone
+    assert share.limits("4GB") == (2, "4GB")
     share.running = 100
-    assert share.threads() == 1
-    assert parse_memory(share.memory_limit()) >= 64_000_000
+    threads, memory = share.limits(None)
+    assert threads == 1
+    assert parse_memory(memory) >= 100_000_000
+
+
+def test_a_share_of_memory_shrinks_with_the_number_of_tasks(monkeypatch):
+    monkeypatch.setattr("nbops.workflow.share.available_memory", lambda: 10_000_000_000)
+    share = Share(cores=8)
+    assert share.limits(None) == (8, "4000MB")
+    share.running = 4
+    assert share.limits(None) == (2, "1000MB")
+    share.running = 8
+    assert share.limits(None) == (1, "500MB")
 
 
 def test_a_process_that_was_forked_before_sees_how_many_run_now(tmp_path):
@@ -84,7 +95,7 @@ def test_a_process_that_was_forked_before_sees_how_many_run_now(tmp_path):
     def work() -> int:
         while not go.exists():
             pass
-        return share.threads()
+        return share.limits("4GB")[0]
 
     process = TaskProcess(work, environment={}, log=tmp_path / "log.txt")
     share.running = 4

@@ -61,6 +61,7 @@ class _Subject:
     memory_limit: str | None
     threads: int | None
     whole: bool
+    spill: Path | None
 
     @property
     def personal(self) -> frozenset[str]:
@@ -94,6 +95,7 @@ def audit(
     memory_limit: str | None = None,
     threads: int | None = None,
     whole: bool = True,
+    spill: Path | None = None,
 ) -> Audit:
     """Measure and judge a staged dataset, and set aside the rows that its contract sends to quarantine.
 
@@ -110,6 +112,7 @@ def audit(
         memory_limit: For DuckDB, for example ``2GB``.
         threads: For DuckDB; ``None`` is all cores.
         whole: False takes only what the checks need: no numbers of every column, and no content hash.
+        spill: Folder for what does not fit into memory; ``None`` is the system's temporary one.
 
     Returns:
         The dataset, one result for each check of the contract in its order, and what was set aside.
@@ -125,6 +128,7 @@ def audit(
         memory_limit=memory_limit,
         threads=threads,
         whole=whole,
+        spill=spill,
     )
     try:
         return _audit(subject, task=task, quarantine_path=quarantine_path, label=quarantine_label)
@@ -182,7 +186,7 @@ def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Meas
     """Open the data, measure what is not known yet, and judge; with ``reject``, find the rows to set aside."""
     # Numbers of all columns change when rows are set aside, so they are taken when that is decided.
     later = reject and any(check.quarantine for check in subject.checks)
-    with connect(memory_limit=subject.memory_limit, threads=subject.threads) as (connection, scratch):
+    with connect(memory_limit=subject.memory_limit, threads=subject.threads, spill=subject.spill) as (connection, scratch):
         source = open_source(
             connection,
             subject.path,

@@ -23,13 +23,20 @@ __all__ = ["connect", "lock", "safe_path"]
 
 
 @contextlib.contextmanager
-def connect(*, memory_limit: str | None = None, threads: int | None = None) -> Iterator[tuple[Any, Path]]:
+def connect(
+    *, memory_limit: str | None = None, threads: int | None = None, spill: Path | None = None
+) -> Iterator[tuple[Any, Path]]:
     """Open a DuckDB in memory; yields it and a private directory that is deleted with it.
+
+    Args:
+        memory_limit: For example ``2GB``; beyond it the private directory is used.
+        threads: None is all cores.
+        spill: Folder that the private directory is made in; the system's temporary one is often in memory itself.
 
     Raises:
         duckdb.Error: The memory limit is no size.
     """
-    with tempfile.TemporaryDirectory(prefix="nbops-", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(prefix="nbops-", dir=spill, ignore_cleanup_errors=True) as scratch:
         connection = duckdb.connect(":memory:")
         try:
             spill = Path(scratch) / "spill"

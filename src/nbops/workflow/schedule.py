@@ -225,6 +225,7 @@ class Scheduler:
             for plan in item.plans
             if item is not record and (context.root / plan.final_path).exists()
         }
+        threads, memory_limit = context.share.limits(context.config.memory_limit)
         made = audit_task(
             record.spec,
             staging=staging,
@@ -233,8 +234,8 @@ class Scheduler:
             config=context.config,
             run_id=context.run_id,
             now=context.now,
-            threads=context.share.threads(),
-            memory_limit=context.config.memory_limit or context.share.memory_limit(),
+            threads=threads,
+            memory_limit=memory_limit,
             rewrite=not record.carried,
         )
         if record.carried:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 
+from nbops.contract.config import parse_memory
 from nbops.workflow.resources import available_memory, usable_cores
 
 __all__ = ["Share"]
@@ -12,6 +13,8 @@ _MEMORY_SHARE = 0.4
 """Of what is free: two rounds of measuring, of which the second began when the first had filled its share, still fit."""
 _MOST = 8_000_000_000
 _LEAST = 128_000_000
+_MEMORY_OF_THREAD = 250_000_000
+"""Below this, DuckDB 2.0 cannot allocate what spilling itself takes; a single thread can from 100 MB on (found by trying)."""
 _WIDTH = 4
 
 
@@ -36,11 +39,16 @@ class Share:
     def running(self, number: int) -> None:
         self._shared[:_WIDTH] = number.to_bytes(_WIDTH, "little")
 
-    def threads(self) -> int:
-        """Return the threads that measuring may use in the process that asks."""
-        return max(1, self.cores // self.running)
+    def limits(self, memory_limit: str | None) -> tuple[int, str]:
+        """Return what measuring may use in the process that asks.
 
-    def memory_limit(self) -> str:
-        """Return the memory that measuring may use in the process that asks, as DuckDB reads it; beyond that it uses the disk."""
+        Args:
+            memory_limit: What the settings say, for example ``2GB``; None is a share of what is free.
+
+        Returns:
+            Threads, and memory as DuckDB reads it; beyond that it uses the disk.
+        """
         each = int(available_memory() * _MEMORY_SHARE / self.running)
-        return f"{min(_MOST, max(_LEAST, each)) // 1_000_000}MB"
+        memory = min(_MOST, max(_LEAST, each)) if memory_limit is None else parse_memory(memory_limit)
+        threads = max(1, min(self.cores // self.running, memory // _MEMORY_OF_THREAD))
+        return threads, memory_limit or f"{memory // 1_000_000}MB"

@@ -117,6 +117,7 @@ def audit_task(
                 quarantine_label=f"{config.quarantine}/{plan.name}/{run_id}.parquet",
                 memory_limit=memory_limit,
                 threads=threads,
+                spill=staging.folder,  # a disk that has room for the data
             )
         )
     noted = tuple(_noted(result, task) for result in read_notes(staging.notes))
