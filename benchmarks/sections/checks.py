@@ -18,7 +18,7 @@ from benchmarks.peers import environment_of
 __all__ = ["MINUTES", "TITLE", "experiments"]
 
 TITLE = "Checks"
-MINUTES = 15.0
+MINUTES = 12.0
 
 _QUIET = {
     "DO_NOT_TRACK": "1",

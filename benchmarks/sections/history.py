@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "experiments"]
 
 TITLE = "History"
-MINUTES = 6.0
+MINUTES = 3.0
 
 ADDED = Metric(key="added_kb", label="added to git, compressed", unit="KB", digits=1)
 WHOLE = Metric(key="git_kb", label=".git, what all runs added", unit="KB", digits=0)

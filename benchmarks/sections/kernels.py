@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "experiments", "has_warm_kernels"]
 
 TITLE = "Start of kernels"
-MINUTES = 3.0
+MINUTES = 2.0
 
 
 def has_warm_kernels(context: Context) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "built", "experiments"]
 
 TITLE = "Builds with nothing to do"
-MINUTES = 3.0
+MINUTES = 2.0
 
 
 @cache

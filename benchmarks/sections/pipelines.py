@@ -21,7 +21,7 @@ from benchmarks.project import Shape, Variant, write_project
 __all__ = ["MINUTES", "TITLE", "attached_build", "experiments", "fresh_copy", "verify_data"]
 
 TITLE = "Pipelines of small notebooks"
-MINUTES = 16.0
+MINUTES = 15.0
 
 TASK_SECONDS = Metric(key="tasks", label="notebooks' own part", unit="s")
 """Sum of the seconds of the notebooks' tasks: start of the kernel, cells, end; from Ploomber's report and from nbops's ledger."""
@@ -186,7 +186,8 @@ def _others() -> Iterator[_Way]:
     )
 
 
-def _contestant(context: Context, way: _Way, shape: Shape, size: int) -> Contestant:
+def _contestant(context: Context, way: _Way, plan: _Plan) -> Contestant:
+    shape, size = plan.shape, plan.size
     variant = Variant(shape=shape, size=size, **way.variant)  # type: ignore[arg-type]
 
     def run(_round: int) -> Mapping[str, float]:
@@ -201,29 +202,48 @@ def _contestant(context: Context, way: _Way, shape: Shape, size: int) -> Contest
         finally:
             shutil.rmtree(root, ignore_errors=True)
 
-    return Contestant(key=way.key, label=way.label, about=way.about, run=run)
+    rounds = None if way.key in _MAIN else plan.other_rounds
+    return Contestant(key=way.key, label=way.label, about=way.about, run=run, rounds=rounds)
+
+
+_MAIN = frozenset({"papermill", "ploomber", "nbops_attach", "nbops_build"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """One experiment: which contestants, how often."""
+
+    name: str
+    shape: Shape
+    size: int
+    rounds: int
+    other_rounds: int
+    """Of those that are no main ones."""
+    ways: frozenset[str] | None = None
+    """``None``: all."""
+
+
+_QUICK = (_Plan(name="chain", shape="chain", size=2, rounds=1, other_rounds=1, ways=_MAIN),)
+_FULL = (
+    _Plan(name="chain", shape="chain", size=8, rounds=5, other_rounds=3),
+    _Plan(name="fan", shape="fan", size=8, rounds=3, other_rounds=1),
+    _Plan(name="chain_large", shape="chain", size=40, rounds=1, other_rounds=1, ways=_MAIN | {"dagster"}),
+    _Plan(name="fan_large", shape="fan", size=40, rounds=1, other_rounds=1, ways=(_MAIN | {"ploomber_parallel"}) - {"papermill"}),
+)
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
     """Yield chain and fan, small and large."""
-    small, large = (2, 3) if context.quick else (8, 40)
-    sizes: list[tuple[Shape, int, int]] = [("chain", small, 5), ("fan", max(small, 3), 5)]
-    if not context.quick:
-        sizes += [("chain", large, 1), ("fan", large, 1)]
-    quick_ways = {"papermill", "ploomber", "nbops_attach", "nbops_build"}
-    for shape, size, rounds in sizes:
-        ways = [way for way in _ways(context) if not context.quick or (way.key in quick_ways and shape == "chain")]
-        if not ways:
-            continue
+    for plan in _QUICK if context.quick else _FULL:
         yield Experiment(
-            key=f"pipelines.{shape}{'' if size <= small + 1 else '_large'}",
-            title=f"{shape.capitalize()} of {size} notebooks, nothing built",
+            key=f"pipelines.{plan.name}",
+            title=f"{plan.shape.capitalize()} of {plan.size} notebooks, nothing built",
             about=(
                 "Each notebook reads the Parquet upstream of it with pandas, adds a column, writes 1,000 rows. Every "
                 "contestant's files are checked after each run, and that nbops recorded, checked, profiled, rendered, committed."
             ),
             baseline="ploomber",
-            contestants=[_contestant(context, way, shape, size) for way in ways],
-            rounds=context.rounds_or(rounds),
+            contestants=[_contestant(context, way, plan) for way in _ways(context) if plan.ways is None or way.key in plan.ways],
+            rounds=context.rounds_or(plan.rounds),
             metrics=(*USAGE, TASK_SECONDS),
         )

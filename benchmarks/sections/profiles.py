@@ -11,7 +11,7 @@ from benchmarks.sections.checks import data_file
 __all__ = ["MINUTES", "TITLE", "experiments"]
 
 TITLE = "Profiles"
-MINUTES = 8.0
+MINUTES = 6.5
 
 PAGE = Metric(key="page_kb", label="page", unit="KB", digits=0)
 PAGE_GZ = Metric(key="page_gz_kb", label="page, compressed", unit="KB", digits=0)
@@ -40,11 +40,11 @@ def experiments(context: Context) -> Iterator[Experiment]:
         return once
 
     ways = [
-        ("ydata_100k", f"ydata-profiling, {hundred:,} rows", run("profile_ydata.py", hundred, "default"), None),
+        ("ydata_100k", f"ydata-profiling, {hundred:,} rows", run("profile_ydata.py", hundred, "default"), 2),
         ("ydata_1m", f"ydata-profiling, {million:,} rows", run("profile_ydata.py", million, "default"), None),
         ("ydata_minimal_1m", f"ydata-profiling minimal, {million:,} rows", run("profile_ydata.py", million, "minimal"), 2),
-        ("nbops_100k", f"nbops, {hundred:,} rows", run("profile_nbops.py", hundred), None),
-        ("nbops_1m", f"nbops, {million:,} rows", run("profile_nbops.py", million), None),
+        ("nbops_100k", f"nbops, {hundred:,} rows", run("profile_nbops.py", hundred), 2),
+        ("nbops_1m", f"nbops, {million:,} rows", run("profile_nbops.py", million), 2),
         ("nbops_5m", f"nbops, {five:,} rows", run("profile_nbops.py", five), None),
     ]
     if context.quick:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "experiments"]
 
 TITLE = "Read-only commands"
-MINUTES = 1.5
+MINUTES = 0.5
 
 _COMMANDS = (
     ("version", "nbops --version", ("--version",)),

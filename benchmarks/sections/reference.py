@@ -18,7 +18,7 @@ from benchmarks.sections.kernels import has_warm_kernels
 __all__ = ["MINUTES", "TITLE", "copy_reference", "experiments", "verify_reference"]
 
 TITLE = "The reference pipeline"
-MINUTES = 6.0
+MINUTES = 5.0
 
 _AT_ONCE = 2
 _PARTS = ("notebooks", "contracts", "pipeline.yaml", "env.yaml", "pyproject.toml", ".gitignore")
