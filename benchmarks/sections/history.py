@@ -42,8 +42,8 @@ def _measured(context: Context) -> list[Mapping[str, Any]]:
     out.unlink(missing_ok=True)
     tool = context.tool("nbops" if context.has_command("build") else "ploomber")
     runs = 2 * context.rounds + 1 if context.rounds else _RUNS
-    command = [context.python, _SCRIPT, "--runs", str(runs), "--every", "2", "--data", days, "--tool", str(tool), "--out", out]
-    done = context.unmeasured(command, folder=context.work)
+    options = ["--runs", str(runs), "--every", "2", "--data", str(days), "--tool", str(tool), "--out", str(out)]
+    done = context.unmeasured([context.python, _SCRIPT, *options], folder=context.work)
     if done.returncode:
         raise SkippedError(f"a build failed: {done.stderr}")
     return list(json.loads(out.read_text(encoding="utf-8"))["runs"])
