@@ -141,7 +141,11 @@ def measure(
         parameters = ["--env--source", str(data), "--env--since", days[start], "--env--until", days[start + window - 1]]
         before, began = git(folder, "rev-parse", "HEAD"), time.monotonic()
         code, cpu = build(folder, [*tool, "build", *parameters], work / "log.txt")
-        one: dict[str, Any] = {"run": number, "kind": "first" if number == 1 else "unchanged" if idle else "changed", "exit_code": code}
+        one: dict[str, Any] = {
+            "run": number,
+            "kind": "first" if number == 1 else "unchanged" if idle else "changed",
+            "exit_code": code,
+        }
         one |= {"cpu_seconds": round(cpu, 2), "seconds": round(time.monotonic() - began, 2)}
         one |= added(folder, before, git(folder, "rev-parse", "HEAD"))
         one |= weigh(folder, work, base=base) if number in WEIGHED_AFTER or number == runs else {}
