@@ -52,6 +52,7 @@ def _some(site: Path, kind: str) -> list[Path]:
     """Pages of each kind; all of them would take minutes."""
     return [
         site / "index.html",
+        *sorted(site.glob("archive/1.html")),
         *(path for face in FACES.get(kind, ("index.html",)) for path in sorted(site.glob(f"runs/*/{face}"))),
     ]
 

@@ -57,7 +57,7 @@ class Config:
     contracts: str = "contracts"
     quarantine: str = "quarantine"
     keep_runs: int = 50
-    """Runs whose pages are kept; ledgers are kept for ever."""
+    """Runs whose pages are kept, with older pages that these lead to; ledgers are kept for ever."""
     retries: int = 0
     """Times to try a failed task again."""
     retry_delay: float = 1.0
