@@ -14,6 +14,8 @@ from nbops.kernels.sessions import kill_session
 
 __all__ = ["run_app"]
 
+_CONTROL_SECONDS = 2.0
+
 
 class _ClientWatch(threading.Thread):
     """Ends the kernel's session when its task is gone, for when the server that does so is gone too."""
@@ -41,6 +43,9 @@ def run_app(arguments: list[str], *, link: int) -> None:
     app.initialize(arguments)
     app.poller = _ClientWatch(link)
     app.start()
+    # ipykernel closes its output channel first; a control thread that still answers would then wait for it until it is killed
+    app.control_thread.stop()
+    app.control_thread.join(_CONTROL_SECONDS)
 
 
 def _close(descriptor: int) -> None:

@@ -161,6 +161,7 @@ def _end(before: frozenset[str]) -> None:
     Threads are waited for, ``atexit`` runs, the modules that the notebook imported are let go of (which closes files and
     databases), and what is written but not yet flushed is flushed.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that comes late is for a cell, not for what follows
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what the interpreter itself calls
     atexit._run_exitfuncs()  # noqa: SLF001 - likewise
     for name in [name for name in sys.modules if name not in before]:
