@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nbops import kernels
+from nbops.adapters.env_file import given_values
 from nbops.adapters.lean_imports import lean_imports
-from nbops.errors import NbopsError, PipelineError, TaskError
+from nbops.adapters.pipeline_yaml import find_pipeline
+from nbops.contract.config import load_config
+from nbops.errors import ConfigError, NbopsError, PipelineError, TaskError
+from nbops.workflow.outlook import notebooks_to_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +29,7 @@ SWITCH = "NBOPS_START"
 
 _WITH_STAND_INS = ("ploomber", "ploomber_core", "ploomber_engine", "papermill", "jupytext", "jupyter_client")
 _USING_THEM = (
+    "nbops.adapters.papermill",
     "nbops.adapters.ploomber",
     "nbops.adapters.ploomber_build",
     "nbops.adapters.ploomber_entry",
@@ -44,9 +51,18 @@ def launch(root: Path, arguments: Sequence[str]) -> None:
         SystemExit: The arguments are wrong (2), or the build was stopped.
     """
     os.chdir(root)
+    notebooks = _runs_notebooks(root, arguments)
+    if notebooks:
+        kernels.prestart(root, load_config(root))  # it imports while Ploomber does
     sys.argv[:] = ["nbops", *arguments]
     sys.path.insert(0, str(root))  # as Ploomber's own command does
-    ploomber = _ploomber()
+    try:
+        _run(_ploomber(notebooks=notebooks))
+    finally:
+        kernels.stop()
+
+
+def _run(ploomber: Any) -> None:
     try:
         ploomber.run_build()
     except ploomber.BuildFailed as error:
@@ -59,20 +75,38 @@ def launch(root: Path, arguments: Sequence[str]) -> None:
         raise PipelineError(ploomber.message_of(error)) from error
 
 
-def _ploomber() -> Any:
-    """Import Ploomber with stand-ins for what it rarely needs; plainly where that does not work, or is not wanted."""
+def _runs_notebooks(root: Path, arguments: Sequence[str]) -> bool:
+    """Return whether the build is going to run notebooks, as far as can be told cheaply."""
+    given = [after for option, after in itertools.pairwise(arguments) if option == "--entry-point"]
+    pipeline = root / given[-1] if given else find_pipeline(root)
+    try:
+        config = load_config(root)
+    except ConfigError:
+        return False  # the build says so
+    return notebooks_to_run(root, config, pipeline=pipeline, values=given_values(arguments), forced="--force" in arguments)
+
+
+def _ploomber(*, notebooks: bool) -> Any:
+    """Import Ploomber with stand-ins for what it rarely needs; plainly where that does not work, or is not wanted.
+
+    Args:
+        notebooks: What runs them is needed, too: each task's process gets it from this one.
+    """
     with _no_collection():
         if os.environ.get(SWITCH) != "plain":
             before = frozenset(sys.modules)
             try:
                 with lean_imports():
-                    return _import()
+                    return _import(notebooks=notebooks)
             except Exception:  # noqa: BLE001 - if it is no fault of the lean start, the plain one says so
                 _forget(before)
-        return _import()
+        return _import(notebooks=notebooks)
 
 
-def _import() -> Any:
+def _import(*, notebooks: bool) -> Any:
+    if notebooks:
+        importlib.import_module("nbops.adapters.papermill")
+        importlib.import_module("papermill.execute")
     importlib.import_module("nbops.workflow.attach")  # what `on_render` names
     return importlib.import_module("nbops.adapters.ploomber_build")
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.model import Run
 
-__all__ = ["Outlook", "looks_stale", "outlook"]
+__all__ = ["Outlook", "notebooks_to_run", "outlook"]
 
+_NOTEBOOKS = frozenset({".ipynb", ".py"})
 _WORST_FIRST = ("errored", "failed", "warned", "passed", "skipped")
 
 
@@ -94,15 +95,20 @@ def _verdicts(run: Run | None) -> dict[str, str]:
     return found
 
 
-def looks_stale(root: Path, config: Config, *, pipeline: Path | None, values: Mapping[str, Any]) -> bool:
-    """Return whether a build would run something, as far as can be told cheaply; when in doubt, yes. Nothing is raised."""
+def notebooks_to_run(root: Path, config: Config, *, pipeline: Path | None, values: Mapping[str, Any], forced: bool) -> bool:
+    """Return whether a build would run a notebook, as far as can be told cheaply; when in doubt, yes. Nothing is raised."""
     if pipeline is None:
         return True
     try:
         recalled = recall(root, pipeline=pipeline, values=values)
-        if recalled.unknown:
+        if any(
+            task.source is not None and task.source.suffix in _NOTEBOOKS
+            for task in recalled.tasks
+            if task.name in recalled.unknown
+        ):
             return True
-        states = states_of(root, recalled.tasks, config)
-        return any(reasons_of(recalled.tasks, states=states, root=root, config=config).values())
+        known = tuple(task for task in recalled.tasks if task.name not in recalled.unknown)
+        reasons = reasons_of(known, states=states_of(root, known, config), root=root, config=config, forced=forced)
+        return any(task.kind == "notebook" and reasons[task.name] for task in known)
     except (NbopsError, OSError, ValueError, KeyError, TypeError):
         return True

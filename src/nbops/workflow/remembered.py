@@ -120,17 +120,18 @@ def recall(root: Path, *, pipeline: Path, values: Mapping[str, Any]) -> Recalled
     specs: dict[str, TaskSpec] = {}
     unknown: dict[str, str] = {}
     now = _declared(file)
+    sources = {task.name: task.source for task in file.tasks}
     for name, declaration in now.items():
         try:
             specs[name] = _spec(name, known.get(name), before=then.get(name), now=declaration, file=file, hashes=hashes)
         except SourceError as error:  # noqa: PERF203 - one task's fault is not another's
-            specs[name] = _only_named(name)
+            specs[name] = _only_named(name, sources[name])
             unknown[name] = f"{error}; {_ELSEWHERE}"
     return Recalled(tasks=_sorted(specs, pipeline), unknown=unknown)
 
 
-def _only_named(name: str) -> TaskSpec:
-    return TaskSpec(name=name, kind="other", source=None, code=(), language="", upstream=(), products=())
+def _only_named(name: str, source: Path | None) -> TaskSpec:
+    return TaskSpec(name=name, kind="other", source=source, code=(), language="", upstream=(), products=())
 
 
 def _kept(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
