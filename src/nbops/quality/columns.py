@@ -24,7 +24,7 @@ from nbops.model import MetricRequest
 from nbops.quality.aggregates import BASE, CONDITIONS, aggregate, from_bounds, proof
 from nbops.quality.families import is_float
 from nbops.quality.predicates import UnmeasurableError
-from nbops.quality.repeats import surplus
+from nbops.quality.repeats import LONG, surplus
 from nbops.quality.work import Work, approximation, keep, shared
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def measure_columns(work: Work, todo: Sequence[MetricRequest], footer: Footer) -
     for name, column in columns.items():
         items = by_column[name]
         counted = any(item.metric == "distinctValues" and not _may_estimate(work, item) for item in items)
-        grouped = column.key in few or (counted and _is_heavy(items, column))
+        # A hash table of all keys counts them too; in long data sorted hashes do, in less memory.
+        grouped = column.key in few or (counted and _is_heavy(items, column) and work.terms.source.rows < LONG)
         if not (grouped and _grouped(work, items, column)):
             _direct(work, items, column, footer)
 

@@ -37,7 +37,7 @@ def connect(
         duckdb.Error: The memory limit is no size.
     """
     with tempfile.TemporaryDirectory(prefix="nbops-", dir=spill, ignore_cleanup_errors=True) as scratch:
-        connection = duckdb.connect(":memory:")
+        connection = duckdb.connect(":memory:", config={"threads": threads} if threads is not None else {})
         try:
             spill = Path(scratch) / "spill"
             settings: dict[str, Any] = {
@@ -50,10 +50,7 @@ def connect(
             }
             if memory_limit is not None:
                 settings["memory_limit"] = memory_limit
-            if threads is not None:
-                settings["threads"] = threads
-            for name, value in settings.items():
-                connection.execute(f"SET {name} = {literal(value)}")
+            connection.execute("; ".join(f"SET {name} = {literal(value)}" for name, value in settings.items()))
             yield connection, Path(scratch)
         finally:
             connection.close()
@@ -71,7 +68,10 @@ def safe_path(path: Path, *, scratch: Path) -> str:
 
 def lock(connection: Any, *, files: Iterable[str], directories: Iterable[str]) -> None:
     """Switch off access to everything but the given files and directories, and lock the settings."""
-    connection.execute(f"SET allowed_paths = [{', '.join(literal(item) for item in files)}]")
-    connection.execute(f"SET allowed_directories = [{', '.join(literal(item) for item in directories)}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    settings = (
+        f"SET allowed_paths = [{', '.join(literal(item) for item in files)}]",
+        f"SET allowed_directories = [{', '.join(literal(item) for item in directories)}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    )
+    connection.execute("; ".join(settings))

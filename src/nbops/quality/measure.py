@@ -78,7 +78,8 @@ def measure(
     work = Work(terms=terms, now=now, mask_text=mask_text, estimable=estimable)
     work.keep(ROW_COUNT, terms.source.rows)
     todo = [item for item in dict.fromkeys([*wanted, *helpers]) if item not in single and item != ROW_COUNT]
-    footer = read_footer(terms.source) if todo else Footer()
+    # Reading the footer takes longer than reading little data.
+    footer = read_footer(terms.source) if terms.source.rows > _LISTED_ROWS or len(terms.source.columns) > _WIDE else Footer()
     from_footer(work, todo, footer)
     if terms.source.rows >= _LONG and len(terms.source.columns) <= _WIDE:
         measure_columns(work, todo, footer)

@@ -177,14 +177,17 @@ def _finish(
     )
     keys = ", ".join(column.key for column in columns)
     if row is None:
-        connection.execute(f"CREATE VIEW {prefix}scan AS SELECT * FROM {inner} AS t({keys}, __nbops_row)")
+        scan = f"SELECT * FROM {inner} AS t({keys}, __nbops_row)"
     else:
-        connection.execute(f"CREATE VIEW {prefix}scan AS SELECT *, {row} AS __nbops_row FROM {inner} AS t({keys})")
+        scan = f"SELECT *, {row} AS __nbops_row FROM {inner} AS t({keys})"
     # A NUL cannot be written in SQL text: such a column has no name there.
     named = ", ".join(f"{column.key} AS {quote(column.engine_name)}" for column in columns if "\0" not in column.engine_name)
-    connection.execute(f"CREATE VIEW {prefix}named AS SELECT *{', ' if named else ''}{named} FROM {prefix}scan")
-    connection.execute(f"CREATE VIEW {prefix}data AS SELECT {named or 'NULL AS nothing'} FROM {prefix}scan")
-    rows = connection.execute(f"SELECT count(*) FROM {prefix}scan").fetchone()[0]
+    rows = connection.execute(
+        f"CREATE VIEW {prefix}scan AS {scan}; "
+        f"CREATE VIEW {prefix}named AS SELECT *{', ' if named else ''}{named} FROM {prefix}scan; "
+        f"CREATE VIEW {prefix}data AS SELECT {named or 'NULL AS nothing'} FROM {prefix}scan; "
+        f"SELECT count(*) FROM {prefix}scan"
+    ).fetchone()[0]
     return Source(
         connection=connection,
         format=kind,
@@ -231,8 +234,7 @@ def _parquet_file(opening: _Opening) -> Source:
     if not names:
         raise DataError(f"{opening.shown}: has no columns.")
     _no_duplicates(names, shown=opening.shown)
-    rows = opening.connection.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(text)})").fetchone()[0]
-    if len(names) > _WIDE and rows * len(names) <= _CELLS_IN_MEMORY:
+    if len(names) > _WIDE and _footer_rows(opening) * len(names) <= _CELLS_IN_MEMORY:
         # Planning queries over thousands of Parquet columns costs more than reading them once.
         opening.connection.execute(f"CREATE TABLE {opening.table} AS SELECT * FROM read_parquet({literal(text)})")
         return _finish(opening, kind="parquet", inner=opening.table, names=names, path=text)
@@ -241,6 +243,11 @@ def _parquet_file(opening: _Opening) -> Source:
     else:
         inner = f"read_parquet({literal(text)}, file_row_number=true)"
     return _finish(opening, kind="parquet", inner=inner, names=names, row=None, path=text)
+
+
+def _footer_rows(opening: _Opening) -> int:
+    query = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(opening.engine_path)})"
+    return int(opening.connection.execute(query).fetchone()[0])
 
 
 def _top_level(connection: Any, text: str) -> list[str]:
