@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nbops.model import Check, CheckResult, Column, Dataset, Measurement, Quarantine, Run
+from nbops.record.ledger import from_json, to_json
 from nbops.workflow.assemble import carried_over
 
 
@@ -36,6 +37,12 @@ def test_what_only_aged_is_carried_over():
     assert made.checks == run(1, age=5).checks  # the new age stands in the ledger
     again = carried_over(run(2, age=9), made)
     assert again.datasets[0].from_run == run(0).id
+
+
+def test_numbers_that_were_not_rounded_yet_are_those_of_the_ledger():
+    mean = Measurement(metric="mean", column="at", value=0.1 + 0.2)
+    first, second = run(0, measurements=(mean,)), run(1, measurements=(mean,))
+    assert carried_over(second, from_json(to_json(first))).datasets[0].from_run == first.id
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbops.model import CheckResult, Dataset, Environment, LineageEdge, Quarantine, Run, RunError, TaskRun, Verdict
+from nbops.record.codec import encode
 from nbops.workflow.hashing import digest
 
 if TYPE_CHECKING:
@@ -114,17 +115,16 @@ def carried_over(run: Run, before: Run | None) -> Run:
     return replace(run, datasets=tuple(found))
 
 
-def _said_of(dataset: Dataset, run: Run) -> tuple[Dataset, list[CheckResult], list[Quarantine]]:
-    """Return everything that a run says of a dataset, but for its age and for who measured it."""
-    plain = replace(
-        dataset,
-        changed=True,
-        from_run=None,
-        measurements=tuple(sorted((item for item in dataset.measurements if item.metric not in _AGES), key=repr)),
-    )
+def _said_of(dataset: Dataset, run: Run) -> list[Any]:
+    """Return everything that a run's ledger says of a dataset, but for its age and for who measured it."""
+    ageless = tuple(item for item in dataset.measurements if item.metric not in _AGES)
     results = [replace(result, from_run=None) for result in run.checks if result.check.dataset == dataset.name]
-    ageless = [replace(r, observed=None, message="") if r.check.metric in _AGES else r for r in results]
-    return plain, sorted(ageless, key=repr), [entry for entry in run.quarantine if entry.dataset == dataset.name]
+    results = [replace(r, observed=None, message="") if r.check.metric in _AGES else r for r in results]
+    said: list[Any] = [encode(replace(dataset, changed=True, from_run=None, measurements=()))]
+    # as they are recorded: numbers are rounded there, and lists have no order
+    said += sorted((encode(item) for item in ageless), key=repr)
+    said += sorted((encode(result) for result in results), key=repr)
+    return said + [encode(entry) for entry in run.quarantine if entry.dataset == dataset.name]
 
 
 def quarantine_of(records: Iterable[TaskRecord]) -> tuple[Quarantine, ...]:
