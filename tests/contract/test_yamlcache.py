@@ -1,0 +1,74 @@
+"""Documents from the cache are those of the file, whatever is in the cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nbops.contract.yamlcache import DocumentCache
+from nbops.contract.yamlfile import read_yaml
+from nbops.errors import ContractError
+
+PLAIN = 'a: [1, 2.5, -0.0, true, null, "text", no]\nb: {c: "\\u00e9\\ud83d"}\n'
+
+
+def test_a_document_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(PLAIN, encoding="utf-8")
+    cache = DocumentCache(tmp_path / "cache/documents.json")
+    first = read_yaml(path, shown="x", cache=cache)
+    cache.save()
+    again = DocumentCache(tmp_path / "cache/documents.json")
+    parsed: list[str] = []
+    monkeypatch.setattr("nbops.contract.yamlfile._parse", lambda raw, shown: parsed.append(shown))
+    found = read_yaml(path, shown="x", cache=again)
+    assert parsed == []
+    assert repr(found) == repr(first), "types and signs count, too"
+    path.write_text(PLAIN + "# changed\n", encoding="utf-8")
+    assert read_yaml(path, shown="x", cache=again) is None
+    assert parsed == ["x"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 2024-05-01\n",
+        "1: a\n",
+        "a: .inf\n",
+        "a: .nan\n",
+        "a: &a [1,1,1,1]\nb: &b [*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c]\ne: [*d,*d,*d,*d]\n",
+        "a: &a [*a]\n",
+    ],
+)
+def test_what_json_would_change_is_never_remembered(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    cache = DocumentCache(tmp_path / "documents.json")
+    first = read_yaml(path, shown="x", cache=cache)
+    cache.save()
+    assert not (tmp_path / "documents.json").exists()
+    assert type(read_yaml(path, shown="x", cache=DocumentCache(tmp_path / "documents.json"))) is type(first)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "null", "[]", '{"maker": 3}', '{"maker": [1, "0"], "documents": {}}'])
+def test_a_damaged_cache_counts_as_none(damage: str, tmp_path: Path) -> None:
+    path, kept = tmp_path / "x.yaml", tmp_path / "documents.json"
+    path.write_text(PLAIN, encoding="utf-8")
+    kept.write_text(damage, encoding="utf-8")
+    cache = DocumentCache(kept)
+    assert read_yaml(path, shown="x", cache=cache)["a"][0] == 1
+    cache.save()
+    assert len(json.loads(kept.read_text(encoding="utf-8"))["documents"]) == 1
+
+
+def test_mistakes_are_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1\na: 2\n", encoding="utf-8")
+    cache = DocumentCache(tmp_path / "documents.json")
+    for _ in range(2):
+        with pytest.raises(ContractError, match="duplicate key"):
+            read_yaml(path, shown="x", cache=cache)
+    cache.save()
+    assert not (tmp_path / "documents.json").exists()
