@@ -27,7 +27,7 @@ def private_folder(below: Path | None = None) -> Path:
         if not place or len(os.fsencode(place)) + 20 > _LONGEST:
             continue
         try:
-            return Path(tempfile.mkdtemp(prefix="k" if below else "nbops-", dir=place))
+            return Path(tempfile.mkdtemp(prefix="k" if below else "nbops-k", dir=place))
         except OSError as error:
             problem = error
     raise problem
