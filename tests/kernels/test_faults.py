@@ -267,6 +267,7 @@ def gone(pid: int, *, seconds: float = 20.0) -> bool:
         return True
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_kernel_dies_with_its_task(start, tmp_path):
     start()
     reader, writer = os.pipe()
@@ -282,6 +283,7 @@ def test_a_kernel_dies_with_its_task(start, tmp_path):
         os.close(descriptor)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_kernel_dies_with_its_task_also_when_the_server_is_gone(start, tmp_path, execute):
     server = start()
     reader, writer = os.pipe()
