@@ -36,7 +36,7 @@ class Profiling:
 
     def __init__(self, root: Path, config: Config, contracts: Mapping[str, Contract]) -> None:
         self._root, self._config, self._contracts = root, config, contracts
-        self._profiler = Profiler(seconds=config.profile_seconds)
+        self._profiler = Profiler(seconds=config.profile_seconds, bytecode=root / ".nbops/cache/bytecode")
 
     @property
     def events(self) -> tuple[Any, ...]:
