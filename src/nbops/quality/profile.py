@@ -54,8 +54,8 @@ class Profiler:
     Args:
         seconds: Time that one profile may take, once the profiler is imported.
         log: Told one line a profile, as soon as it is done.
-        bytecode: Folder for compiled modules, such as ``.nbops/cache/bytecode``, used only where Python may not keep them beside
-            the sources and would compile the profiler's libraries anew for each run.
+        bytecode: Folder for compiled modules, such as ``~/.cache/nbops/bytecode``, used only where Python may not keep them
+            beside the sources and would compile the profiler's libraries anew for each run.
     """
 
     def __init__(self, *, seconds: float = 120.0, log: Callable[[str], None] | None = None, bytecode: Path | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.model import Notice
@@ -12,7 +14,6 @@ from nbops.quality.profile import Profiler, ProfileRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
@@ -36,7 +37,7 @@ class Profiling:
 
     def __init__(self, root: Path, config: Config, contracts: Mapping[str, Contract]) -> None:
         self._root, self._config, self._contracts = root, config, contracts
-        self._profiler = Profiler(seconds=config.profile_seconds, bytecode=root / ".nbops/cache/bytecode")
+        self._profiler = Profiler(seconds=config.profile_seconds, bytecode=_user_cache())
 
     @property
     def events(self) -> tuple[Any, ...]:
@@ -127,3 +128,9 @@ class Profiling:
 
 def _page(dataset: str) -> str:
     return f"profiles/{page_name(dataset)}.html"
+
+
+def _user_cache() -> Path | None:
+    """Return where the profiler may keep bytecode, when it has no other place: shared by the user's projects."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - that of Path fails without a home
+    return folder / "nbops/bytecode" if folder.is_absolute() else None
