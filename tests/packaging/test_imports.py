@@ -19,6 +19,7 @@ _BROUGHT = {
     "jupyter-client": "jupyter-server",
     "jupyter-core": "jupyter-server",
     "markupsafe": "jinja2",
+    "pandas": "ydata-profiling",
     "tornado": "jupyter-server",
     "traitlets": "jupyter-server",
 }
