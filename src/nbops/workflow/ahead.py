@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbops.workflow.code import imports_of, resolve_modules
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from nbops.pipeline import TaskSpec
+    from nbops.workflow.fingerprint import Fingerprinter
 
 __all__ = ["imported_by"]
 
 
-def imported_by(tasks: Iterable[TaskSpec], *, root: Path) -> tuple[str, ...]:
+def imported_by(tasks: Iterable[TaskSpec], *, fingerprinter: Fingerprinter) -> tuple[str, ...]:
     """Return the dotted names that Python notebooks, and the project's modules that they import, import from outside the project.
 
     Args:
         tasks: The pipeline's tasks.
-        root: The project's root.
+        fingerprinter: Knows what code imports, and remembers it from build to build.
     """
     found: set[str] = set()
     for task in tasks:
         if task.kind != "notebook" or task.language != "python":
             continue
-        imports = imports_of(task.code)
-        search = [root, root / "src", *([task.source.parent] if task.source else [])]
-        _, outside = resolve_modules(imports, near=task.source, search=search)
+        imports, outside = fingerprinter.imports(task)
         found |= outside
         for item in imports:
             if item.level == 0 and item.module.split(".")[0] in outside:

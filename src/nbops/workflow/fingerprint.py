@@ -58,11 +58,7 @@ class Fingerprinter:
     def recipe(self, task: TaskSpec) -> dict[str, Any]:
         """Return what the task depends on, apart from upstream data."""
         facts = self._code_of(task)
-        search = [self._root, self._root / "src", *([task.source.parent] if task.source else [])]
-        modules: dict[Path, str] = {}
-        outside: set[str] = set()
-        if task.language == "python":
-            modules, outside = resolve_modules(facts.imports, near=task.source, search=search, facts=self._module)
+        modules, outside = self._reached(task, facts)
         return {
             "code": facts.code,
             "parameters": {name: self._parameter_hash(name, value) for name, value in sorted(task.parameters.items())},
@@ -75,6 +71,11 @@ class Fingerprinter:
             "packages": self._packages.of(outside),
             "products": {product.key: product.path for product in task.products},
         }
+
+    def imports(self, task: TaskSpec) -> tuple[tuple[Imported, ...], set[str]]:
+        """Return the imports in the task's own code, and the top-level names that it imports from outside the project."""
+        facts = self._code_of(task)
+        return facts.imports, self._reached(task, facts)[1]
 
     def outputs(self, task: TaskSpec) -> dict[str, str | None]:
         """Return the hash of each file product as it is on disk now; None where it is missing."""
@@ -112,6 +113,13 @@ class Fingerprinter:
             if found is not None:
                 return found
         return self._facts.cells(task.code, language=task.language)
+
+    def _reached(self, task: TaskSpec, facts: Facts) -> tuple[dict[Path, str], set[str]]:
+        """Return the project's modules that the task imports, with their hashes, and the names from outside of the project."""
+        if task.language != "python":
+            return {}, set()
+        search = [self._root, self._root / "src", *([task.source.parent] if task.source else [])]
+        return resolve_modules(facts.imports, near=task.source, search=search, facts=self._module)
 
     def _module(self, text: str) -> tuple[str, tuple[Imported, ...]]:
         facts = self._facts.module(text)

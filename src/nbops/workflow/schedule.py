@@ -196,7 +196,7 @@ class Scheduler:
     def _imports(self) -> tuple[str, ...]:
         if self._imported is None:
             specs = [record.spec for record in self._records.values()]
-            self._imported = imported_by(specs, root=self._context.root)
+            self._imported = imported_by(specs, fingerprinter=self._context.fingerprinter)
         return self._imported
 
     def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
