@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 REAL = ROOT.parent / "shared" / "data" / "ecommerce" / "online_retail"
 
-os.environ.setdefault("MPLBACKEND", "agg")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # matplotlib's own, about a name of pyparsing
     import matplotlib.pyplot as plt
+
+plt.switch_backend("agg")  # not by a variable of the environment: kernels of other tests would inherit it
 
 __all__ = ["NOTEBOOKS", "REAL", "ROOT", "Pipeline", "cells", "run_notebooks", "tasks", "upstream_of"]
 
