@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import nbops
 from nbops import kernels
 from nbops.contract.config import Config
 from nbops.kernels import client, wire
@@ -110,6 +111,12 @@ def test_modules_of_the_project_are_not_imported_ahead(start, execute, tmp_path,
     start("mine", root=root)
     assert execute(LOADED.format(["mine"]), cwd=str(root)).value() == [False]
     assert "belongs to the project" in kernels.stop()[0]
+
+
+def test_the_server_itself_is_no_module_of_the_project(start, execute):
+    start(root=Path(nbops.__file__).parents[2], settings=("multiprocessing",))  # as in a project that holds nbops' own source
+    assert execute(LOADED.format(["multiprocessing"])).value() == [True]
+    assert kernels.stop() == ()
 
 
 def test_a_file_of_the_project_that_hides_a_library_is_what_the_notebook_imports(start, execute, tmp_path, parents):
@@ -246,6 +253,7 @@ def test_only_this_environments_ipykernel_is_forked(command, arguments):
 
 TASK = """
 import os, sys
+import nbops
 from nbops import kernels
 from nbops.kernels.client import fork_kernel
 sys.stdin.readline()

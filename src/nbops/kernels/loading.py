@@ -175,8 +175,8 @@ def _open_files() -> Iterator[str]:
 
 def is_project_module(name: str, root: Path) -> bool:
     """Return whether a loaded module's file is one of the project's: below its root, and not installed there."""
-    if name == "nbops" or name.startswith("nbops."):
-        return False
+    if name in {"nbops", "__main__", "__mp_main__"} or name.startswith("nbops."):
+        return False  # multiprocessing calls the main module, which is the server itself, by a second name
     file = getattr(sys.modules.get(name), "__file__", None)
     if not isinstance(file, str):
         return False
