@@ -254,6 +254,33 @@ def test_a_run_whose_process_is_gone_is_marked(tmp_path):
     assert running.mark_interrupted(reports, made(3).id) == made(3)
 
 
+def test_what_a_killed_build_left_is_swept_away(tmp_path):
+    reports, state = tmp_path / "reports", tmp_path / ".nbops"
+    alive, torn, whole = made(0).id, made(1).id, made(2).id
+    running.write_running(state, alive)  # this very process
+    store.write_run(reports, made(2))
+    left = [reports / f"runs/{torn}/.run.json.a1_b2c3d.tmp", reports / "profiles/.orders.html.abcdefgh.tmp"]
+    kept = [
+        reports / "profiles/.notes.tmp",
+        reports / "profiles/a.html",
+        state / "running/note.json",
+        state / f"running/{alive}.json",
+    ]
+    for path in (*left, *kept[:3]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    running.sweep_killed(reports, state)
+    assert all(path.exists() for path in left)  # nobody was killed, so they may be somebody's
+    for run_id in (torn, whole):
+        gone = {"run_id": run_id, "pid": os.getpid(), "host": running.socket.gethostname(), "process_started": 1.0}
+        (state / f"running/{run_id}.json").write_text(json.dumps(gone) if run_id == whole else "{torn")
+    running.sweep_killed(reports, state)
+    assert not any(path.exists() for path in (*left, left[0].parent))
+    assert all(path.exists() for path in kept)
+    assert sorted(path.name for path in (state / "running").iterdir()) == sorted([f"{alive}.json", "note.json"])
+    assert store.read_run(reports, whole) == made(2)
+
+
 def test_markers(tmp_path):
     path = running.write_running(tmp_path, made().id)
     marker = running.read_running(tmp_path, made().id)

@@ -7,6 +7,7 @@ so that a process id that was given to somebody else is not taken for it. The ma
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,9 +30,12 @@ __all__ = [
     "read_running",
     "recover",
     "remove_running",
+    "sweep_killed",
     "write_running",
 ]
 
+_HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
+"""What :func:`nbops.record.store.replace_file` calls a file that is not in its place yet."""
 _CLOCK_TOLERANCE = 2.0  # seconds; the start of a process is derived from the boot time, which clocks may shift
 
 
@@ -183,3 +187,35 @@ def recover(reports: Path, alive: Callable[[Run], bool], *, cache: Path | None =
         if run.status == "running" and not alive(run):
             ended.append(mark_interrupted(reports, run_id))
     return ended
+
+
+def sweep_killed(reports: Path, state: Path) -> None:
+    """Remove what killed processes left behind: their markers, half-written files, folders of runs without a ledger.
+
+    Call it while holding the project's lock, after :func:`recover`: nobody else writes reports then. Where nothing was killed
+    since the last time, nothing is looked through.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        state: The project's ``.nbops`` folder.
+    """
+    dead = [path for path in (state / "running").glob("*.json") if _is_dead(state, path.stem)]
+    if not dead:
+        return
+    for path in reports.rglob(".*.tmp"):
+        if _HALF_WRITTEN.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
+    for path in dead:
+        with suppress(OSError):  # only what is empty by now
+            ledger_path(reports, path.stem).parent.rmdir()
+        with suppress(OSError):
+            path.unlink()
+
+
+def _is_dead(state: Path, run_id: str) -> bool:
+    try:
+        marker = read_running(state, run_id)
+    except LedgerError:  # no marker of ours
+        return False
+    return marker is None or not is_alive(marker)

@@ -18,7 +18,7 @@ from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError, TaskEr
 from nbops.model import Notice, Run, RunError
 from nbops.quality.audit import Audit
 from nbops.record.commit import git_state
-from nbops.record.running import alive_here, recover, remove_running, write_running
+from nbops.record.running import alive_here, recover, remove_running, sweep_killed, write_running
 from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_ids, write_run
 from nbops.workflow import publish
 from nbops.workflow.assemble import (
@@ -199,6 +199,7 @@ class _Build:
                 Notice(kind="recovered", message=f"run {run.id} was killed before it could end; its ledger now says so")
             )
             self.progress.say(f"nbops: run {run.id} was killed before it could end; its ledger now says so", colour="yellow")
+        sweep_killed(self.reports, state)
         write_running(state, self.run_id)
         write_run(self.reports, self._snapshot(status="running"))
 
