@@ -113,6 +113,17 @@ def test_modules_of_the_project_are_not_imported_ahead(start, execute, tmp_path,
     assert "belongs to the project" in kernels.stop()[0]
 
 
+def test_of_a_guess_nobody_is_told_and_the_next_build_knows_better(tmp_path, execute):
+    kernels.stop()
+    cache = tmp_path / ".nbops/cache/kernels.json"
+    cache.parent.mkdir(parents=True)
+    kernels.prestart(tmp_path, Config())  # before anything is known of the pipeline
+    kernels.prestart(tmp_path, Config(), imports=["json", "csv"])
+    assert execute("print(1)").text() == "1\n"
+    assert kernels.stop() == ()
+    assert json.loads(cache.read_text())["imports"] == ["csv", "json"]
+
+
 def test_the_server_itself_is_no_module_of_the_project(start, execute):
     start(root=Path(nbops.__file__).parents[2], settings=("multiprocessing",))  # as in a project that holds nbops' own source
     assert execute(LOADED.format(["multiprocessing"])).value() == [True]

@@ -118,6 +118,9 @@ def cases(folder: Path) -> Iterator[ProfileRequest]:
     table = folder / "table.csv"
     table.write_bytes(b"\xef\xbb\xbfa,b,code\n" + b"".join(b"%d,%d.5,%05d\n" % (at, at, at // 2) for at in range(500)))
     yield request("table", table, format="csv", rows=500, columns=(Column(name="code", physical_type="VARCHAR"),))
+    nameless = folder / "nameless.csv"
+    nameless.write_bytes(b",a\nx,1\ny,2\n")  # as pandas writes an index
+    yield request("nameless", nameless, format="csv", rows=2, columns=(Column(name="", physical_type="VARCHAR"),))
     lines = folder / "lines.jsonl"
     lines.write_text("".join(json.dumps({"a": at, "b": {"c": HOSTILE}}) + "\n" for at in range(200)), encoding="utf-8")
     yield request("lines", lines, format="jsonl")

@@ -36,7 +36,9 @@ def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None
     global _server  # noqa: PLW0603 - one per process, inherited by what it forks
     from nbops.kernels.server import Server, supported  # noqa: PLC0415 - keeps the import of this package cheap
 
-    if _server is None and config.kernels == "warm" and supported():
+    if _server is not None and imports is not None:
+        _server.remember(imports)
+    elif _server is None and config.kernels == "warm" and supported():
         _server = Server(root, preload=config.preload, imports=imports)
 
 

@@ -46,6 +46,8 @@ class Server:
         self._root = root.resolve()
         self._memory = load_memory(self._root)
         self._imports = sorted(set(imports)) if imports is not None else self._memory["imports"]
+        self._known = self._imports is not None
+        """False: the modules are a guess, and nobody is told of what does not fit in it."""
         self._preload = choose(preload, imports=self._imports, unsafe=self._memory["unsafe"])
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket | None = None
@@ -112,6 +114,10 @@ class Server:
             return False
         return self.owner != os.getpid() or self._process.poll() is None
 
+    def remember(self, imports: Iterable[str]) -> None:
+        """Take note of what the notebooks import, for the next build; this one has begun with what was known before."""
+        self._imports = sorted(set(imports))
+
     def notices(self) -> tuple[str, ...]:
         """Return what there is to say so far."""
         self._hear()
@@ -140,7 +146,7 @@ class Server:
                 self._memory["unsafe"] = [*self._memory["unsafe"], name]
             if name in self._preload.asked:
                 self._say(f"{name} of `preload` in [tool.nbops] is not imported ahead of notebooks: {reason}")
-            elif message["unsafe"]:
+            elif message["unsafe"] and self._known:
                 self._say(f"{name} is not imported ahead of notebooks: {reason}")
         elif "notice" in message:
             self._say(f"a notebook's kernel was started the ordinary way: {message['notice']}")

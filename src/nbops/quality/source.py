@@ -303,7 +303,7 @@ def _open_csv(opening: _Opening) -> Source:
     _no_duplicates(names, shown=shown)
     contracted = opening.contract.columns if opening.contract is not None else ()
     text = {column.name for column in contracted if _is_text(column.logical_type, column.physical_type)}
-    types = ", ".join(f"{literal(item)}: 'VARCHAR'" for item in names if item in text and "\0" not in item)
+    types = ", ".join(f"{literal(item)}: 'VARCHAR'" for item in names if item in text and item and "\0" not in item)
     options = (
         f"delim={literal(delimiter)}, header=true, skip=0, quote='\"', escape='\"', comment='', strict_mode=true, "
         f"null_padding=false, ignore_errors=false, sample_size=-1, auto_detect=true{f', types={{{types}}}' if types else ''}"
