@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 __all__ = ["LAYOUT", "MAX_COLUMNS", "MAX_LISTED", "SEED", "settings_hash"]
 
-LAYOUT = 1
+LAYOUT = 2
 """Raise it when the page changes: every profile is then made again at the next build."""
 SEED = 42
 MAX_COLUMNS = 60

@@ -27,26 +27,20 @@ _CENTRE = (("Mean", "mean"), ("Minimum", "min"), ("Median", "50%"), ("Maximum", 
 _QUANTILES = (
     ("5th percentile", "5%"),
     ("First quartile", "25%"),
-    ("Median", "50%"),
     ("Third quartile", "75%"),
     ("95th percentile", "95%"),
-    ("Interquartile range", "iqr"),
-    ("Range", "range"),
 )
 _DESCRIPTION = (
     ("Standard deviation", "std"),
-    ("Variance", "variance"),
-    ("Coefficient of variation", "cv"),
     ("Skewness", "skewness"),
     ("Kurtosis", "kurtosis"),
-    ("Median absolute deviation", "mad"),
     ("Sum", "sum"),
 )
-"""Label, and key in the profiler's description."""
-_TOP = 10
-_EXTREMES = 5
+"""Label, and key in the profiler's description. Variance and ranges are left out, as others say them: pages are kept for ever."""
+_TOP = 8
+_EXTREMES = 3
 _WORDY = 1.5
-_WIDTH, _HEIGHT = 300, 100
+_HEIGHT = 100
 _WHOLE_STEP = 5
 _MONOTONIC = {2: "strictly increasing", 1: "increasing", 0: "no", -1: "decreasing", -2: "strictly decreasing"}
 
@@ -68,11 +62,12 @@ class Histogram:
     """Counts over equal intervals."""
 
     path: str
-    """The bars as the data of one SVG path, in a box of 300 by 100."""
+    """The bars as the data of one SVG path, in a box one wide for each bin and 100 high."""
     low: str
     high: str
-    bins: tuple[tuple[str, str, int], ...]
-    """From, to, count."""
+    bins: int
+    mode: str
+    """Where the tallest bar is, as ``from to to``."""
     tallest: int
 
 
@@ -275,7 +270,7 @@ def _span(span: timedelta) -> str:
 
 
 def _histogram(found: Any, *, whole: bool) -> Histogram | None:
-    """Draw a histogram as one path of rectangles, and list its bins.
+    """Draw a histogram as one path of rectangles in whole numbers: the drawing is read, not measured, and is kept for ever.
 
     Args:
         found: Counts and edges, or something else when there is none.
@@ -288,17 +283,13 @@ def _histogram(found: Any, *, whole: bool) -> Histogram | None:
     tallest = max(counts)
     if tallest <= 0:
         return None
-    step = _WIDTH / len(counts)
-    bars = []
-    for at, number in enumerate(counts):
-        if number:
-            height = max(1.0, _HEIGHT * number / tallest)
-            bars.append(
-                f"M{_coordinate(at * step)} {_HEIGHT}v-{_coordinate(height)}h{_coordinate(max(0.5, step - 1))}V{_HEIGHT}z"
-            )
+    # each bar goes back to the base, so that the stroke of the page's colour parts it from the next
+    tops = (_HEIGHT - max(1, round(_HEIGHT * number / tallest)) if number else _HEIGHT for number in counts)
+    path = f"M0 {_HEIGHT}" + "".join(f"V{top}h1V{_HEIGHT}" if top < _HEIGHT else "h1" for top in tops)
     shown = _edges(edges, whole=whole)
-    bins = tuple((shown[at], shown[at + 1], number) for at, number in enumerate(counts))
-    return Histogram(path="".join(bars), low=shown[0], high=shown[-1], bins=bins, tallest=tallest)
+    at = counts.index(tallest)
+    mode = f"{shown[at]} to {shown[at + 1]}"
+    return Histogram(path=path, low=shown[0], high=shown[-1], bins=len(counts), mode=mode, tallest=tallest)
 
 
 def _edges(edges: Sequence[Any], *, whole: bool) -> list[str]:
@@ -311,12 +302,3 @@ def _edges(edges: Sequence[Any], *, whole: bool) -> list[str]:
     width = (numbers[-1] - numbers[0]) / max(1, len(numbers) - 1)
     digits = 0 if whole and width >= _WHOLE_STEP else max(0, min(12, 1 - math.floor(math.log10(width)) if width > 0 else 6))
     return [text.number(round(number, digits)) for number in numbers]
-
-
-def _coordinate(value: float) -> str:
-    """Write a coordinate with one digit after the point at most.
-
-    >>> _coordinate(10.0), _coordinate(3.333)
-    ('10', '3.3')
-    """
-    return f"{value:.1f}".rstrip("0").rstrip(".") if value else "0"
