@@ -36,9 +36,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
+from shop import style
 from shop.data import connect, table, view
 from shop.recommender import TOP, judge, load, popularity, recommend
 
+style.apply()
 con = connect()
 view(con, "interactions_test", upstream["split"]["interactions_test"])
 model = load(upstream["train"]["backtest"])
@@ -84,12 +86,15 @@ view(con, "recommender_metrics", product["recommender_metrics"])
 table(con, "FROM recommender_metrics", caption=f"The {TOP} best, judged by what was bought after the cut")
 
 # %%
-figure, panels = plt.subplots(1, 3, figsize=(9, 2.6), sharey=True)
+figure, panels = plt.subplots(1, 3, figsize=(8, 2), sharey=True)
 shown = [result for result in results if result["purchases"] == "any"][::-1]
 for panel, measure in zip(panels, ("recall", "ndcg", "coverage"), strict=True):
     panel.barh(
-        [result["model"] for result in shown], [result[measure] or 0 for result in shown], color=["#9aa5b1", "#9aa5b1", "#1f6feb"]
+        [result["model"] for result in shown],
+        [result[measure] or 0 for result in shown],
+        color=[style.QUIET, style.QUIET, style.ACCENT],
     )
+    panel.locator_params(axis="x", nbins=3)
     panel.set_title(f"{measure}@{TOP}" if measure != "coverage" else measure)
 figure.tight_layout()
 plt.show()

@@ -23,8 +23,10 @@ product = None
 
 # %%
 import matplotlib.pyplot as plt
+from shop import style
 from shop.data import connect, save, table, view
 
+style.apply()
 con = connect()
 view(con, "orders", upstream["clean"]["orders"])
 view(con, "cancellations", upstream["clean"]["cancellations"])
@@ -134,10 +136,10 @@ con.execute("""
     FROM product_features WHERE revenue > 0
 """)
 curve = con.sql("SELECT products, revenue FROM running ORDER BY products").fetchnumpy()
-figure, axes = plt.subplots(figsize=(6, 3))
-axes.plot(curve["products"] * 100, curve["revenue"] * 100)
+figure, axes = plt.subplots(figsize=(5, 2.6))
+axes.plot(curve["products"] * 100, curve["revenue"] * 100, color=style.ACCENT, antialiased=False)
 axes.set(xlabel="% of products, best-earning first", ylabel="% of revenue", xlim=(0, 100), ylim=(0, 101))
-axes.grid(alpha=0.3)
+axes.grid()
 plt.show()
 table(
     con,

@@ -22,8 +22,11 @@ product = None
 
 # %%
 import matplotlib.pyplot as plt
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from shop import style
 from shop.data import connect, save, table, view
 
+style.apply()
 con = connect()
 for name in ("orders", "cancellations", "cleaning_report"):
     view(con, name, upstream["clean"][name])
@@ -61,12 +64,13 @@ view(con, "daily_sales", product["daily_sales"])
 daily = con.sql("""
     SELECT day, revenue, avg(revenue) OVER (ORDER BY day ROWS 6 PRECEDING) AS week FROM daily_sales ORDER BY day
 """).fetchnumpy()
-figure, axes = plt.subplots(figsize=(9, 2.8))
-axes.bar(daily["day"], daily["revenue"], width=1, color="#9aa5b1", label="day")
-axes.plot(daily["day"], daily["week"], color="#1f6feb", label="mean of 7 days")
-axes.set(ylabel="revenue")
+figure, axes = plt.subplots(figsize=(8, 2.4))
+axes.bar(daily["day"], daily["revenue"] / 1000, color=style.QUIET, label="day")
+axes.plot(daily["day"], daily["week"] / 1000, color=style.ACCENT, label="mean of 7 days", antialiased=False)
+axes.set(ylabel="revenue in thousands")
 axes.legend(frameon=False)
-figure.autofmt_xdate()
+days = AutoDateLocator(maxticks=6)
+axes.xaxis.set(major_locator=days, major_formatter=ConciseDateFormatter(days))
 plt.show()
 table(
     con,

@@ -22,8 +22,10 @@ product = None
 
 # %%
 import matplotlib.pyplot as plt
+from shop import style
 from shop.data import connect, save, table, view
 
+style.apply()
 con = connect()
 view(con, "events_raw", upstream["ingest"]["events_raw"])
 view(con, "orders", upstream["clean"]["orders"])
@@ -91,7 +93,7 @@ table(
 # %%
 hours = con.sql("SELECT hour(started_at) AS hour, count(*) AS sessions FROM sessions GROUP BY ALL ORDER BY hour").fetchnumpy()
 figure, axes = plt.subplots(figsize=(6, 2.5))
-axes.bar(hours["hour"], hours["sessions"])
+axes.bar(hours["hour"], hours["sessions"], color=style.ACCENT)
 axes.set(xlabel="hour of the day", ylabel="sessions started", xlim=(-0.5, 23.5))
 plt.show()
 table(
