@@ -67,3 +67,25 @@ def test_anything_else_is_news(now):
 
 def test_without_a_run_before_nothing_is_carried_over():
     assert carried_over(run(1), None) == run(1)
+
+
+def with_quarantine(number: int, *, found: int, aside: int) -> Run:
+    check = Check(id="paid", dataset="orders", metric="rowRule", expected=0, quarantine=True)
+    verdict = "warned" if found else "passed"
+    found_now = CheckResult(check=check, verdict=verdict, observed=found, failing_rows=found)  # type: ignore[arg-type]
+    entry = Quarantine(
+        dataset="orders", task="clean", path="q", rows_in=3 + aside, rows_out=3, rows=aside, reasons={"paid": aside}
+    )
+    made = run(number)
+    return replace(made, checks=(*made.checks, found_now), quarantine=(entry,) if aside else ())
+
+
+def test_rows_set_aside_before_are_not_missed_when_what_is_left_is_measured_again():
+    first = with_quarantine(0, found=2, aside=2)
+    again = carried_over(with_quarantine(1, found=0, aside=0), first)
+    assert again.datasets[0].from_run == first.id
+    assert carried_over(with_quarantine(2, found=0, aside=0), again).datasets[0].from_run == first.id
+    broken = with_quarantine(1, found=1, aside=0)
+    assert carried_over(broken, first) == broken
+    anew = with_quarantine(1, found=2, aside=2)  # the task ran and set rows aside: that is told by this run
+    assert carried_over(anew, with_quarantine(0, found=0, aside=0)) == anew

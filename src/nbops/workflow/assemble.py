@@ -108,23 +108,42 @@ def carried_over(run: Run, before: Run | None) -> Run:
     for dataset in run.datasets:
         old = known.get(dataset.name)
         same = dataset.from_run is None and not dataset.changed and old is not None
-        if same and old is not None and _said_of(dataset, run) == _said_of(old, before):
+        left = not any(entry.dataset == dataset.name for entry in run.quarantine)
+        if same and old is not None and _said_of(dataset, run, left=left) == _said_of(old, before, left=left):
             found.append(replace(dataset, from_run=old.from_run or before.id))
         else:
             found.append(dataset)
     return replace(run, datasets=tuple(found))
 
 
-def _said_of(dataset: Dataset, run: Run) -> list[Any]:
-    """Return everything that a run's ledger says of a dataset, but for its age and for who measured it."""
+def _said_of(dataset: Dataset, run: Run, *, left: bool) -> list[Any]:
+    """Return everything that a run's ledger says of a dataset, but for its age and for who measured it.
+
+    Args:
+        dataset: One of the run's.
+        run: The run.
+        left: What it says of the rows that were left as published, without those set aside: they are not there to be
+            measured again, and the run that set them aside tells of them.
+    """
     ageless = tuple(item for item in dataset.measurements if item.metric not in _AGES)
+    aside = [entry for entry in run.quarantine if entry.dataset == dataset.name]
+    gone = {rule for entry in aside for rule in entry.reasons} if left else set()
     results = [replace(result, from_run=None) for result in run.checks if result.check.dataset == dataset.name]
     results = [replace(r, observed=None, message="") if r.check.metric in _AGES else r for r in results]
+    results = [_of_what_is_left(r) if left and (r.check.id in gone or _is_clean(r)) else r for r in results]
     said: list[Any] = [encode(replace(dataset, changed=True, from_run=None, measurements=()))]
     # as they are recorded: numbers are rounded there, and lists have no order
     said += sorted((encode(item) for item in ageless), key=repr)
     said += sorted((encode(result) for result in results), key=repr)
-    return said + [encode(entry) for entry in run.quarantine if entry.dataset == dataset.name]
+    return said if left else said + [encode(entry) for entry in aside]
+
+
+def _is_clean(result: CheckResult) -> bool:
+    return result.check.quarantine and (result.verdict, result.observed) == ("passed", 0)
+
+
+def _of_what_is_left(result: CheckResult) -> CheckResult:
+    return replace(result, verdict="passed", observed=0, message="", failing_rows=0, examples=())
 
 
 def quarantine_of(records: Iterable[TaskRecord]) -> tuple[Quarantine, ...]:
