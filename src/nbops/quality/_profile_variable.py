@@ -281,7 +281,7 @@ def _histogram(found: Any, *, whole: bool) -> Histogram | None:
     counts = [int(number) for number in found[0]]
     edges = list(found[1])
     tallest = max(counts)
-    if tallest <= 0:
+    if tallest <= 0 or tallest == sum(counts):  # a single bar tells nothing that the numbers beside it do not
         return None
     # each bar goes back to the base, so that the stroke of the page's colour parts it from the next
     tops = (_HEIGHT - max(1, round(_HEIGHT * number / tallest)) if number else _HEIGHT for number in counts)
