@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from nbops.contract.odcs import load_contracts
 from nbops.contract.yamlcache import DocumentCache
 from nbops.contract.yamlfile import read_yaml
 from nbops.errors import ContractError
@@ -72,3 +74,51 @@ def test_mistakes_are_not_remembered(tmp_path: Path) -> None:
             read_yaml(path, shown="x", cache=cache)
     cache.save()
     assert not (tmp_path / "documents.json").exists()
+
+
+CONTRACT = """\
+kind: DataContract
+apiVersion: v3.1.0
+id: a
+version: 1.0.0
+schema:
+  - name: orders
+    properties:
+      - name: code
+        logicalType: string
+        physicalType: varchar(20)
+        logicalTypeOptions: {pattern: PATTERN}
+        quality:
+          - {type: sql, query: 'SELECT count(*) FROM ${table} WHERE code IS NULL', mustBe: 0}
+"""
+
+
+def test_what_the_engine_found_right_is_not_judged_again_and_what_is_wrong_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, kept = tmp_path / "contracts", tmp_path / "cache.json"
+    folder.mkdir()
+    path = folder / "orders.odcs.yaml"
+    path.write_text(CONTRACT.replace("PATTERN", "'^[A-Z]+$'"), encoding="utf-8")
+    cache = DocumentCache(kept)
+    first = load_contracts(folder, root=tmp_path, cache=cache)
+    cache.save()
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "duckdb", None)  # its import would fail
+        again = DocumentCache(kept)
+        assert load_contracts(folder, root=tmp_path, cache=again) == first
+        before = kept.read_bytes()
+        again.save()
+        assert kept.read_bytes() == before
+        patched.setattr("nbops.contract.syntax._version", lambda: "another")
+        with pytest.raises(ImportError):
+            load_contracts(folder, root=tmp_path, cache=DocumentCache(kept))
+    path.write_text(CONTRACT.replace("PATTERN", "'(?=x)'"), encoding="utf-8")
+    for _ in range(2):
+        cache = DocumentCache(kept)
+        with pytest.raises(ContractError, match="pattern"):
+            load_contracts(folder, root=tmp_path, cache=cache)
+        cache.save()
+    path.write_text(CONTRACT.replace("PATTERN", "'^[A-Z]+$'"), encoding="utf-8")
+    kept.write_text(json.dumps({**json.loads(kept.read_bytes()), "judged": [1]}), encoding="utf-8")
+    assert load_contracts(folder, root=tmp_path, cache=DocumentCache(kept)) == first

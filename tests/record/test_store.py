@@ -315,3 +315,32 @@ def test_a_damaged_ledger_stops_no_recovery(tmp_path):
     store.write_run(tmp_path, made(1, status="running", verdict="failed"))
     ended = running.recover(tmp_path, lambda _: False)
     assert [(run.id, run.verdict) for run in ended] == [(made(1).id, "failed")]
+
+
+def test_a_run_that_is_asked_for_again_is_that_of_the_file(tmp_path):
+    run = made()
+    path = store.write_run(tmp_path, run)
+    first = store.read_run(tmp_path, run.id)
+    assert store.read_run(tmp_path, run.id) is first
+    text = path.read_text()
+    path.write_text(text.replace('"shop"', '"mart"'))
+    assert store.read_run(tmp_path, run.id) != first
+    path.write_text("{")
+    with pytest.raises(LedgerError):
+        store.read_run(tmp_path, run.id)
+    with pytest.raises(LedgerError):
+        store.read_status(tmp_path, run.id)
+    path.write_text(text)
+    assert store.read_run(tmp_path, run.id) == first
+    assert store.read_status(tmp_path, run.id) == run.status
+    late = made(1, tasks=(TaskRun(name="a", kind="script", status="up_to_date", reasons=("so " * 90,)),))
+    later = replace(late, id=made(2).id)
+    store.write_run(tmp_path, late)
+    store.write_run(tmp_path, later)
+    assert "as_in" in store.ledger_path(tmp_path, later.id).read_text()
+    assert not store.read_run(tmp_path, later.id).notices
+    store.ledger_path(tmp_path, late.id).unlink()
+    assert store.read_run(tmp_path, later.id).notices, "what it refers to is gone"
+    path.unlink()
+    with pytest.raises(LedgerError):
+        store.read_run(tmp_path, run.id)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from nbops.contract.records import Contract, Relationship
 from nbops.contract.relations import read_relationship
 from nbops.contract.rules import Rules, read_quality
 from nbops.contract.sla import read_sla
+from nbops.contract.syntax import remembering
 from nbops.contract.vocabulary import API_VERSION, OBJECT_KEYS, ROOT_KEYS
 from nbops.contract.yamlfile import Problems, display_path, read_yaml
 from nbops.errors import ContractError
@@ -104,7 +106,8 @@ def read_contracts(path: Path, *, root: Path | None = None, cache: DocumentCache
     problems = Problems(shown)
     try:
         digest = _digest(document)
-        contracts = _read(document, path=path, shown=shown, problems=problems, digest=digest)
+        with remembering(cache.judged) if cache is not None else nullcontext():
+            contracts = _read(document, path=path, shown=shown, problems=problems, digest=digest)
     except RecursionError:
         raise ContractError(f"{shown}: nested too deeply, or an alias that holds itself.") from None
     problems.raise_if_any()

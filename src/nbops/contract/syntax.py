@@ -7,10 +7,18 @@ Python's ``re`` would accept patterns that cannot be measured.
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import re
-from typing import Any
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, ParamSpec
 
-__all__ = ["expression_problem", "fill", "pattern_problem", "query_problem", "quote", "type_name"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, MutableMapping
+
+__all__ = ["expression_problem", "fill", "pattern_problem", "query_problem", "quote", "remembering", "type_name"]
 
 _PLACEHOLDER = re.compile(r"\$?\{(table|object|schema|dataset|column|property)\}")
 _TYPE_ALIASES = {
@@ -59,6 +67,60 @@ def fill(query: str, *, table: str, column: str | None) -> str:
     return _PLACEHOLDER.sub(name, query)
 
 
+_P = ParamSpec("_P")
+_judged: ContextVar[MutableMapping[str, str | None] | None] = ContextVar("judged", default=None)
+
+
+@contextmanager
+def remembering(judged: MutableMapping[str, str | None]) -> Iterator[None]:
+    """Within the block, what was found right before is not judged again, so that DuckDB need not be loaded for it.
+
+    Args:
+        judged: What was judged before, by hashes of it and of DuckDB's version; what is found right is added.
+    """
+    token = _judged.set(judged)
+    try:
+        yield
+    finally:
+        _judged.reset(token)
+
+
+@functools.cache
+def _version() -> str:
+    return metadata.version("duckdb")
+
+
+def _remembered(*, right: Callable[[str | None], bool]) -> Callable[[Callable[_P, str | None]], Callable[_P, str | None]]:
+    """Make a judgement one that is remembered when ``right`` says so; what is wrong is judged anew, for its message."""
+
+    def decorate(judge: Callable[_P, str | None]) -> Callable[_P, str | None]:
+        @functools.wraps(judge)
+        def judged(*arguments: _P.args, **options: _P.kwargs) -> str | None:
+            known = _judged.get()
+            if known is None:
+                return judge(*arguments, **options)
+            what = json.dumps([_version(), judge.__name__, arguments, options], sort_keys=True)
+            key = hashlib.sha256(what.encode()).hexdigest()
+            if key in known:
+                return known[key]
+            found = judge(*arguments, **options)
+            if right(found):
+                known[key] = found
+            return found
+
+        return judged
+
+    return decorate
+
+
+def _none(found: str | None) -> bool:
+    return found is None
+
+
+def _some(found: str | None) -> bool:
+    return found is not None
+
+
 @functools.cache
 def _engine() -> Any:
     import duckdb  # noqa: PLC0415 - heavy
@@ -73,6 +135,7 @@ def _problem(error: Exception) -> str:
     return re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", lines[0])[:200]
 
 
+@_remembered(right=_none)
 def pattern_problem(pattern: str) -> str | None:
     """Return what is wrong with a regular expression (RE2), or ``None``."""
     import duckdb  # noqa: PLC0415 - heavy
@@ -84,6 +147,7 @@ def pattern_problem(pattern: str) -> str | None:
     return None
 
 
+@_remembered(right=_none)
 def query_problem(query: str, *, column: str | None) -> str | None:
     """Return what is wrong with a rule's SQL, or ``None``. It must be one statement that only reads."""
     import duckdb  # noqa: PLC0415 - heavy
@@ -108,6 +172,7 @@ def query_problem(query: str, *, column: str | None) -> str | None:
     return None
 
 
+@_remembered(right=_none)
 def expression_problem(expression: str) -> str | None:
     """Return what is wrong with a row rule's SQL expression, or ``None``."""
     import duckdb  # noqa: PLC0415 - heavy
@@ -119,6 +184,7 @@ def expression_problem(expression: str) -> str | None:
     return None
 
 
+@_remembered(right=_some)
 def type_name(physical_type: str) -> str | None:
     """Return DuckDB's name of a physical type; ``None`` when it is no type that DuckDB (or Arrow, or pandas) knows.
 

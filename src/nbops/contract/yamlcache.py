@@ -1,5 +1,7 @@
 """YAML documents remembered by the bytes of their files: the pure Python reader takes some 20 ms a contract.
 
+With them, hashes of the SQL, patterns and types in them that DuckDB found right, so that it need not be loaded to read contracts.
+
 Plain JSON, so that a cache from elsewhere can do no more than the file itself could. It may be deleted at any time.
 """
 
@@ -9,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections import UserDict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,10 +33,13 @@ class DocumentCache:
         self._maker = [_FORMAT, metadata.version("ruamel.yaml")]
         self._used: dict[str, Any] = {}
         self._known: dict[str, Any] = {}
+        self.judged = _Judged()
+        """For :func:`nbops.contract.syntax.remembering`."""
         try:
             found = json.loads(path.read_bytes())
             if found["maker"] == self._maker:
                 self._known = dict(found["documents"])
+                self.judged = _Judged(found.get("judged"))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
 
@@ -52,16 +58,39 @@ class DocumentCache:
 
     def save(self) -> None:
         """Write the cache, if it changed; a failure is of no consequence."""
-        if self._used == self._known:
+        if self._used == self._known and not self.judged.changed:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".yaml.")
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump({"maker": self._maker, "documents": self._used}, stream)
+                json.dump({"maker": self._maker, "documents": self._used, "judged": self.judged.used}, stream)
             Path(temporary).replace(self._path)
         except (OSError, ValueError):
             return
+
+
+class _Judged(UserDict[str, "str | None"]):
+    """Judgements that were found in the cache, and which of them (or besides them) this process needed."""
+
+    def __init__(self, found: object = None) -> None:
+        super().__init__()
+        if isinstance(found, dict):
+            self.data.update({key: value for key, value in found.items() if value is None or isinstance(value, str)})
+        self._found = dict(self.data)
+        self.used: dict[str, str | None] = {}
+
+    def __getitem__(self, key: str) -> str | None:
+        self.used[key] = value = self.data[key]
+        return value
+
+    def __setitem__(self, key: str, value: str | None) -> None:
+        self.used[key] = self.data[key] = value
+
+    @property
+    def changed(self) -> bool:
+        """Whether what was needed differs from what was found."""
+        return self.used != self._found
 
 
 def _key(raw: bytes) -> str:

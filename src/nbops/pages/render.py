@@ -12,7 +12,7 @@ from nbops.pages.notebook import Body, NotebookPages
 from nbops.pages.templating import STYLESHEET, page
 from nbops.pages.views import report_link
 from nbops.quality.profile import STYLESHEET as PROFILE_STYLESHEET
-from nbops.record.ledger import from_json, to_json
+from nbops.record.ledger import as_stored
 from nbops.record.store import ledger_path
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def render_run(run: Run, *, reports: Path) -> list[Path]:
         OSError: A page could not be written.
     """
     folder = ledger_path(reports, run.id).parent
-    run = from_json(to_json(run))
+    run = as_stored(run)
     notebooks = NotebookPages(reports)
     paths = [_stylesheet(reports), put(folder / "index.html", page("run.html.j2", run_context(run, reports=reports)))]
     links = Links(run, reports=reports, root="", here="")
@@ -82,7 +82,7 @@ def render_index(summaries: Sequence[RunSummary], *, latest: Run | None, reports
     """
     if latest is not None:
         ledger_path(reports, latest.id)
-        latest = from_json(to_json(latest))
+        latest = as_stored(latest)
     html = page("index.html.j2", index_context(summaries, latest, reports=reports))
     paths = [_stylesheet(reports), put(reports / "index.html", html)]
     pipeline = latest.pipeline if latest is not None else ""

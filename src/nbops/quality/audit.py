@@ -16,6 +16,7 @@ import duckdb
 
 from nbops.errors import DataError
 from nbops.model import Check, CheckResult, Column, Dataset, Measurement, MetricRequest, Quarantine
+from nbops.quality.audited import Audit
 from nbops.quality.engine import connect, lock
 from nbops.quality.examples import with_examples
 from nbops.quality.faults import engine_message
@@ -36,15 +37,6 @@ if TYPE_CHECKING:
     from nbops.contract.records import Contract
 
 __all__ = ["Audit", "audit"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """What was found."""
-
-    dataset: Dataset
-    results: tuple[CheckResult, ...]
-    quarantine: Quarantine | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

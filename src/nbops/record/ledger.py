@@ -23,7 +23,7 @@ from nbops.record.layout import laid_out
 from nbops.record.refer import Load, referred_runs, restore, shorten
 from nbops.record.schema import SCHEMA_PATH, SCHEMA_VERSION
 
-__all__ = ["SCHEMA_VERSION", "document_of", "from_json", "referred_runs", "stable_view", "to_json", "validate"]
+__all__ = ["SCHEMA_VERSION", "as_stored", "document_of", "from_json", "referred_runs", "stable_view", "to_json", "validate"]
 
 
 def _to_2(document: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +175,23 @@ def from_json(text: str, *, load: Load | None = None) -> Run:
         raise LedgerError(f"ledger: cannot be read: {error}.") from error
     lost = tuple(Notice(kind="ledger", message=problem, severity="error") for problem in problems)
     return replace(run, notices=(*run.notices, *lost)) if lost else run
+
+
+_last: list[tuple[Run, Run]] = []
+
+
+def as_stored(run: Run) -> Run:
+    """Return a run as it comes back from its ledger: numbers rounded, lists in their order. Its pages are made from that.
+
+    Args:
+        run: A scrubbed run; the same one is asked for by each page that is made of it.
+
+    Raises:
+        LedgerError: The run does not agree with the schema.
+    """
+    if not _last or _last[0][0] is not run:
+        _last[:] = [(run, from_json(to_json(run)))]
+    return _last[0][1]
 
 
 def _without_volatile(value: Any, run_id: str) -> Any:

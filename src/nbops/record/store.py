@@ -12,6 +12,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +36,7 @@ __all__ = [
     "new_run_id",
     "prune",
     "read_run",
+    "read_status",
     "replace_file",
     "resolve_run_id",
     "run_before",
@@ -49,6 +51,7 @@ _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}", re.ASCII)
 _ENDED = frozenset({"succeeded", "failed", "interrupted"})
 _PAGES = frozenset({".html", ".ipynb"})
 _KEPT_DOCUMENTS = 8
+_KEPT_RUNS = 4
 _SHOWN_IDS = 10  # an error names at most this many runs
 
 _HINTS = {
@@ -181,6 +184,30 @@ def _previous(reports: Path, run: Run, load: Load) -> str | None:
     return next((run_id for run_id in earlier if (load(run_id) or {}).get("status") in _ENDED), None)
 
 
+_Stamp = tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A run as it was read, and what its ledger and those that it refers to were like then."""
+
+    run: Run
+    stamps: Mapping[Path, _Stamp]
+
+
+_read: dict[Path, _Read] = {}
+"""The runs that this process read last: a build asks for the one before it again and again."""
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Return what changes when a file does; None when it is not there."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
 def loader(reports: Path) -> Load:
     """Return what reads the stored documents of runs, the last few of them once; None for one that cannot be read."""
 
@@ -211,19 +238,55 @@ def read_run(reports: Path, run_id: str, *, load: Load | None = None) -> Run:
         LedgerError: There is none of that id, or its ledger is damaged.
     """
     path = ledger_path(reports, run_id)
+    known = _read.get(path)
+    if known is not None and all(_stamp(other) == stamp for other, stamp in known.stamps.items()):
+        return known.run
+    stamps, read = {path: _stamp(path)}, load or loader(reports)
+
+    def noting(other: str) -> Mapping[str, Any] | None:
+        with suppress(LedgerError):
+            stamps.setdefault(ledger_path(reports, other), _stamp(ledger_path(reports, other)))
+        return read(other)
+
+    text = _text_of(path)
     try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError as error:
-        raise LedgerError(f"{path}: there is no such run. `nbops runs` lists them.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise LedgerError(f"{path}: cannot be read: {error}. `git checkout -- {path.name}` there restores it.") from error
-    try:
-        run = from_json(text, load=load or loader(reports))
+        run = from_json(text, load=noting)
     except LedgerError as error:
         raise LedgerError(f"{path}: {error}") from error
     if run.id != run_id:
         raise LedgerError(f"{path}: it is the ledger of run {run.id!r}; the folder was renamed or copied.")
+    if load is None:  # what it has read before may have changed since
+        _read[path] = _Read(run=run, stamps=stamps)
+        while len(_read) > _KEPT_RUNS:
+            del _read[next(iter(_read))]
     return run
+
+
+def read_status(reports: Path, run_id: str) -> str:
+    """Return how a stored run ended, or ``running``; what its ledger refers to is not looked at.
+
+    Raises:
+        LedgerError: There is none of that id, or its ledger is damaged.
+    """
+    path = ledger_path(reports, run_id)
+    text = _text_of(path)
+    try:
+        document = document_of(text)
+        validate(document)
+    except LedgerError as error:
+        raise LedgerError(f"{path}: {error}") from error
+    if document["id"] != run_id:
+        raise LedgerError(f"{path}: it is the ledger of run {document['id']!r}; the folder was renamed or copied.")
+    return str(document["status"])
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError as error:
+        raise LedgerError(f"{path}: there is no such run. `nbops runs` lists them.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LedgerError(f"{path}: cannot be read: {error}. `git checkout -- {path.name}` there restores it.") from error
 
 
 def run_ids(reports: Path) -> list[str]:
@@ -246,11 +309,10 @@ def latest_run(reports: Path) -> Run | None:
 
 def run_before(reports: Path, run_id: str) -> Run | None:
     """Return the newest run before another whose ledger can be read and that has ended, None when there is none."""
-    load = loader(reports)
     for earlier in reversed(run_ids(reports)):
         if earlier < run_id:
             with suppress(LedgerError):
-                run = read_run(reports, earlier, load=load)
+                run = read_run(reports, earlier)
                 if run.status in _ENDED:
                     return run
     return None

@@ -16,7 +16,7 @@ from nbops.contract.odcs import load_contracts
 from nbops.contract.yamlcache import DocumentCache
 from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError, TaskError
 from nbops.model import Notice, Run, RunError
-from nbops.quality.audit import Audit
+from nbops.quality.audited import Audit
 from nbops.record.commit import git_state
 from nbops.record.running import alive_here, recover, remove_running, sweep_killed, write_running
 from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_ids, write_run
@@ -275,7 +275,12 @@ class _Build:
                 for dataset in run.datasets
                 if dataset.task == task
             )
-            return Earlier(audits=audits, noted=tuple(result for result in run.checks if noted_by(result) == task))
+            return Earlier(
+                audits=audits,
+                noted=tuple(result for result in run.checks if noted_by(result) == task),
+                started_at=run.started_at,
+                hashes={dataset.name: dataset.content_hash for dataset in run.datasets},
+            )
 
         return find
 

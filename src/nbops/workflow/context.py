@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from nbops.contract.config import Config
     from nbops.model import CheckResult
     from nbops.pipeline import Runner
-    from nbops.quality.audit import Audit
+    from nbops.quality.audited import Audit
     from nbops.workflow.costs import Cost
     from nbops.workflow.fingerprint import Fingerprinter
     from nbops.workflow.profiling import Profiling
@@ -32,6 +32,10 @@ class Earlier:
 
     audits: tuple[Audit, ...]
     noted: tuple[CheckResult, ...]
+    started_at: str
+    """When that run started; ages are counted from then."""
+    hashes: Mapping[str, str | None]
+    """Dataset to the hash of its content, of the whole run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

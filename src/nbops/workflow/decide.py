@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from nbops.workflow.aging import TIMED, aged
 from nbops.workflow.finish import upstream_contents
 from nbops.workflow.plan import reasons_to_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nbops.workflow.context import Context
+    from nbops.contract.records import Contract
+    from nbops.quality.audited import Audit
+    from nbops.workflow.context import Context, Earlier
     from nbops.workflow.finish import Finisher
     from nbops.workflow.state import TaskState
     from nbops.workflow.taskrecord import TaskRecord
@@ -21,9 +24,6 @@ __all__ = ["Decider", "Decision"]
 Decision = Literal["run", "audit", "done"]
 """``audit``: what is published stays, but is to be judged anew."""
 
-_TIMED = frozenset({"freshness", "retention"})
-"""Metrics whose verdict changes while the data stays."""
-
 
 class Decider:
     """Decides what becomes of a task once everything upstream is done.
@@ -31,12 +31,16 @@ class Decider:
     Args:
         context: What the build works with.
         finisher: Brings to their end tasks that need not run.
+        records: Task name to record.
         selected: The only tasks to build, or None for all.
     """
 
-    def __init__(self, context: Context, finisher: Finisher, *, selected: frozenset[str] | None) -> None:
+    def __init__(
+        self, context: Context, finisher: Finisher, *, records: Mapping[str, TaskRecord], selected: frozenset[str] | None
+    ) -> None:
         self._context = context
         self._finisher = finisher
+        self._records = records
         self._selected = selected
 
     def decide(self, record: TaskRecord) -> Decision:
@@ -91,25 +95,33 @@ class Decider:
     def _carry_over(self, record: TaskRecord, state: TaskState) -> Decision:
         """Take the audits of an up-to-date task from the ledger that has them, or ask for new ones of what is published."""
         earlier = self._context.earlier(state.audited, record.spec.name)
-        known = {audit.dataset.name: audit.dataset for audit in (earlier.audits if earlier else ())}
-        current = earlier is not None and all(
-            plan.name in known
-            and known[plan.name].contract_hash == (plan.contract.hash if plan.contract else None)
-            and not (plan.contract and any(check.metric in _TIMED for check in plan.contract.checks))
-            for plan in record.plans
-        )
         record.carried, record.published = True, True
-        if earlier is not None:
-            record.noted = tuple(replace(result, from_run=result.from_run or state.audited) for result in earlier.noted)
-        if not current or earlier is None:
+        if earlier is None:
             return "audit"
-        record.audits = tuple(
-            replace(
-                audit,
-                dataset=replace(audit.dataset, changed=False, from_run=audit.dataset.from_run or state.audited),
-                results=tuple(replace(result, from_run=result.from_run or state.audited) for result in audit.results),
-            )
-            for audit in earlier.audits
-        )
+        record.noted = tuple(replace(result, from_run=result.from_run or state.audited) for result in earlier.noted)
+        contracts = {plan.name: plan.contract for plan in record.plans}
+        known = {audit.dataset.name: audit.dataset.contract_hash for audit in earlier.audits}
+        if any(name not in known or known[name] != (contract.hash if contract else None) for name, contract in contracts.items()):
+            return "audit"
+        audits = [self._carried(audit, contracts.get(audit.dataset.name), earlier, state.audited) for audit in earlier.audits]
+        if any(audit is None for audit in audits):
+            return "audit"
+        record.audits = tuple(audit for audit in audits if audit is not None)
         self._finisher.up_to_date(record)
         return "done"
+
+    def _carried(self, audit: Audit, contract: Contract | None, earlier: Earlier, audited: str) -> Audit | None:
+        """Return an audit from an earlier run as it is to be in this one; None where it must be made again."""
+        results = tuple(replace(result, from_run=result.from_run or audited) for result in audit.results)
+        carried = replace(audit, dataset=replace(audit.dataset, changed=False), results=results)
+        if contract is None or not any(check.metric in TIMED for check in contract.checks):
+            return replace(carried, dataset=replace(carried.dataset, from_run=audit.dataset.from_run or audited))
+        # that nothing but the age is news is found out when the run is recorded
+        carried = replace(carried, dataset=replace(carried.dataset, from_run=None))
+        hashes = {name: (then, self._hash_of(name)) for name, then in earlier.hashes.items()}
+        return aged(carried, contract=contract, measured_at=earlier.started_at, now=self._context.now, hashes=hashes)
+
+    def _hash_of(self, dataset: str) -> str | None:
+        """Return the hash of a published dataset's content, None while it is not known yet."""
+        audits = (audit for record in self._records.values() if record.done for audit in record.audits)
+        return next((audit.dataset.content_hash for audit in audits if audit.dataset.name == dataset), None)

@@ -12,7 +12,7 @@ from nbops.contract.config import Config, load_config
 from nbops.contract.odcs import load_contracts
 from nbops.contract.yamlcache import DocumentCache
 from nbops.errors import ConfigError, LedgerError, NbopsError
-from nbops.record.store import read_run, run_ids
+from nbops.record.store import read_status, run_ids
 from nbops.workflow.hook import HOOK
 from nbops.workflow.lock import LOCK_FILE, holder
 from nbops.workflow.template import constraints_file
@@ -150,11 +150,11 @@ def _runs(root: Path, config: Config) -> Iterator[Diagnosis]:
     unfinished: list[str] = []
     for run_id in ids[-_RECENT_RUNS:]:
         try:
-            run = read_run(reports, run_id)
+            status = read_status(reports, run_id)
         except LedgerError as error:
             broken.append(str(error))
             continue
-        if run.status == "running" and not building:
+        if status == "running" and not building:
             unfinished.append(run_id)
     for message in broken:
         yield Diagnosis(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nbops.pipeline import TaskSpec
-    from nbops.quality.audit import Audit
+    from nbops.quality.audited import Audit
     from nbops.workflow.context import Context
     from nbops.workflow.publish import Staging
     from nbops.workflow.worker import Made

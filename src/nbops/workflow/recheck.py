@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
     from nbops.model import Verdict
-    from nbops.quality.audit import Audit
+    from nbops.quality.audited import Audit
 
 __all__ = ["Published", "Target", "check_targets", "find_targets", "published_datasets", "verdict_of_audits"]
 

@@ -24,7 +24,7 @@ from nbops.workflow.process import Outcome, TaskProcess, kill_all
 from nbops.workflow.publish import Staging, flush, set_aside, stage
 from nbops.workflow.resources import available_memory
 from nbops.workflow.taskqueue import TaskQueue
-from nbops.workflow.worker import Made, audit_task, child_environment, execute_task
+from nbops.workflow.worker import Made, audit_task, child_environment, execute_task, prepare_audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +78,7 @@ class Scheduler:
             rank=lambda name: (float(records[name].spec.in_process and context.workers > 1), -paths[name]),
         )
         self._finisher = Finisher(context, records, ended=self._queue.done)
-        self._decider = Decider(context, self._finisher, selected=selected)
+        self._decider = Decider(context, self._finisher, records=records, selected=selected)
 
     @property
     def early_stop(self) -> str | None:
@@ -201,6 +201,8 @@ class Scheduler:
 
     def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
         context, name = self._context, record.spec.name
+        if record.plans:
+            prepare_audit()
         process = TaskProcess(
             work,
             environment=child_environment(record.spec, root=context.root, staging=staging),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbops.pipeline import TaskSpec
-    from nbops.quality.audit import Audit
+    from nbops.quality.audited import Audit
     from nbops.workflow.datasets import DatasetPlan
 
 __all__ = ["TaskRecord", "cells_of", "source_index"]

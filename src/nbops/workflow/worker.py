@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from nbops.errors import TaskError
 from nbops.pipeline import ExecuteOptions, Runner, TaskSpec
-from nbops.quality.audit import Audit, audit
 from nbops.quality.notes import read_notes
 from nbops.workflow.publish import Staging, missing_products, undeclared
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from nbops.contract.config import Config
     from nbops.model import CheckResult
+    from nbops.quality.audited import Audit
     from nbops.workflow.datasets import DatasetPlan
 
-__all__ = ["Made", "audit_task", "child_environment", "execute_task", "noted_by"]
+__all__ = ["Made", "audit_task", "child_environment", "execute_task", "noted_by", "prepare_audit"]
 
 _NOTED = "notebook of "
 
@@ -73,6 +74,11 @@ def execute_task(runner: Runner, task: TaskSpec, *, staging: Staging, config: Co
         )
 
 
+def prepare_audit() -> None:
+    """Load what audits need, so that processes forked from here have it; a build with nothing to measure does without."""
+    importlib.import_module("nbops.quality.audit")
+
+
 def audit_task(
     task: TaskSpec,
     *,
@@ -100,6 +106,8 @@ def audit_task(
         memory_limit: Memory that measuring may use, for example ``2GB``; beyond that it uses the disk.
         rewrite: False for what is published already: no row is taken out, a row that breaks a rule breaks the check.
     """
+    from nbops.quality.audit import audit  # noqa: PLC0415 - loads DuckDB, see `prepare_audit`
+
     own = {plan.name: Path(staging.staged[plan.key]) for plan in plans}
     audits = []
     for plan in plans:

@@ -10,7 +10,7 @@ from nbops.cli.common import FAILED, OK, PROBLEM, USAGE, complete_datasets, curr
 from nbops.cli.output import Cell, Column, colour_of, echo_json, table
 
 if TYPE_CHECKING:
-    from nbops.quality.audit import Audit
+    from nbops.quality.audited import Audit
 
 __all__ = ["command"]
 
