@@ -10,8 +10,6 @@ from nbops.adapters import ploomber, ploomber_entry
 from nbops.adapters.env_file import environment_values, given_values
 from nbops.adapters.ploomber import DagRunner, SingleTaskRunner
 from nbops.contract.config import load_config
-from nbops.workflow.build import build
-from nbops.workflow.remembered import remember
 from nbops.workflow.status import stale_tasks
 
 if TYPE_CHECKING:
@@ -42,6 +40,9 @@ def attach(dag: Any) -> None:
         forced: bool,  # noqa: FBT001 - called by position
         workers: int | None,
     ) -> Mapping[str, float | None]:
+        from nbops.workflow.build import build  # noqa: PLC0415 - `ploomber status` needs none of it
+        from nbops.workflow.remembered import remember  # noqa: PLC0415
+
         runner = DagRunner(current, forced=forced, parameters=parameters)
         runner.workers = workers
         runner.partial = ploomber.is_partial()
@@ -52,6 +53,8 @@ def attach(dag: Any) -> None:
         return build(runner, root=root, config=config, command=_command("build"), selected=selected).seconds
 
     def build_task(current: Any, task: str, forced: bool) -> None:  # noqa: FBT001 - called by position
+        from nbops.workflow.build import build  # noqa: PLC0415 - see above
+
         runner = SingleTaskRunner(current, task, forced=forced, parameters=parameters)
         build(runner, root=root, config=config, command=_command(f"task {task}"), selected=frozenset({task}))
 

@@ -108,6 +108,7 @@ def _import(*, notebooks: bool) -> Any:
         importlib.import_module("nbops.adapters.papermill")
         importlib.import_module("papermill.execute")
     importlib.import_module("nbops.workflow.attach")  # what `on_render` names
+    importlib.import_module("nbops.workflow.build")  # what it imports when it builds
     return importlib.import_module("nbops.adapters.ploomber_build")
 
 
