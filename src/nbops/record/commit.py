@@ -208,6 +208,10 @@ class _Job:
         if not self._move(writer, commit, head):
             self._refresh_index(self._git.line("rev-parse", "--verify", "HEAD^{tree}"))  # as it was
             return None
+        with suppress(
+            GitError
+        ):  # as `git commit` does: packed now and then, in the background, unless the user's settings say no
+            self._git.call("gc", "--auto", "--quiet")
         text = f"Committed {len(changes)} file{'s' if len(changes) != 1 else ''} as {commit[:10]}.{note}{index_note}"
         return CommitOutcome(status="committed", commit=commit, message=text, files=len(changes))
 

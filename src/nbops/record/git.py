@@ -23,7 +23,6 @@ _SETTINGS = (
     "core.fsmonitor=false",
     "core.safecrlf=false",
     "i18n.commitEncoding=UTF-8",
-    "gc.auto=0",
     "advice.addEmbeddedRepo=false",
 )
 
