@@ -102,6 +102,7 @@ class Driver:
     def open(self) -> None:
         """Start the server and wait until everything is imported."""
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"  # read when the server starts; it keeps the projects' folders clean
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).resolve())],
             stdin=subprocess.PIPE,
