@@ -76,7 +76,8 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psutil.Process]:
     kernels.prestart(tmp_path_factory.mktemp("root"), Config(), imports=PRELOADED)
     assert kernels.running()
     yield psutil.Process(kernels._server._process.pid)
-    assert kernels.stop() == ()
+    # before DuckDB 2.0
+    assert set(kernels.stop()) <= {"duckdb is not imported ahead of notebooks: its import starts threads"}
 
 
 @pytest.fixture

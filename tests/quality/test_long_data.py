@@ -60,7 +60,7 @@ def test_an_estimate_says_so_and_is_never_judged(long_file, look, contract_of) -
     assert _distinct(plain, "kind") == (2, False)
     estimate, approximate = _distinct(plain, "key")
     assert approximate
-    assert 0.9 * ROWS < estimate < 1.1 * ROWS
+    assert 0.8 * ROWS < estimate < 1.2 * ROWS  # how near it comes depends on DuckDB's version
     assert _distinct(plain, "number")[1]
     checked = look(long_file, contract_of({"name": "key", "unique": True}, {"name": "number", "unique": True}))
     assert {result.check.id: result.observed for result in checked.results if result.check.metric == "duplicateValues"} == {
