@@ -19,6 +19,8 @@ __all__ = [
     "Check",
     "CheckResult",
     "Column",
+    "ColumnEdge",
+    "ColumnTransformation",
     "Dataset",
     "Environment",
     "GitState",
@@ -49,6 +51,17 @@ TaskStatus = Literal[
     "up_to_date",  # did not run: nothing it depends on changed
     "interrupted",  # was running (or waiting) when the run was stopped
     "not_selected",  # outside what the user asked to build
+]
+ColumnTransformation = Literal[
+    "identity",  # derived: as it is
+    "transformation",  # derived: computed from it, row by row
+    "aggregation",  # derived: computed from many rows of it
+    "join",  # influence, from here on
+    "group_by",
+    "filter",
+    "sort",
+    "window",
+    "conditional",
 ]
 TaskKind = Literal["notebook", "script", "function", "sql", "shell", "other"]
 
@@ -243,6 +256,30 @@ class LineageEdge:
     source: str
     target: str
     kind: Literal["reads", "writes"] = "reads"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnEdge:
+    """A column of ``target`` comes from, or its rows are chosen by, a column of ``source``.
+
+    ``transformation`` follows the subtypes of OpenLineage's columnLineage facet, in lower case.
+    """
+
+    source: str
+    """A dataset's name; of what is outside the pipeline the path, relation or URL as the code names it."""
+    source_column: str | None
+    """None: all columns of ``source`` (what is read is beyond analysis, or does not depend on one column)."""
+    target: str
+    target_column: str | None
+    """None: all columns of ``target``, as where rows are chosen; of influence only ``window`` and ``conditional`` name one."""
+    kind: Literal["derived", "influence"]
+    """``derived``: the value is made of the source's value; ``influence``: the row is there, or is where it is, because of it."""
+    how: Literal["sql", "static", "observed", "assumed"]
+    """Known from SQL, from the code of cells, from what happened in a run, or assumed since the code is beyond analysis."""
+    transformation: ColumnTransformation = "transformation"
+    task: str = ""
+    cells: tuple[int, ...] = ()
+    """Indexes of the cells, from 0 and as in :class:`CellRun`, in which it happens, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
