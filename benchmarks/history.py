@@ -1,8 +1,9 @@
 """What a run adds to git: the reference pipeline on real days, one day later each run, every tenth run with nothing to do.
 
-``python -m benchmarks.history --runs 100 --out history.json``. In a fresh clone of this repository, with git's automatic packing
-off, so that what a run's commit adds can be weighed as git stores it: the sizes of its loose objects (blobs, trees, commit).
-``.git`` is weighed as a whole besides, as it is and, in a copy, after ``git gc``.
+``python -m benchmarks.history --runs 100 --out history.json``. In a fresh clone of this repository. What a run adds is weighed on
+disk: by how much ``.git/objects`` has grown when the run has ended; beside it the sizes of the run's own objects (blobs, trees,
+commit), each compressed by itself, which is what git would store without packing. ``.git`` is weighed as a whole besides, as it is
+and, in a copy, after ``git gc``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,14 +55,19 @@ def size_of(folder: Path) -> int:
 
 
 def added(folder: Path, before: str, after: str) -> dict[str, Any]:
-    """Return the bytes of the loose objects that the commits after ``before`` added, all and by kind of file."""
+    """Return the bytes of the objects that the commits after ``before`` added, each compressed alone, all and by kind of file."""
     kinds: dict[str, int] = {}
     for line in git(folder, "rev-list", "--objects", after, "--not", before).splitlines():
         name, _, path = line.partition(" ")
-        size = (folder / ".git/objects" / name[:2] / name[2:]).stat().st_size
+        size = len(zlib.compress(_content(folder, name), 9))
         kind = _kind(path)
         kinds[kind] = kinds.get(kind, 0) + size
-    return {"bytes": sum(kinds.values()), "kinds": dict(sorted(kinds.items()))}
+    return {"unpacked_bytes": sum(kinds.values()), "kinds": dict(sorted(kinds.items()))}
+
+
+def _content(folder: Path, name: str) -> bytes:
+    kind = git(folder, "cat-file", "-t", name)
+    return subprocess.run(["git", "-C", str(folder), "cat-file", kind, name], check=True, capture_output=True).stdout
 
 
 def _kind(path: str) -> str:
@@ -78,7 +85,7 @@ def clone(work: Path, source: Path) -> Path:
     """Make the fresh clone."""
     folder = work / "project"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(source), str(folder)], check=True)
-    for name, value in (("user.name", "Benchmark"), ("user.email", "benchmark@example.com"), ("gc.auto", "0")):
+    for name, value in (("user.name", "Benchmark"), ("user.email", "benchmark@example.com")):
         git(folder, "config", name, value)
     return folder
 
@@ -139,7 +146,7 @@ def measure(
         idle = number % every == 0
         start = min(start + (0 if idle or number == 1 else 1), len(days) - window)
         parameters = ["--env--source", str(data), "--env--since", days[start], "--env--until", days[start + window - 1]]
-        before, began = git(folder, "rev-parse", "HEAD"), time.monotonic()
+        before, weight, began = git(folder, "rev-parse", "HEAD"), size_of(folder / ".git/objects"), time.monotonic()
         code, cpu = build(folder, [*tool, "build", *parameters], work / "log.txt")
         one: dict[str, Any] = {
             "run": number,
@@ -147,6 +154,7 @@ def measure(
             "exit_code": code,
         }
         one |= {"cpu_seconds": round(cpu, 2), "seconds": round(time.monotonic() - began, 2)}
+        one["bytes"] = size_of(folder / ".git/objects") - weight
         one |= added(folder, before, git(folder, "rev-parse", "HEAD"))
         one |= weigh(folder, work, base=base) if number in WEIGHED_AFTER or number == runs else {}
         found.append(one)
@@ -160,7 +168,14 @@ def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for kind in ("first", "changed", "unchanged"):
         sizes = [one["bytes"] for one in found if one["kind"] == kind]
         if sizes:
-            said[kind] = {"runs": len(sizes), "median_bytes": statistics.median(sizes), "most_bytes": max(sizes)}
+            unpacked = [one["unpacked_bytes"] for one in found if one["kind"] == kind]
+            said[kind] = {
+                "runs": len(sizes),
+                "median_bytes": statistics.median(sizes),
+                "mean_bytes": round(statistics.mean(sizes)),
+                "most_bytes": max(sizes),
+                "median_unpacked_bytes": statistics.median(unpacked),
+            }
     said["git"] = {
         str(one["run"]): {key: one[key] for key in ("git_bytes", "git_bytes_after_gc", "render_cpu_seconds")}
         for one in found

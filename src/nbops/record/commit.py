@@ -28,6 +28,7 @@ from typing import Literal
 import psutil
 
 from nbops.record.git import Git, GitError, NoGitError
+from nbops.record.packing import pack_objects
 from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
 
 __all__ = ["CommitOutcome", "commit_reports", "git_state"]
@@ -208,10 +209,7 @@ class _Job:
         if not self._move(writer, commit, head):
             self._refresh_index(self._git.line("rev-parse", "--verify", "HEAD^{tree}"))  # as it was
             return None
-        with suppress(
-            GitError
-        ):  # as `git commit` does: packed now and then, in the background, unless the user's settings say no
-            self._git.call("gc", "--auto", "--quiet")
+        pack_objects(self._git)
         text = f"Committed {len(changes)} file{'s' if len(changes) != 1 else ''} as {commit[:10]}.{note}{index_note}"
         return CommitOutcome(status="committed", commit=commit, message=text, files=len(changes))
 
