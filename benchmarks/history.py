@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.history --runs 100 --out history.json``. In a fresh clone of this repository. What a run adds is weighed on
 disk: by how much ``.git/objects`` has grown when the run has ended; beside it the sizes of the run's own objects (blobs, trees,
-commit), each compressed by itself, which is what git would store without packing. ``.git`` is weighed as a whole besides, as it is
-and, in a copy, after ``git gc``.
+commit), each compressed by itself, which is what git would store without packing. ``.git`` is weighed as a whole besides, as it
+is and, in a copy, after ``git gc``.
 """
 
 from __future__ import annotations

@@ -116,9 +116,10 @@ def commit_reports(
 def _packed_tight(repository: Repository) -> Repository:
     """Have objects compressed as well as zlib can, a quarter smaller than git's default, unless the user chose otherwise."""
     git = repository.git
-    if git.maybe("config", "--get-regexp", r"^core\.(loose)?compression$"):
+    if git.maybe("config", "--get-regexp", r"^(core\.compression|core\.loosecompression|pack\.compression)$"):
         return repository
-    return replace(repository, git=replace(git, settings=(*git.settings, f"core.looseCompression={_COMPRESSION}")))
+    settings = (f"core.looseCompression={_COMPRESSION}", f"pack.compression={_COMPRESSION}")
+    return replace(repository, git=replace(git, settings=(*git.settings, *settings)))
 
 
 def _no_repository(root: Path, error: GitError) -> CommitOutcome:
