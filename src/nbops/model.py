@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 __all__ = [
     "CellRun",
+    "CellTable",
     "Check",
     "CheckResult",
     "Column",
@@ -25,6 +26,7 @@ __all__ = [
     "Environment",
     "GitState",
     "LineageEdge",
+    "LineageNote",
     "Measurement",
     "MetricRequest",
     "Notice",
@@ -34,6 +36,7 @@ __all__ = [
     "RunStatus",
     "Severity",
     "TaskKind",
+    "TaskLineage",
     "TaskRun",
     "TaskStatus",
     "Verdict",
@@ -188,12 +191,33 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellTable:
+    """A table in a notebook's memory that a cell made or changed: how much of it there is, never what is in it."""
+
+    name: str
+    """The variable."""
+    rows: int
+    columns: int
+    nulls: int | None = None
+    """Values that are not there, in all columns; None when the table was too large to count them."""
+    of: str | None = None
+    """The table that the numbers before are of: the same variable as the cells above left it, or what the cell made it of."""
+    rows_before: int | None = None
+    columns_before: int | None = None
+    nulls_before: int | None = None
+    finding: str = ""
+    """A sentence, where rows were lost or multiplied: ``the inner join lost 12 % of the rows of orders``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellRun:
     """One executed cell. ``index`` counts all cells of the source notebook from 0, without the injected one."""
 
     index: int
     seconds: float | None = None
     status: Literal["succeeded", "failed", "not_run"] = "succeeded"
+    tables: tuple[CellTable, ...] = ()
+    """Tables that it made or changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,11 +275,16 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineageEdge:
-    """Data flows from ``source`` to ``target``. Nodes are ``task:NAME``, ``dataset:NAME`` or ``file:PATH``."""
+    """Data flows from ``source`` to ``target``.
+
+    Nodes are ``task:NAME``, ``dataset:NAME``, ``file:PATH``, or ``host:NAME:PORT`` for what a task was connected to.
+    """
 
     source: str
     target: str
     kind: Literal["reads", "writes"] = "reads"
+    how: Literal["declared", "static", "observed"] = "declared"
+    """Declared in the pipeline, its settings or parameters; named in the code; or only seen while the task ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +309,25 @@ class ColumnEdge:
     task: str = ""
     cells: tuple[int, ...] = ()
     """Indexes of the cells, from 0 and as in :class:`CellRun`, in which it happens, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageNote:
+    """Why some columns' sources are wider than they may be, or what could not be seen."""
+
+    message: str
+    cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLineage:
+    """Where the columns come from that a task makes. What no edge is said of is not known to depend on anything."""
+
+    task: str
+    edges: tuple[ColumnEdge, ...] = ()
+    notes: tuple[LineageNote, ...] = ()
+    basis: str = ""
+    """Hash of what the edges follow from: code, schemas, what is known of values, and nbops' analysis itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,5 +377,8 @@ class Run:
     checks: tuple[CheckResult, ...] = ()
     quarantine: tuple[Quarantine, ...] = ()
     lineage: tuple[LineageEdge, ...] = ()
+    """Between tasks, datasets and what is outside."""
+    column_lineage: tuple[TaskLineage, ...] = ()
+    """Between columns, task by task."""
     errors: tuple[RunError, ...] = ()
     notices: tuple[Notice, ...] = ()

@@ -8,11 +8,14 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from nbops.model import ColumnEdge
+from nbops.record.edges import edges_from, rows_of
 from nbops.record.plain import clean_text, plain, round_number
 
 __all__ = ["decode", "encode", "field_types"]
 
 _SECONDS_DECIMALS = 3
+_EDGES = tuple[ColumnEdge, ...]
 
 
 @cache
@@ -51,7 +54,7 @@ def _encode_field(name: str, value: Any, hint: Any) -> Any:
     if is_dataclass(value):
         return encode(value)
     if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
-        return [encode(item) for item in value]
+        return rows_of(value) if hint == _EDGES else [encode(item) for item in value]
     return plain(value)
 
 
@@ -74,9 +77,11 @@ def decode(kind: type, data: Mapping[str, Any]) -> Any:
     Raises:
         TypeError: A field without a default is missing.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name, (_, hint) in field_types(kind).items():
-        if name in data:
+        if name in data and hint == _EDGES:
+            found[name] = edges_from(data[name], str(data.get("task", "")))
+        elif name in data:
             found[name] = _decoder(hint)(data[name]) if name != "arguments" else tuple(sorted(_frozen(data[name]).items()))
     return kind(**found)
 

@@ -56,7 +56,8 @@ def _ordered(document: dict[str, Any]) -> dict[str, Any]:
     _sort(document, "datasets", lambda item: _text(item, "name", "path"))
     _sort(document, "checks", lambda item: (*_text(item["check"], "dataset", "id"), json.dumps(item, sort_keys=True)))
     _sort(document, "quarantine", lambda item: _text(item, "dataset", "path"))
-    _sort(document, "lineage", lambda item: _text(item, "source", "target", "kind"))
+    _sort(document, "lineage", lambda item: _text(item, "source", "target", "kind", "how"))
+    _sort(document, "column_lineage", by_task)
     _sort(document, "errors", by_task)
     _sort(document, "notices", lambda item: (by_task(item), *_text(item, "kind", "message")))
     return document

@@ -1,8 +1,9 @@
 """Parts of a ledger that stand in an earlier one: left out with a reference when written, filled in when read.
 
-A task, dataset, check result, check or environment may say ``as_in``: the id of an earlier run. It is then the item of the same
-key there, with the fields that it states itself in place of that one's and without those that it names under ``without``. A field
-that ends in ``+`` adds its entries to those of the mapping there. References lead to earlier runs only and are few steps long.
+A task, its lineage, a dataset, check result, check or environment may say ``as_in``: the id of an earlier run. It is then the
+item of the same key there, with the fields that it states itself in place of that one's and without those that it names under
+``without``. A field that ends in ``+`` adds its entries to those of the mapping there. References lead to earlier runs only and
+are few steps long.
 
 What an item must have, and its verdict, always stand in it: a run whose earlier ledgers are lost still tells what went how. The
 check results of a dataset that was carried over, none of which changed, are one entry of ``carried_checks`` together, and
@@ -18,7 +19,7 @@ from dataclasses import MISSING, dataclass
 from functools import cache
 from typing import Any
 
-from nbops.model import Check, CheckResult, Dataset, Environment, TaskRun
+from nbops.model import Check, CheckResult, Dataset, Environment, TaskLineage, TaskRun
 from nbops.record.codec import field_types
 
 __all__ = ["ADDED", "AS_IN", "CARRIED", "CARRIED_DATASETS", "REFERRING", "WITHOUT", "referred_runs", "restore", "shorten"]
@@ -26,7 +27,7 @@ __all__ = ["ADDED", "AS_IN", "CARRIED", "CARRIED_DATASETS", "REFERRING", "WITHOU
 AS_IN, WITHOUT, ADDED = "as_in", "without", "+"
 CARRIED, CARRIED_DATASETS = "carried_checks", "carried_datasets"
 
-REFERRING = (Check, CheckResult, Dataset, Environment, TaskRun)
+REFERRING = (Check, CheckResult, Dataset, Environment, TaskLineage, TaskRun)
 """The records that may refer to an earlier run."""
 
 _STATED = frozenset({"verdict", "published", "changed", "rows", "from_run", "last_success", "started_at", "notebook"})
@@ -73,6 +74,10 @@ def _tasks(document: Document) -> Iterator[tuple[Key, Document]]:
     yield from (((str(item["name"]),), item) for item in document.get("tasks", ()))
 
 
+def _lineages(document: Document) -> Iterator[tuple[Key, Document]]:
+    yield from (((str(item["task"]),), item) for item in document.get("column_lineage", ()))
+
+
 def _environments(document: Document) -> Iterator[tuple[Key, Document]]:
     if document.get("environment") is not None:
         yield (), document["environment"]
@@ -81,7 +86,8 @@ def _environments(document: Document) -> Iterator[tuple[Key, Document]]:
 _CHECK, _RESULT = _Part("check", Check, _definitions), _Part("result of check", CheckResult, _results)
 _DATASET, _TASK = _Part("dataset", Dataset, _datasets), _Part("task", TaskRun, _tasks)
 _ENVIRONMENT = _Part("environment", Environment, _environments)
-_PARTS = (_CHECK, _RESULT, _DATASET, _TASK, _ENVIRONMENT)
+_LINEAGE = _Part("lineage of", TaskLineage, _lineages)
+_PARTS = (_CHECK, _RESULT, _DATASET, _TASK, _ENVIRONMENT, _LINEAGE)
 
 
 @cache
@@ -332,6 +338,9 @@ def _each(document: dict[str, Any], change: _Change) -> dict[str, Any]:
     for name, part in (("datasets", _DATASET), ("tasks", _TASK)):
         if name in document:
             made[name] = [change(part, item, (str(item["name"]),), unique[part.name]) for item in document[name]]
+    if "column_lineage" in document:
+        lineages = document["column_lineage"]
+        made["column_lineage"] = [change(_LINEAGE, item, (str(item["task"]),), unique[_LINEAGE.name]) for item in lineages]
     if document.get("environment") is not None:
         made["environment"] = change(_ENVIRONMENT, document["environment"], (), unique[_ENVIRONMENT.name])
     return made

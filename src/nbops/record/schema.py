@@ -17,6 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from nbops import model
 from nbops.record.codec import field_types
+from nbops.record.edges import EDGE_SCHEMA
 from nbops.record.refer import ADDED, AS_IN, CARRIED, CARRIED_DATASETS, REFERRING, WITHOUT
 
 __all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build"]
@@ -82,6 +83,8 @@ def _of_type(hint: Any) -> dict[str, Any]:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return {}
+    if hint is model.ColumnEdge:
+        return dict(EDGE_SCHEMA)
     if is_dataclass(hint):
         return {"$ref": f"#/definitions/{hint.__name__}"}  # type: ignore[union-attr]
     if origin is Literal:
@@ -131,9 +134,8 @@ def build() -> dict[str, Any]:
     """Return the schema of the ledger that this version of nbops writes."""
     texts = _documentation()
     kinds = [getattr(model, name) for name in model.__all__ if is_dataclass(getattr(model, name))]
-    definitions = {
-        kind.__name__: _of_record(kind, texts.get(kind.__name__, {})) for kind in kinds if kind is not model.MetricRequest
-    }
+    apart = {model.MetricRequest, model.ColumnEdge}  # in no ledger; a row there
+    definitions = {kind.__name__: _of_record(kind, texts.get(kind.__name__, {})) for kind in kinds if kind not in apart}
     run = definitions.pop("Run")
     run["properties"] |= {CARRIED: _CARRIED, CARRIED_DATASETS: _CARRIED_DATASETS}
     run["properties"]["schema_version"] = {"type": "integer", "minimum": 1, "description": "Version of this format."}

@@ -8,7 +8,7 @@ from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nbops.model import CheckResult, Measurement, Run, RunError
+from nbops.model import CheckResult, ColumnEdge, Measurement, Run, RunError
 from nbops.record.codec import field_types
 from nbops.record.machine_paths import PathMask
 from nbops.record.personal import PERSONAL_MASK, PersonalValues
@@ -35,6 +35,7 @@ _NAMES = frozenset(
         *("started_at", "finished_at", "from_run", "last_success", "path", "source", "target", "notebook", "profile", "products"),
         *("upstream", "origin", "arguments", "expected", "owner", "sla", "python", "platform", "nbops", "packages"),
         *("fingerprint", "commit", "branch", "pipeline", "command", "measurements", "reasons"),
+        *("source_column", "target_column", "transformation", "how", "basis", "of"),
     ]
 )
 _COUNTS = re.compile(
@@ -195,7 +196,7 @@ class Scrubber:
         if is_dataclass(value):
             return self._record(value)
         if isinstance(value, tuple) and value and is_dataclass(value[0]):
-            return tuple(self._record(item) for item in value)
+            return self._edges(value) if name == "edges" else tuple(self._record(item) for item in value)
         if name == "arguments":
             return tuple((key, self._value(plain(item), numbers=None)) for key, item in value)
         if name in _NAMES and not (name == "reasons" and isinstance(value, tuple)):
@@ -204,6 +205,27 @@ class Scrubber:
             return self._until_steady(steady_text(value) if numbers else value, numbers=numbers)
         found = self._value(plain(value), numbers=numbers)
         return tuple(found) if isinstance(value, tuple) else found
+
+    def _edges(self, edges: tuple[ColumnEdge, ...]) -> tuple[ColumnEdge, ...]:
+        """Return edges between columns; there are many, of few names, which seldom hold anything to take out."""
+        texts = {text for edge in edges for text in (edge.source, edge.source_column, edge.target, edge.target_column) if text}
+        changed = {text: name for text in texts if (name := self.name(text)) != text}
+        if not changed:
+            return edges
+
+        def clean(text: str) -> str:
+            return changed.get(text, text)
+
+        return tuple(
+            replace(
+                edge,
+                source=clean(edge.source),
+                source_column=edge.source_column and clean(edge.source_column),
+                target=clean(edge.target),
+                target_column=edge.target_column and clean(edge.target_column),
+            )
+            for edge in edges
+        )
 
     def _check_result(self, result: CheckResult) -> CheckResult:
         examples = tuple(
