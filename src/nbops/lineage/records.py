@@ -26,7 +26,7 @@ class SqlLineage:
     temporary: tuple[str, ...] = ()
     """Those of ``writes`` that end with the connection: temporary tables and views."""
     columns: Mapping[str, tuple[str, ...] | None] = field(default_factory=lambda: _EMPTY)
-    """Columns of each written table as far as it is known, in order; None where not. A bare query's are under its target's name."""
+    """Columns of each written table, in order; None where they are not known. A bare query's are under its target's name."""
     edges: tuple[ColumnEdge, ...] = ()
     """All with ``how="sql"``; sorted, without duplicates."""
     notes: tuple[str, ...] = ()

@@ -1,15 +1,39 @@
-"""Column lineage of SQL."""
+"""Column lineage of SQL: which columns a statement reads, and what it makes of them.
+
+The text is parsed by sqlglot. Names are resolved and values are followed here, clause by clause, because each clause makes edges
+of a kind of its own (``docs/lineage.md``), and because SQL over tables whose columns are not known must widen instead of fail.
+
+Work is bounded by counts, not by a clock, so that one input has one result.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from nbops.lineage.records import SqlLineage
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+    from sqlglot.dialects.dialect import Dialect
+    from sqlglot.tokenizer_core import Token
+
+    from nbops.lineage.sql_scope import Context
+    from nbops.lineage.sql_writes import Writes
+    from nbops.model import ColumnEdge
 
 __all__ = ["analyse_sql"]
 
 _NO_SCHEMAS: Mapping[str, Sequence[str]] = MappingProxyType({})
+_CHARACTERS = 200_000
+"""Characters that are split into tokens in a second (measured on a slow core: 250,000)."""
+_TOKENS = 20_000
+"""Tokens that are parsed in a second (measured on a slow core: 30,000)."""
+_STEPS = 200_000
+"""Steps of the analysis in a second: a node of the syntax tree, or a column of a table, each."""
 
 
 def analyse_sql(
@@ -20,6 +44,147 @@ def analyse_sql(
     seconds: float = 2.0,
     target: str | None = None,
 ) -> SqlLineage:
-    """Tell where the columns come from that SQL writes, or that its last query returns."""
-    del dialect, schemas, seconds, target
-    return SqlLineage(notes=("SQL is not analysed yet",) if sql else ())
+    """Tell where the columns come from that SQL writes, or that its last query returns.
+
+    Views and temporary tables that an earlier statement of the same text made are resolved through: edges lead outside.
+
+    Args:
+        sql: One or more statements. What cannot be analysed is widened to "all columns of" and noted; nothing raises.
+        dialect: As sqlglot calls it: ``duckdb``, ``spark``, ``snowflake``, ``postgres``, ``bigquery``, ``mysql``...
+        schemas: Columns of tables and files, by the names that the SQL uses, as far as they are known.
+        seconds: About how long it may take, in seconds; beyond that only tables are told, and a note says so.
+        target: Name of what a bare query's columns go to.
+
+    Returns:
+        Tables, columns and edges.
+    """
+    from nbops.lineage.sql_tables import tables_of  # noqa: PLC0415 - imports sqlglot, which costs time
+
+    statements, notes, reader = _split(sql, dialect, seconds)
+    if reader is None:
+        return SqlLineage(notes=tuple(notes))
+    context, writes = _context(reader, schemas, seconds), _writes(target or "")
+    tokens_left = int(_TOKENS * seconds)
+    for number, tokens in enumerate(statements, start=1):
+        line = f" (line {tokens[0].line})" if tokens[0].line > 1 else ""
+        context.place = f"statement {number}{line}" if len(statements) > 1 or line else ""
+        tokens_left -= len(tokens)
+        if tokens_left < 0:
+            context.note("longer than can be analysed in the time allowed: only its tables are told")
+            tables_of(tokens, context, writes)
+            continue
+        _follow(tokens, sql, reader, context, writes)
+    edges = sorted(set(writes.edges()), key=_order)
+    return SqlLineage(
+        reads=tuple(context.reads),
+        writes=tuple(writes.written),
+        temporary=tuple(name for name in writes.written if name.lower() in writes.temporaries),
+        columns=writes.columns(),
+        edges=tuple(edges),
+        notes=(*notes, *context.notes),
+    )
+
+
+def _context(reader: Dialect, schemas: Mapping[str, Sequence[str]], seconds: float) -> Context:
+    from nbops.lineage.sql_query import query  # noqa: PLC0415 - imports sqlglot
+    from nbops.lineage.sql_scope import Context  # noqa: PLC0415
+
+    return Context(type(reader).__name__.lower(), schemas, int(_STEPS * seconds), query)
+
+
+def _writes(target: str) -> Writes:
+    from nbops.lineage.sql_writes import Writes  # noqa: PLC0415
+
+    return Writes(target)
+
+
+def _order(edge: ColumnEdge) -> tuple[str, ...]:
+    """Return what edges are sorted by."""
+    named = (edge.target_column is not None, edge.source_column is not None)
+    return (
+        edge.target,
+        edge.kind,
+        str(named[0]),
+        edge.target_column or "",
+        edge.source,
+        str(named[1]),
+        edge.source_column or "",
+        edge.transformation,
+    )
+
+
+def _split(sql: str, dialect: str, seconds: float) -> tuple[list[list[Token]], list[str], Dialect | None]:
+    """Return the statements of SQL as tokens, what went wrong, and the dialect (None when nothing can be read)."""
+    from sqlglot.dialects.dialect import Dialect  # noqa: PLC0415 - costs time
+    from sqlglot.errors import SqlglotError  # noqa: PLC0415
+    from sqlglot.tokenizer_core import TokenType  # noqa: PLC0415
+
+    notes: list[str] = []
+    try:
+        reader = Dialect.get_or_raise(dialect.strip().lower())
+    except (ValueError, AttributeError):
+        reader = Dialect.get_or_raise("")
+        notes.append(f"dialect {dialect!r} is not known: read as common SQL")
+    if len(sql) > _CHARACTERS * seconds:
+        notes.append(f"{len(sql)} characters are longer than can be analysed in the time allowed: nothing is told")
+        return [], notes, None
+    try:
+        tokens = reader.tokenize(sql)
+    except (SqlglotError, ValueError, RecursionError) as error:
+        notes.append(f"not readable as SQL: {_first_line(error)}")
+        return [], notes, None
+    statements: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.token_type == TokenType.SEMICOLON:
+            statements.append([])
+        else:
+            statements[-1].append(token)
+    return [statement for statement in statements if statement], notes, reader
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep sqlglot from telling on standard error what ends up in notes."""
+    logger = logging.getLogger("sqlglot")
+
+    def refuse(record: logging.LogRecord) -> bool:
+        del record
+        return False
+
+    logger.addFilter(refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refuse)
+
+
+def _follow(tokens: list[Token], sql: str, reader: Dialect, context: Context, writes: Writes) -> None:
+    """Parse one statement and follow it; when that fails tell its tables."""
+    from sqlglot.errors import ErrorLevel, SqlglotError  # noqa: PLC0415 - costs time
+
+    from nbops.lineage.sql_scope import OutOfBudgetError  # noqa: PLC0415
+    from nbops.lineage.sql_statements import run_statement  # noqa: PLC0415
+    from nbops.lineage.sql_tables import tables_of  # noqa: PLC0415
+
+    try:
+        with _quiet():
+            nodes: list[exp.Expression | None] = reader.parser(error_level=ErrorLevel.RAISE).parse(tokens, sql)  # type: ignore[assignment]
+        for node in nodes:
+            if node is not None:
+                run_statement(node, context, writes)
+    except SqlglotError as error:
+        context.note(f"not readable as {context.dialect}: {_first_line(error)}")
+        tables_of(tokens, context, writes)
+    except OutOfBudgetError:
+        context.note("more than can be analysed in the time allowed: only its tables are told")
+        tables_of(tokens, context, writes)
+    except RecursionError:
+        context.note("nested too deeply to be analysed: only its tables are told")
+        tables_of(tokens, context, writes)
+    except Exception as error:  # noqa: BLE001 - SQL is input: whatever sqlglot or we trip over must not stop a build
+        context.note(f"beyond analysis ({type(error).__name__}: {_first_line(error)}): only its tables are told")
+        tables_of(tokens, context, writes)
