@@ -23,6 +23,7 @@ __all__ = [
     "ColumnEdge",
     "ColumnTransformation",
     "Dataset",
+    "Definition",
     "Environment",
     "GitState",
     "LineageEdge",
@@ -72,6 +73,16 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """Where somebody outside says with authority what a thing means: an entry of a business glossary, a tutorial, its code."""
+
+    url: str
+    type: str
+    """ODCS: ``businessDefinition``, ``transformationImplementation``, ``tutorial``..., or any other word."""
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of a dataset, as found in the data; what a contract adds stands beside it."""
 
@@ -82,6 +93,10 @@ class Column:
     description: str | None = None
     classification: str | None = None
     """ODCS classification (``public``, ``restricted``, ``confidential``, ``personal``, ...)."""
+    business_name: str | None = None
+    """The term of the business for it."""
+    tags: tuple[str, ...] = ()
+    definitions: tuple[Definition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +198,12 @@ class Dataset:
     contract_hash: str | None = None
     owner: str | None = None
     description: str | None = None
+    business_name: str | None = None
+    """The term of the business for it."""
+    domain: str | None = None
+    """The part of the business that it belongs to."""
+    tags: tuple[str, ...] = ()
+    definitions: tuple[Definition, ...] = ()
     sla: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     profile: str | None = None
     """Path of the profile page below ``reports/``."""

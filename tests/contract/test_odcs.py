@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from nbops.contract.odcs import load_contract, load_contracts
 from nbops.errors import ContractError
+from nbops.model import Definition
 
 HEAD = 'apiVersion: v3.1.0\nkind: DataContract\nid: orders\nversion: "1.0.0"\nstatus: active\n'
 FULL = (
@@ -92,6 +93,25 @@ def with_properties(properties):
 
 def with_quality(rule, head=HEAD):
     return head + "schema:\n  - name: orders\n    properties: [{name: a}, {name: b}]\n    quality:\n" + f"      - {rule}\n"
+
+
+def test_words_of_the_business_are_read(write):
+    term = "{url: 'https://example.com/order', type: businessDefinition, description: An order}"
+    text = (
+        FULL.replace("name: Orders\n", f"name: Orders\ndomain: sales\nauthoritativeDefinitions: [{term}]\n")
+        .replace(
+            "    tags: [core]\n",
+            f"    tags: [core, shop]\n    businessName: Order lines\n    authoritativeDefinitions: [{term}]\n",
+        )
+        .replace("{name: line,", "{name: line, businessName: Line number, tags: [key], authoritativeDefinitions: [" + term + "],")
+    )
+    contract = load_contract(write(text))
+    defined = (Definition(url="https://example.com/order", type="businessDefinition", description="An order"),)
+    assert (contract.domain, contract.business_name, contract.tags) == ("sales", "Order lines", ("shop", "core"))
+    assert contract.definitions == defined
+    column = contract.columns[1]
+    assert (column.business_name, column.tags, column.definitions) == ("Line number", ("key",), defined)
+    assert contract.hash != load_contract(write(FULL)).hash
 
 
 def test_everything_becomes_a_check(write):
@@ -295,6 +315,11 @@ PROPERTIES = {
     "- {name: a, quality: [{metric: invalidValues, mustBe: 0, arguments: {pattern: '('}}]}": "no regular expression",
     "- {name: a, quality: {metric: rowCount}}": "quality: must be a list, not a mapping",
     "- {name: a, tags: pii}": "tags: must be a list",
+    "- {name: a, authoritativeDefinitions: [{url: 'https://example.com/a'}]}": "authoritativeDefinitions[0]: 'type' is missing",
+    "- {name: a, authoritativeDefinitions: [{url: 5, type: tutorial}]}": "url: must be text",
+    "- {name: a, authoritativeDefinitions: [https://example.com]}": "an authoritative definition must be a mapping",
+    "- {name: a, authoritativeDefinitions: [{uri: x, type: y}]}": "Did you mean 'url'",
+    "- {name: a, businessName: 5}": "businessName: must be text",
     "- {name: a, primaryKeyPosition: 0}": "must be a whole number of at least 1",
     "- {name: a}\n- {name: a}": "property 'a' is given twice",
     "- {name: a, logicalType: object, properties: [{name: b, logicalType: int}]}": "properties[0].properties[0]: unknown logicalType",
@@ -459,7 +484,7 @@ PLAIN = st.recursive(
 )
 KEYS = st.sampled_from(
     ["name", "properties", "quality", "relationships", "tags", "logicalType", "logicalTypeOptions", "enum", "customProperties", "classification",
-     "required", "items", "map", "primaryKey", "physicalType", "description"]
+     "required", "items", "map", "primaryKey", "physicalType", "description", "businessName", "authoritativeDefinitions"]
 )  # fmt: skip
 
 

@@ -288,3 +288,22 @@ def test_counts_agree_with_counting_by_hand(rows, tmp_path, look, contract_of):
     }
     for result in found.results:
         assert result.check.metric == "schema" or len(result.examples) == min(5, result.observed)
+
+
+def test_a_dataset_says_what_the_business_calls_it(tmp_path, look, contract_of):
+    path = tmp_path / "orders.parquet"
+    pq.write_table(pa.table({"a": [1], "b": [2]}), path)
+    term = {"url": "https://example.com/a", "type": "businessDefinition"}
+    contract = contract_of(
+        {"name": "a", "businessName": "Amount", "tags": ["money"], "authoritativeDefinitions": [term]},
+        table={"businessName": "Orders", "tags": ["core"]},
+        domain="sales",
+        tags=["shop"],
+        authoritativeDefinitions=[{**term, "description": "What it is"}],
+    )
+    dataset = look(path, contract).dataset
+    assert (dataset.business_name, dataset.domain, dataset.tags) == ("Orders", "sales", ("shop", "core"))
+    assert [item.description for item in dataset.definitions] == ["What it is"]
+    assert (dataset.columns[0].business_name, dataset.columns[0].tags) == ("Amount", ("money",))
+    assert [item.url for item in dataset.columns[0].definitions] == ["https://example.com/a"]
+    assert (dataset.columns[1].business_name, dataset.columns[1].tags, dataset.columns[1].definitions) == (None, (), ())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from nbops.contract.definitions import read_definitions
 from nbops.contract.node import Node, plain
 from nbops.contract.records import ContractColumn, Relationship
 from nbops.contract.relations import read_relationship
@@ -129,7 +130,9 @@ class _Reader:
             values=values,
             classification=classification,
             description=node.text("description"),
+            business_name=node.text("businessName"),
             tags=tags,
+            definitions=read_definitions(node),
             personal=extensions.get("nbops.personal", personal),
             relationships=relationships,
         )

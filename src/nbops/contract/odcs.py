@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nbops.contract.columns import column_names, read_columns
+from nbops.contract.definitions import read_definitions
 from nbops.contract.node import Node, plain
 from nbops.contract.records import Contract, Relationship
 from nbops.contract.relations import read_relationship
@@ -176,9 +177,12 @@ def _object(item: Any, *, where: str, root: Node, shown: str, tables: Mapping[st
         hash=hashlib.sha256(f"{digest}:{name}".encode()).hexdigest(),
         status=root.text("status"),
         description=node.text("description") or _purpose(root),
+        business_name=node.text("businessName"),
+        domain=root.text("domain"),
         owner=owner,
         team=team,
-        tags=(*root.texts("tags"), *node.texts("tags")),
+        tags=tuple(dict.fromkeys((*root.texts("tags"), *node.texts("tags")))),
+        definitions=tuple(dict.fromkeys((*read_definitions(root), *read_definitions(node)))),
         columns=columns,
         checks=tuple(rules.checks),
         sla=sla,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nbops.model import Check
+    from nbops.model import Check, Definition
 
 __all__ = ["Contract", "ContractColumn", "Relationship", "ServiceLevel"]
 
@@ -58,7 +58,10 @@ class ContractColumn:
     """Allowed values (``enum``); empty means any."""
     classification: str | None = None
     description: str | None = None
+    business_name: str | None = None
     tags: tuple[str, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    """``authoritativeDefinitions``, as of a business glossary."""
     personal: bool = False
     """Its values are never shown."""
     relationships: tuple[Relationship, ...] = ()
@@ -79,9 +82,12 @@ class Contract:
     """Changes when what the file says changes; comments and layout do not count."""
     status: str | None = None
     description: str | None = None
+    business_name: str | None = None
+    domain: str | None = None
     owner: str | None = None
     team: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    definitions: tuple[Definition, ...] = ()
     columns: tuple[ContractColumn, ...] = ()
     checks: tuple[Check, ...] = ()
     sla: tuple[ServiceLevel, ...] = ()

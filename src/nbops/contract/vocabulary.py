@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "API_VERSION",
     "BOUNDS",
+    "DEFINITION_KEYS",
     "DIMENSIONS",
     "ELEMENT_KEYS",
     "INTEGER_FORMATS",
@@ -108,6 +109,7 @@ PROPERTY_KEYS = ELEMENT_KEYS | frozenset(
         "map",
     ]
 )
+DEFINITION_KEYS = frozenset(["id", "url", "type", "description"])
 RELATIONSHIP_KEYS = frozenset(["id", "type", "from", "to", "customProperties"])
 SLA_KEYS = frozenset(
     [

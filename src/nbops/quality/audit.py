@@ -290,6 +290,9 @@ def _dataset(subject: _Subject, look: _Look, results: Sequence[CheckResult], *, 
             logical_type=known[column.name].logical_type if column.name in known else None,
             description=known[column.name].description if column.name in known else None,
             classification=_classification(contract, column.name),
+            business_name=known[column.name].business_name if column.name in known else None,
+            tags=known[column.name].tags if column.name in known else (),
+            definitions=known[column.name].definitions if column.name in known else (),
         )
         for column in look.source.columns
     )
@@ -325,6 +328,10 @@ def _described(subject: _Subject, *, task: str) -> Dataset:
         contract_hash=contract.hash,
         owner=contract.owner,
         description=contract.description,
+        business_name=contract.business_name,
+        domain=contract.domain,
+        tags=contract.tags,
+        definitions=contract.definitions,
         sla=sla,
     )
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from nbops.contract.config import Config
-    from nbops.contract.records import Contract
+    from nbops.contract.records import Contract, ContractColumn
     from nbops.model import Notice, Run
     from nbops.workflow.profiling import Profiling
     from nbops.workflow.stop import StopSignals
@@ -171,9 +171,21 @@ def _vocabulary(records: Mapping[str, TaskRecord], contracts: Mapping[str, Contr
     """Return the words of the pipeline itself, which are no disclosure of a customer who is called like a column."""
     words = [name for record in records.values() for name in (record.spec.name, *(plan.name for plan in record.plans))]
     for contract in contracts.values():
-        words += [contract.dataset, contract.owner or "", contract.description or ""]
-        words += [text for column in contract.columns for text in (column.name, column.description or "")]
+        words += [
+            contract.dataset,
+            contract.owner or "",
+            contract.description or "",
+            contract.business_name or "",
+            *contract.tags,
+        ]
+        words += [contract.domain or "", *_defined(contract)]
+        for column in contract.columns:
+            words += [column.name, column.description or "", column.business_name or "", *column.tags, *_defined(column)]
     return words
+
+
+def _defined(thing: Contract | ContractColumn) -> list[str]:
+    return [text for item in thing.definitions for text in (item.url, item.type, item.description or "")]
 
 
 def _readable(source: tuple[Path, str, list[str]]) -> bool:
