@@ -55,6 +55,22 @@ def test_each_kind_of_change_is_named(change, said):
     assert reasons(**change) == (said,)
 
 
+def test_files_that_were_read_without_saying_so():
+    before = {**BEFORE, "observed": {"data/seen.csv": "s"}}
+
+    def found(now, recipe=RECIPE):
+        given = {"recipe": recipe, "upstream": UPSTREAM, "outputs": OUTPUTS, "forced": False}
+        return reasons_to_run(before=before, observed=now, **given)
+
+    assert found({"data/seen.csv": "s"}) == ()
+    assert found({"data/seen.csv": "t"}) == ("undeclared input file data/seen.csv changed",)
+    assert found({"data/seen.csv": None}) == ("undeclared input file data/seen.csv is gone",)
+    declared = {**RECIPE, "files": {**RECIPE["files"], "data/seen.csv": "s"}}
+    assert found({"data/seen.csv": "s"}, declared) == (), "declaring a file changes nothing"
+    declared["files"]["data/seen.csv"] = "t"
+    assert found({"data/seen.csv": "t"}, declared) == ("input file data/seen.csv changed",)
+
+
 def test_many_changes_are_bounded():
     recipe = {**RECIPE, "files": {f"data/{number}.csv": "x" for number in range(300)}}
     found = reasons(recipe=recipe)

@@ -7,15 +7,19 @@ prints 100 MB makes a build crawl and a report nobody can open. This engine keep
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
+from nbclient.util import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
+from nbops.kernels.client import ForkedProcess
 from nbops.kernels.manager import PromptManager
 from nbops.kernels.provisioner import use_warm_kernels
+from nbops.kernels.watching import OBSERVE_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +30,12 @@ ENGINE_NAME = "papermill"
 """Ploomber insists that a task's engine has the name of its executor, which is ``papermill``."""
 
 TRUNCATED = "[nbops: output truncated after {limit:,} bytes; raise max_output_bytes in [tool.nbops] to keep more]"
+
+_OBSERVE = """try:
+    __import__("nbops.kernels.watching", fromlist=["install"]).install(get_ipython())
+except Exception:
+    pass"""
+"""For an environment that may be without nbops; binds no name."""
 
 _RICH_FACTOR = 5
 """Rich outputs (tables, figures) come whole or not at all, so they may be this many times larger than printed text."""
@@ -38,6 +48,17 @@ class _BoundedClient(PapermillNotebookClient):  # type: ignore[misc]
         super().__init__(nb_man, **options)
         self._max_output_bytes = max_output_bytes
         self._printed: dict[int, int] = {}
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """Start the kernel's client; kernels that were not forked are asked to observe themselves, as the others do anyway."""
+        client = await super().async_start_new_kernel_client()
+        forked = isinstance(getattr(getattr(self.km, "provisioner", None), "process", None), ForkedProcess)
+        language = self.nb.metadata.get("kernelspec", {}).get("language", "python")
+        if not forked and OBSERVE_VARIABLE in os.environ and language == "python":
+            client.execute(_OBSERVE, silent=True, store_history=False)  # nobody waits for the answer
+        return client
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Pass a kernel message on, cut to what is left of the cell's bound; see nbclient's method of this name."""

@@ -81,6 +81,8 @@ class Config:
     """Memory for measuring one task's data, for example ``2GB``; by default a share of what is free."""
     kernels: Literal["warm", "cold"] = "warm"
     """``warm``: each notebook's kernel is forked from a process with the usual libraries; ``cold``: it is started."""
+    cell_tables: Literal["on", "off"] = "on"
+    """Note after each cell how many rows, columns and nulls the data frames have that it made."""
     preload: tuple[str, ...] | None = None
     """Modules to import ahead, instead of those that the notebooks import; ``auto`` in the list stands for these."""
     inputs: tuple[str, ...] = ()
@@ -307,6 +309,7 @@ _PROJECT: Mapping[str, Callable[[Any], Any]] = {
     "max_output_bytes": _integer(least=0),
     "memory_limit": _memory,
     "kernels": _choice("warm", "cold"),
+    "cell_tables": _choice("on", "off"),
     "preload": _list_of(_module),
     "secrets": _list_of(_name),
     "tasks": _table,

@@ -9,7 +9,11 @@ from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
 
-from nbops.kernels import child  # noqa: F401 - so that it is loaded before the fork
+from nbops.kernels import (
+    child,  # noqa: F401 - so that it is loaded before the fork
+    tables,  # noqa: F401 - likewise
+    watching,
+)
 from nbops.kernels.sessions import kill_session
 
 __all__ = ["run_app"]
@@ -42,6 +46,7 @@ def run_app(arguments: list[str], *, link: int) -> None:
     os.register_at_fork(after_in_child=lambda: _close(link))
     app.initialize(arguments)
     app.poller = _ClientWatch(link)
+    watching.install(app.shell)
     app.start()
     # ipykernel closes its output channel first; a control thread that still answers would then wait for it until it is killed
     app.control_thread.stop()

@@ -169,8 +169,9 @@ def verdict_of(records: Iterable[TaskRecord], checks: Iterable[CheckResult], *, 
 
 
 def lineage_of(records: Mapping[str, TaskRecord]) -> tuple[LineageEdge, ...]:
-    """Return edges at dataset level: what tasks read (upstream datasets, input files) and what they make."""
+    """Return edges at dataset level: what tasks read (upstream datasets, files, what was only observed) and what they make."""
     edges: set[LineageEdge] = set()
+    paths = {plan.final_path: plan.name for record in records.values() for plan in record.plans}
     for name, record in records.items():
         text = "\n".join(record.spec.code)
         for up in record.spec.upstream:
@@ -181,9 +182,19 @@ def lineage_of(records: Mapping[str, TaskRecord]) -> tuple[LineageEdge, ...]:
         recipe: Mapping[str, Any] = record.recipe or record.fingerprint
         for path in recipe.get("files", {}):
             edges.add(LineageEdge(source=f"file:{path}", target=f"task:{name}", kind="reads"))
+        for source in _observed(record.fingerprint, paths):
+            if not any(edge.source == source and edge.target == f"task:{name}" for edge in edges):
+                edges.add(LineageEdge(source=source, target=f"task:{name}", kind="reads", how="observed"))
         for plan in record.plans:
             edges.add(LineageEdge(source=f"task:{name}", target=f"dataset:{plan.name}", kind="writes"))
     return tuple(sorted(edges, key=lambda edge: (edge.source, edge.target)))
+
+
+def _observed(fingerprint: Mapping[str, Any], paths: Mapping[str, str]) -> list[str]:
+    """Return nodes that a task was seen to read when it last succeeded, besides what it declares."""
+    files = [*fingerprint.get("observed", ()), *fingerprint.get("unordered", ())]
+    named = [f"dataset:{paths[path]}" if path in paths else f"file:{path}" for path in files]
+    return [*named, *(f"host:{host}" for host in fingerprint.get("hosts", ()))]
 
 
 def _read_of(record: TaskRecord | None, up: str, text: str) -> list[str]:

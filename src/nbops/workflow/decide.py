@@ -60,6 +60,7 @@ class Decider:
             upstream=upstream_contents(self._finisher.contents, spec),
             outputs=context.fingerprinter.outputs(spec),
             forced=context.runner.forced,
+            observed=context.fingerprinter.hashes_of(state.fingerprint.get("observed", {})) if state else None,
         )
         if not reasons and not context.runner.exists(name):
             reasons = ("a product is missing",)

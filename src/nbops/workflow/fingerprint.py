@@ -100,6 +100,44 @@ class Fingerprinter:
                 found[product.key] = outputs.get(product.key) or "missing"
         return found
 
+    def undeclared(self, task: TaskSpec, paths: Iterable[str], *, known: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+        """Yield the name and path of each file among ``paths`` on which the task depends and which its recipe does not hold.
+
+        Args:
+            task: The task.
+            paths: Absolute paths that it read.
+            known: The files of its recipe.
+        """
+        for text in paths:
+            try:
+                path = Path(text).resolve()
+                if not path.is_file() or path == task.source or self._excluded(path, task) or self._is_given(path, task):
+                    continue
+            except (OSError, ValueError, RuntimeError):
+                continue
+            name = self._relative(path) if self._inside(path) else text
+            if name not in known:
+                yield name, path
+
+    def owner_of(self, path: str) -> str | None:
+        """Return the task that makes a file."""
+        try:
+            return self._product_owner.get(Path(path).resolve())
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def name_of(self, path: str) -> str:
+        """Return a file's name in records: relative to the project where it lies in it."""
+        return self._relative(Path(path).resolve())
+
+    def hashes_of(self, names: Iterable[str]) -> dict[str, str | None]:
+        """Return the hash of each file now, None where it is gone."""
+        return {name: self._hashes.of(self._root / name) for name in names}
+
+    def _is_given(self, path: Path, task: TaskSpec) -> bool:
+        owner = self._product_owner.get(path)
+        return owner is not None and owner in task.upstream
+
     def save(self) -> None:
         """Remember what was found of code for the next build; a failure is of no consequence."""
         self._facts.save()
@@ -189,6 +227,8 @@ class Fingerprinter:
         if owner is not None:
             # a product that is read without being declared counts when its task comes first anyway
             return owner == task.name or owner not in self._ancestors(task)
+        if path.parts[1:2] in {("proc",), ("sys",), ("dev",)}:
+            return True  # no files: they differ with each look
         for own in (".nbops", self._config.reports, self._config.quarantine, ".git"):
             if path == self._root / own or (self._root / own) in path.parents:
                 return True

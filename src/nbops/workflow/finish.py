@@ -13,6 +13,8 @@ from nbops.errors import NbopsError
 from nbops.model import CheckResult, Notice, RunError, TaskStatus
 from nbops.workflow import publish
 from nbops.workflow.failure import EARLY_STOP, describe
+from nbops.workflow.lineage_inputs import observed_inputs
+from nbops.workflow.lineage_observed import observed_file, read_observed, with_tables
 from nbops.workflow.plan import UP_TO_DATE
 from nbops.workflow.progress import duration
 from nbops.workflow.state import TaskState
@@ -78,12 +80,13 @@ class Finisher:
         self.early_stop: str | None = None
 
     def keep_notebook(self, record: TaskRecord, staging: Staging) -> None:
-        """Copy the executed notebook before its staging folder goes, and read the cells' timings from it."""
+        """Copy the executed notebook before its staging folder goes, and read from both what is known of its cells."""
+        record.observed = read_observed(observed_file(staging.folder))
         candidates = [staging.notebook, *(Path(path).with_suffix(".ipynb") for path in staging.staged.values())]
         for candidate in candidates:
             notebook = load_notebook(candidate)
             if notebook is not None:
-                record.cells = cells_of(notebook)
+                record.cells = with_tables(cells_of(notebook), notebook, record.observed)
                 target = self._context.work / f"{staging.folder.name}.ipynb"
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(candidate, target)
@@ -122,8 +125,11 @@ class Finisher:
             ]
         try:
             outputs = made.outputs
+            seen = observed_inputs(context.fingerprinter, record)
+            record.notices += seen.notices
             fingerprint = {
                 **record.recipe,
+                **seen.fingerprint,
                 "upstream": upstream_contents(self.contents, spec),
                 "outputs": outputs,
                 "contents": context.fingerprinter.contents(spec, recipe=record.recipe, outputs=outputs, run_id=context.run_id),

@@ -20,6 +20,7 @@ def reasons_to_run(
     upstream: Mapping[str, str],
     outputs: Mapping[str, str | None],
     forced: bool,
+    observed: Mapping[str, str | None] | None = None,
 ) -> tuple[str, ...]:
     """Return why a task must run, most important first; empty when it is up to date.
 
@@ -29,6 +30,7 @@ def reasons_to_run(
         upstream: Meaning of each upstream product now, ``task.key`` to hash.
         outputs: Hash of each file product on disk now, None where it is missing.
         forced: The user asked for it.
+        observed: Hash now of each file that it read, without saying so, when it last ran.
     """
     if forced:
         return ("forced",)
@@ -39,7 +41,11 @@ def reasons_to_run(
         reasons.append("its code changed")
     reasons += _changes("parameter", before.get("parameters", {}), recipe["parameters"])
     reasons += _changes("upstream data", before.get("upstream", {}), upstream)
-    reasons += _changes("input file", before.get("files", {}), recipe["files"])
+    seen = before.get("observed", {})
+    since = {name: value for name, value in seen.items() if name in recipe["files"]}  # declared by now
+    reasons += _changes("input file", {**since, **before.get("files", {})}, recipe["files"])
+    now = {name: value for name, value in (observed or {}).items() if value is not None and name not in since}
+    reasons += _changes("undeclared input file", {name: seen[name] for name in seen if name not in since}, now)
     reasons += _changes("module", before.get("modules", {}), recipe["modules"])
     reasons += _package_changes(before.get("packages", {}), recipe["packages"])
     if before.get("products") != recipe["products"]:

@@ -205,7 +205,7 @@ class Scheduler:
             prepare_audit()
         process = TaskProcess(
             work,
-            environment=child_environment(record.spec, root=context.root, staging=staging),
+            environment=child_environment(record.spec, root=context.root, staging=staging, config=context.config),
             log=staging.log,
             close=(context.lock,),
             time_limit=context.config.for_task(name).time_limit,

@@ -59,6 +59,7 @@ def reasons_of(
             upstream=upstream,
             outputs=fingerprinter.outputs(task),
             forced=forced,
+            observed=fingerprinter.hashes_of(state.fingerprint.get("observed", {})) if state else None,
         )
         waiting = [up for up in task.upstream if found.get(up)]
         if not reasons and waiting:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from nbops.pipeline import TaskSpec
     from nbops.quality.audited import Audit
     from nbops.workflow.datasets import DatasetPlan
+    from nbops.workflow.lineage_observed import Observed
 
-__all__ = ["TaskRecord", "cells_of", "source_index"]
+__all__ = ["TaskRecord", "cells_of", "is_source", "load_notebook", "source_index"]
 
 _NO_SOURCE_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag", "debugging-settings"})
 
@@ -49,6 +50,8 @@ class TaskRecord:
     cells: tuple[CellRun, ...] = ()
     published: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
+    observed: Observed | None = None
+    """What was noted while it ran."""
 
 
 def load_notebook(path: Path) -> dict[str, Any] | None:
@@ -60,19 +63,20 @@ def load_notebook(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("cells"), list) else None
 
 
-def _is_source(cell: Mapping[str, Any]) -> bool:
+def is_source(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell of an executed notebook is one of the source's, not one that was put in to run it."""
     return not _NO_SOURCE_TAGS & set(cell.get("metadata", {}).get("tags", []))
 
 
 def source_index(notebook: Mapping[str, Any], index: int) -> int:
     """Return which cell of the source a cell of the executed notebook is, both counted from 0."""
-    return sum(1 for cell in notebook["cells"][:index] if _is_source(cell))
+    return sum(1 for cell in notebook["cells"][:index] if is_source(cell))
 
 
 def cells_of(notebook: Mapping[str, Any]) -> tuple[CellRun, ...]:
     """Return the source cells of an executed notebook with papermill's timings."""
     found: list[CellRun] = []
-    for index, cell in enumerate(cell for cell in notebook["cells"] if _is_source(cell)):
+    for index, cell in enumerate(cell for cell in notebook["cells"] if is_source(cell)):
         if cell.get("cell_type") != "code":
             continue
         meta = cell.get("metadata", {}).get("papermill", {})

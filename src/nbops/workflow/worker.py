@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbops.errors import TaskError
+from nbops.kernels.watching import OBSERVE_VARIABLE, install
 from nbops.pipeline import ExecuteOptions, Runner, TaskSpec
 from nbops.quality.notes import read_notes
+from nbops.workflow.lineage_observed import observe_settings
 from nbops.workflow.publish import Staging, missing_products, undeclared
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Made:
     """Product key to content hash, as staged."""
 
 
-def child_environment(task: TaskSpec, *, root: Path, staging: Staging) -> dict[str, str]:
+def child_environment(task: TaskSpec, *, root: Path, staging: Staging, config: Config) -> dict[str, str]:
     """Return the variables that a task's process gets.
 
     The notebook's own folder and the project's root are importable, as they are when the notebook is run by hand in JupyterLab
@@ -47,6 +49,7 @@ def child_environment(task: TaskSpec, *, root: Path, staging: Staging) -> dict[s
     paths = [str(task.source.parent)] if task.source is not None else []
     paths += [str(root), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
+        OBSERVE_VARIABLE: observe_settings(staging.folder, root=root, config=config),
         "NBOPS_NOTES": str(staging.notes),
         "NBOPS_TASK": task.name,
         "NBOPS_PROJECT": str(root),
@@ -64,7 +67,10 @@ def execute_task(runner: Runner, task: TaskSpec, *, staging: Staging, config: Co
     options = ExecuteOptions(
         max_output_bytes=config.max_output_bytes, notebook=staging.notebook if task.kind == "notebook" else None
     )
+    observer = install() if task.kind == "function" else None  # notebooks' kernels do so themselves
     runner.execute(task.name, staged=staging.staged, options=options)
+    if observer is not None:
+        observer.flush()
     missing = missing_products(staging)
     if missing:
         names = ", ".join(f"product['{key}'] ({Path(staging.final[key]).name})" for key in missing)
