@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,10 @@ def analyse_sql(
     statements, notes, reader = _split(sql, dialect, seconds)
     if reader is None:
         return SqlLineage(notes=tuple(notes))
-    context, writes = _context(reader, schemas, seconds), _writes(target or "")
+    context, writes = _start(reader, schemas, seconds, target or "")
     tokens_left = int(_TOKENS * seconds)
-    for number, tokens in enumerate(statements, start=1):
+    for number, written in enumerate(statements, start=1):
+        tokens, text = _as_insert(written, sql, reader)
         line = f" (line {tokens[0].line})" if tokens[0].line > 1 else ""
         context.place = f"statement {number}{line}" if len(statements) > 1 or line else ""
         tokens_left -= len(tokens)
@@ -73,7 +75,7 @@ def analyse_sql(
             context.note("longer than can be analysed in the time allowed: only its tables are told")
             tables_of(tokens, context, writes)
             continue
-        _follow(tokens, sql, reader, context, writes)
+        _follow(tokens, text, reader, context, writes)
     edges = sorted(set(writes.edges()), key=_order)
     return SqlLineage(
         reads=tuple(context.reads),
@@ -85,17 +87,18 @@ def analyse_sql(
     )
 
 
-def _context(reader: Dialect, schemas: Mapping[str, Sequence[str]], seconds: float) -> Context:
+def _start(reader: Dialect, schemas: Mapping[str, Sequence[str]], seconds: float, target: str) -> tuple[Context, Writes]:
+    """Return what holds for all statements, and what takes in what they write."""
     from nbops.lineage.sql_query import query  # noqa: PLC0415 - imports sqlglot
     from nbops.lineage.sql_scope import Context  # noqa: PLC0415
-
-    return Context(type(reader).__name__.lower(), schemas, int(_STEPS * seconds), query)
-
-
-def _writes(target: str) -> Writes:
+    from nbops.lineage.sql_statements import inner_statement  # noqa: PLC0415
     from nbops.lineage.sql_writes import Writes  # noqa: PLC0415
 
-    return Writes(target)
+    writes = Writes(target)
+    context = Context(
+        type(reader).__name__.lower(), schemas, int(_STEPS * seconds), query, partial(inner_statement, writes), known=writes.known
+    )
+    return context, writes
 
 
 def _order(edge: ColumnEdge) -> tuple[str, ...]:
@@ -144,6 +147,14 @@ def _split(sql: str, dialect: str, seconds: float) -> tuple[list[list[Token]], l
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _as_insert(tokens: list[Token], sql: str, reader: Dialect) -> tuple[list[Token], str]:
+    """Read MySQL's ``REPLACE INTO`` as the INSERT that it is to columns; sqlglot takes it for a command without a form."""
+    if len(tokens) > 1 and tokens[0].text.upper() == "REPLACE" and tokens[1].text.upper().lstrip().startswith("INTO"):
+        text = "INSERT" + sql[tokens[0].end + 1 : tokens[-1].end + 1]
+        return reader.tokenize(text), text
+    return tokens, sql
 
 
 @contextmanager

@@ -111,7 +111,8 @@ def _sources(node: exp.Expression, scope: Scope, sink: set[Touch]) -> list[Sourc
         if alias.args.get("columns") and not isinstance(node, (exp.Unnest, exp.Lateral)):
             relation = relation.renamed(identifier.name for identifier in alias.columns)
     for pivot in node.args.get("pivots") or []:
-        relation = pivoted(pivot, relation, scope, sink)
+        if not isinstance(node, exp.Subquery):  # of a subquery it is inside already
+            relation = pivoted(pivot, relation, scope, sink)
         if pivot.alias:
             name, qualifiers = pivot.alias, ()
     return [Source(name, relation, qualifiers)]

@@ -62,7 +62,7 @@ def known_columns(name: str, schemas: Mapping[str, Sequence[str]]) -> tuple[str,
 
 def base(name: str, context: Context) -> Relation:
     """Return a table of which nothing in the SQL says how it was made, and count it as read."""
-    found = known_columns(name, context.schemas)
+    found = known_columns(name, context.known) or known_columns(name, context.schemas)
     name = found[0] if found else name
     context.reads[name] = None
     if found is None:

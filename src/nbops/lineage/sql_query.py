@@ -14,7 +14,7 @@ from nbops.lineage.sql_scope import Scope, Source
 from nbops.lineage.sql_stars import Output, project
 from nbops.lineage.sql_values import evaluate, is_query
 
-__all__ = ["add_ctes", "query"]
+__all__ = ["add_ctes", "query", "returned"]
 
 _ROUNDS = 50
 """Rounds in which a recursive CTE must have come to rest; each round moves what a column is made of by one column."""
@@ -70,8 +70,8 @@ def add_ctes(clause: exp.Expression, scope: Scope) -> None:
         elif recursive and isinstance(body, exp.SetOperation) and _mentions(body.args.get("expression"), name):
             scope.ctes[name.lower()] = _recursive(body, name, names, scope)
         elif not is_query(body) and not isinstance(body, (exp.Values, exp.Table)):
-            scope.context.note(f"WITH {name} holds a statement that is no query: its columns are not known")
-            scope.ctes[name.lower()] = Relation()
+            relation = scope.context.statement(body, scope)
+            scope.ctes[name.lower()] = relation.renamed(names) if names else relation
         else:
             relation = query(body, scope)
             scope.ctes[name.lower()] = relation.renamed(names) if names else relation
@@ -258,12 +258,22 @@ def _select(node: exp.Select, parent: Scope) -> Relation:
     return relation
 
 
+def returned(clause: exp.Expression, source: Source, parent: Scope) -> Relation:
+    """Return what RETURNING gives of the rows that a statement changed."""
+    scope = Scope(parent.context, parent, [source])
+    sink = set(source.relation.touches)
+    output = _projections(exp.Select(expressions=clause.expressions), scope, sink)
+    return Relation(output.columns, tuple(output.open), frozenset(output.hidden), rows=scope.rows(), touches=sink)
+
+
 def _projections(node: exp.Select, scope: Scope, sink: set[Touch]) -> Output:
     output = Output()
     loose = any(source.relation.open for source in scope.sources)
-    for place, entry in enumerate(node.expressions):
+    nameless = 0
+    for entry in node.expressions:
         scope.context.spend()
-        made = project(entry, scope, sink, place)
+        made = project(entry, scope, sink, nameless)
+        nameless += not (entry.alias_or_name or entry.is_star)
         output.columns += made.columns
         output.nodes += made.nodes
         output.open += made.open

@@ -47,8 +47,12 @@ class Context:
     budget: int
     query: Callable[[exp.Expression, Scope], Relation]
     """Evaluates a query: what the parts that meet subqueries call."""
+    statement: Callable[[exp.Expression, Scope], Relation]
+    """Follows a statement inside a WITH, and returns what its RETURNING gives."""
     catalog: dict[str, Relation] = field(default_factory=dict)
     """Views and temporary tables that earlier statements made, by name in lower case."""
+    known: dict[str, Sequence[str]] = field(default_factory=dict)
+    """Columns of tables that earlier statements made, and that stay."""
     reads: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     place: str = ""
@@ -96,6 +100,18 @@ class Scope:
     def rows(self) -> frozenset[str]:
         """Return the source tables that the rows of this FROM are rows of."""
         return frozenset().union(*(source.relation.rows for source in self.sources))
+
+    def spelling(self, parts: Sequence[str]) -> str:
+        """Return a column's name as its table spells it, else as it is written."""
+        name = parts[-1]
+        for scope in self._around():
+            for source in scope.sources:
+                if len(parts) == 1 or source.is_called(parts[:-1]):
+                    names = list(source.relation.names())
+                    found = name if name in names else next((known for known in names if known.lower() == name.lower()), None)
+                    if found is not None:
+                        return found
+        return name
 
     def resolve(self, parts: Sequence[str]) -> Value:
         """Return what a column is made of.

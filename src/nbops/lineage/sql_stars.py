@@ -84,7 +84,7 @@ def project(node: exp.Expression, scope: Scope, sink: set[Touch], place: int) ->
         node: The entry.
         scope: Where its names are looked up.
         sink: Takes what chooses the rows of its subqueries.
-        place: Its place in the list from 0, for names of columns that have none.
+        place: How many columns before it have no name, or its place: for the names of those that have none.
     """
     if isinstance(node, exp.Star):
         return _changed(node, star(scope, scope.sources), scope, sink)
@@ -234,7 +234,7 @@ def _name(node: exp.Expression, scope: Scope, place: int) -> str:
     if isinstance(node, exp.Alias):
         return node.alias
     if isinstance(node, exp.Column):
-        return column_parts(node)[-1]
+        return scope.spelling(column_parts(node))
     if isinstance(node, exp.Dot):
         return node.expression.name or node.name
     return _given_name(node, scope.context.dialect, place)

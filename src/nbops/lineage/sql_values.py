@@ -120,6 +120,8 @@ class _Evaluation:
             self.column(node, strength, influence, bound)
         elif isinstance(node, (exp.Identifier, exp.Literal, exp.Var, exp.DataType)):
             return
+        elif isinstance(node, exp.Dot) and (parts := _dotted(node)) and parts[0].lower() not in bound:
+            self.add(self.scope.resolve(parts), strength, influence)
         elif isinstance(
             node, (exp.Alias, exp.Paren, exp.Aliases, exp.Where, exp.Having, exp.Ordered, exp.IgnoreNulls, exp.RespectNulls)
         ):
@@ -202,6 +204,8 @@ class _Evaluation:
             value = strengthen(merge(self.sub(child, bound) for child in as_expressions(inner)), TRANSFORMATION)
         else:
             value = self.sub(function, bound)
+        if isinstance(inner, exp.Anonymous):
+            value = strengthen(value, AGGREGATION)  # no function of one row has an OVER
         if type(inner).__name__ in _RANKINGS:
             empty = not (node.args.get("partition_by") or node.args.get("order") or node.alias)
             value = _rows(self.scope.rows()) if empty else NOTHING
@@ -272,9 +276,20 @@ class _Evaluation:
             inner = [self.sub(child, bound) for child in as_expressions(node) if not isinstance(child, exp.TableAlias)]
             value = merge(inner)
             self.add(value, stronger, influence)
-            self.sink |= as_touches(value, "join")
+            if not isinstance(node.parent, exp.In):
+                self.sink |= as_touches(value, "join")
         else:
             self.push(as_expressions(node), stronger, influence, bound)
+
+
+def _dotted(node: exp.Dot) -> list[str]:
+    """Return the name that ``(table).column`` or ``(column).field`` means; empty when it is more than a name."""
+    left: object = node.this
+    while isinstance(left, exp.Paren):
+        left = left.this
+    if isinstance(left, exp.Column) and isinstance(node.expression, exp.Identifier) and not isinstance(left.this, exp.Star):
+        return [*column_parts(left), node.expression.name]
+    return []
 
 
 def _rows(tables: frozenset[str]) -> Value:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from nbops.lineage.sql_model import IDENTITY, STRENGTHS, Relation, Value, merge
-from nbops.model import ColumnEdge
+from nbops.lineage.sql_model import IDENTITY, STRENGTHS, Origin, Relation, Value, merge
+from nbops.model import ColumnEdge, ColumnTransformation
 
 __all__ = ["Writes"]
 
@@ -74,52 +75,38 @@ class Writes:
     def edges(self) -> Iterator[ColumnEdge]:
         """Return an edge for each source of each column, and for each column that chooses rows."""
         for target, relations in self.relations.items():
+            for column, value in _cells(relations).items():
+                for (source, source_column), strength in value.origins.items():
+                    yield _edge((source, source_column), (target, column), "derived", STRENGTHS[strength])
+                for source, source_column, influence in value.touches:
+                    yield _edge((source, source_column), (target, column), "influence", influence)
             for relation in relations:
-                for column, value in _cells(relation):
-                    yield from _of_column(target, column, value)
                 for source, source_column, influence in relation.touches | relation.sorting:
-                    yield ColumnEdge(
-                        source=source,
-                        source_column=source_column,
-                        target=target,
-                        target_column=None,
-                        kind="influence",
-                        how="sql",
-                        transformation=influence,
-                    )
+                    yield _edge((source, source_column), (target, None), "influence", influence)
 
 
-def _cells(relation: Relation) -> Iterator[tuple[str | None, Value]]:
+def _cells(relations: Sequence[Relation]) -> dict[str | None, Value]:
     """Return the columns, those of one name once, and what is not known of them under no name."""
     named: dict[str | None, list[Value]] = {}
-    for name, value in relation.columns:
-        named.setdefault(name, []).append(value)
-    for group in relation.open:
-        named.setdefault(None, []).append(Value({(table, None): IDENTITY for table in group}))
-    if relation.opaque is not None and not relation.columns:
-        named.setdefault(None, []).append(relation.opaque)
-    for name, values in named.items():
-        yield name, values[0] if len(values) == 1 else merge(values)
+    for relation in relations:
+        for name, value in relation.columns:
+            named.setdefault(name, []).append(value)
+        for group in relation.open:
+            named.setdefault(None, []).append(Value({(table, None): IDENTITY for table in group}))
+        if relation.opaque is not None and not relation.columns:
+            named.setdefault(None, []).append(relation.opaque)
+    return {name: values[0] if len(values) == 1 else merge(values) for name, values in named.items()}
 
 
-def _of_column(target: str, column: str | None, value: Value) -> Iterator[ColumnEdge]:
-    for (source, source_column), strength in value.origins.items():
-        yield ColumnEdge(
-            source=source,
-            source_column=source_column,
-            target=target,
-            target_column=column,
-            kind="derived",
-            how="sql",
-            transformation=STRENGTHS[strength],
-        )
-    for source, source_column, influence in value.touches:
-        yield ColumnEdge(
-            source=source,
-            source_column=source_column,
-            target=target,
-            target_column=column,
-            kind="influence",
-            how="sql",
-            transformation=influence,
-        )
+def _edge(
+    source: Origin, target: Origin, kind: Literal["derived", "influence"], transformation: ColumnTransformation
+) -> ColumnEdge:
+    return ColumnEdge(
+        source=source[0],
+        source_column=source[1],
+        target=target[0],
+        target_column=target[1],
+        kind=kind,
+        how="sql",
+        transformation=transformation,
+    )
