@@ -37,9 +37,10 @@ __all__ = ["filtered", "get_attribute", "get_item", "select", "widened"]
 
 NAMESPACES = frozenset({"str", "dt", "cat", "list", "arr", "struct", "name", "bin", "sparse", "plot", "meta"})
 _DATE_PARTS = frozenset(
-    "year month day hour minute second microsecond nanosecond date time timetz dayofweek day_of_week weekday dayofyear day_of_year "
-    "quarter days_in_month daysinmonth is_month_start is_month_end is_quarter_start is_quarter_end is_year_start is_year_end "
-    "is_leap_year tz freq unit days seconds microseconds nanoseconds components codes categories ordered".split()
+    "year month day hour minute second microsecond nanosecond date time timetz dayofweek day_of_week weekday dayofyear "
+    "day_of_year quarter days_in_month daysinmonth is_month_start is_month_end is_quarter_start is_quarter_end "
+    "is_year_start is_year_end is_leap_year tz freq unit days seconds microseconds nanoseconds components codes categories "
+    "ordered".split()
 )
 _SIZES = frozenset({"shape", "size", "empty", "ndim", "nbytes", "dtype", "hasnans", "is_unique", "dtypes"})
 
@@ -134,7 +135,9 @@ def index_of(table: Table) -> Value:
 
 def _of_table(machine: Machine, value: Value, table: Table, name: str) -> Value:
     row = "row" in table.flags
-    if (name in table.columns and (name not in _METHODS_FIRST or table.lib == "ibis")) or (row and name not in {"_asdict", "_fields"}):
+    if (name in table.columns and (name not in _METHODS_FIRST or table.lib == "ibis")) or (
+        row and name not in {"_asdict", "_fields"}
+    ):
         return get_column(machine, value, table, name)
     if name in {"columns", "column_names"}:
         return column_names(machine, table)
@@ -145,7 +148,7 @@ def _of_table(machine: Machine, value: Value, table: Table, name: str) -> Value:
     if name == "values" and table.lib == "pandas":
         return machine.col(table_taint(table, machine.schemas))
     if name == "T":
-        from nbops.lineage.code.frames import transposed  # noqa: PLC0415
+        from nbops.lineage.code.frames import transposed
 
         return machine.new(transposed(machine, table))
     if table.lib == "ibis" and table.rest and name not in _IBIS_METHODS:
@@ -156,7 +159,7 @@ def _of_table(machine: Machine, value: Value, table: Table, name: str) -> Value:
 
 
 def _counted(table: Table) -> Col:
-    from nbops.lineage.code.columns import row_count  # noqa: PLC0415
+    from nbops.lineage.code.columns import row_count
 
     return replace(row_count(table, 0), flags=frozenset({"scalar"}))
 
@@ -197,8 +200,8 @@ def widened(machine: Machine, table: Table, why: str, extra: Sequence[Value | No
     """Return a table of which the columns are no longer known: any may come from all columns that went in."""
     machine.note(why)
     parts = [table_taint(table, machine.schemas), *(machine.taint(value) for value in extra)]
-    from nbops.lineage.code.machine import taint_table  # noqa: PLC0415
-    from nbops.lineage.code.values import taint_of  # noqa: PLC0415
+    from nbops.lineage.code.machine import taint_table
+    from nbops.lineage.code.values import taint_of
 
     made = taint_table(machine.guessed(taint_of(parts)), table.lib)
     return replace(made, rows=merge(*(part.rows for part in parts)))
@@ -248,7 +251,7 @@ def item_of(machine: Machine, value: Value, key: Value) -> Value:
         plain = machine.plain(key)
         try:
             return Const(value.value[plain], value.params) if plain is not MISSING else machine.unknown([value, key])
-        except Exception:  # noqa: BLE001 - what the notebook's own constants raise
+        except Exception:  # noqa: BLE001
             return machine.unknown([value, key])
     if isinstance(value, Bound) and isinstance(value.this, Lazy):
         return lift(machine, value.this, [value.this], machine.blend)
@@ -258,7 +261,7 @@ def item_of(machine: Machine, value: Value, key: Value) -> Value:
             return Bound(value, names[0])
         return lift(machine, value, [value], machine.blend)
     if isinstance(thing, Object):
-        from nbops.lineage.code.numbers import archive_item  # noqa: PLC0415
+        from nbops.lineage.code.numbers import archive_item
 
         return archive_item(machine, value, thing, key)
     return machine.unknown([value, key])
@@ -326,7 +329,7 @@ def _of_table_item(machine: Machine, value: Value, table: Table, key: Value) -> 
     inner = machine.table(key)
     if inner is not None:
         test = machine.col(table_taint(inner, machine.schemas))
-        from nbops.lineage.code.stores import conditional  # noqa: PLC0415
+        from nbops.lineage.code.stores import conditional
 
         return machine.new(each_column(machine, table, lambda col: conditional(machine, [col], test)))
     items = machine.items(key)
@@ -341,7 +344,9 @@ def _of_table_item(machine: Machine, value: Value, table: Table, key: Value) -> 
         known_names = [machine.plain(item) for item in seq.items]
         if all(isinstance(name, str) for name in known_names):
             made = select(machine, table, [str(name) for name in known_names])
-            return machine.new(replace(made, wide=widened(machine, table, "some columns are chosen by names that are not known").wide))
+            return machine.new(
+                replace(made, wide=widened(machine, table, "some columns are chosen by names that are not known").wide)
+            )
     return machine.new(widened(machine, table, "columns are chosen in a way that is not known", [key]))
 
 
@@ -358,10 +363,10 @@ def _located(machine: Machine, value: Bound, node: ast.expr) -> Value:
     table = machine.table(this)
     if table is None:
         return machine.unknown([this])
-    rows, column = (node.elts[0], node.elts[1]) if isinstance(node, ast.Tuple) and len(node.elts) == 2 else (node, None)  # noqa: PLR2004
+    rows, column = (node.elts[0], node.elts[1]) if isinstance(node, ast.Tuple) and len(node.elts) == 2 else (node, None)
     key = machine.evaluate(rows)
     if hasattr(key, "node"):  # a function of the table: df.loc[lambda d: ...]
-        from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+        from nbops.lineage.code.expressions import Arguments
 
         key = machine.call(key, Arguments([machine.new(table)]))
     if not isinstance(rows, ast.Slice) and machine.plain(key) is MISSING:
@@ -411,27 +416,29 @@ def _sliced(machine: Machine, table: Table, node: ast.Slice) -> Table:
 
 
 _METHODS_FIRST = frozenset(
-    "count size sum mean min max median std var index columns values shape filter rank first last diff shift pop head tail sample "
-    "describe items keys get name rename assign apply map merge join all any product mode cumsum abs round clip copy drop query eval "
-    "where mask replace explode stack unstack pivot melt agg aggregate transform nunique info T loc iloc at iat dtypes select "
-    "with_columns group_by groupby sort order limit project aggregate distinct execute schema".split()
+    "count size sum mean min max median std var index columns values shape filter rank first last diff shift pop head tail "
+    "sample describe items keys get name rename assign apply map merge join all any product mode cumsum abs round clip copy "
+    "drop query eval where mask replace explode stack unstack pivot melt agg aggregate transform nunique info T loc iloc at "
+    "iat dtypes select with_columns group_by groupby sort order limit project aggregate distinct execute schema".split()
 )
 _FRAME_METHODS = _METHODS_FIRST | frozenset(
-    "to_csv to_parquet to_json to_excel to_feather to_sql to_pickle to_dict to_numpy to_records to_markdown to_string to_html to_hdf "
-    "to_orc to_stata to_latex to_xarray to_clipboard to_xml to_gbq to_period to_timestamp isin isna isnull notna notnull fillna dropna "
-    "ffill bfill pad interpolate astype convert_dtypes infer_objects sort_values sort_index drop_duplicates duplicated set_index "
-    "reset_index reindex reindex_like set_axis rename_axis pivot_table add sub mul div truediv floordiv mod pow radd rsub rmul rdiv eq ne "
-    "lt le gt ge rolling expanding ewm resample asfreq cummax cummin cumprod pct_change corr cov corrwith quantile sem skew kurt kurtosis "
-    "idxmax idxmin nlargest nsmallest value_counts pipe applymap insert append combine combine_first update compare concat equals "
-    "iterrows itertuples iteritems select_dtypes filter_ memory_usage plot hist boxplot style str dt cat sparse attrs axes ndim empty "
-    "squeeze swaplevel reorder_levels droplevel get_dummies add_prefix add_suffix align between_time at_time truncate tz_convert "
-    "tz_localize xs take transpose to_arrow pyspark prod kurt bool".split()
+    "to_csv to_parquet to_json to_excel to_feather to_sql to_pickle to_dict to_numpy to_records to_markdown to_string "
+    "to_html to_hdf to_orc to_stata to_latex to_xarray to_clipboard to_xml to_gbq to_period to_timestamp isin isna isnull "
+    "notna notnull fillna dropna ffill bfill pad interpolate astype convert_dtypes infer_objects sort_values sort_index "
+    "drop_duplicates duplicated set_index reset_index reindex reindex_like set_axis rename_axis pivot_table add sub mul div "
+    "truediv floordiv mod pow radd rsub rmul rdiv eq ne lt le gt ge rolling expanding ewm resample asfreq cummax cummin "
+    "cumprod pct_change corr cov corrwith quantile sem skew kurt kurtosis idxmax idxmin nlargest nsmallest value_counts "
+    "pipe applymap insert append combine combine_first update compare concat equals iterrows itertuples iteritems "
+    "select_dtypes filter_ memory_usage plot hist boxplot style str dt cat sparse attrs axes ndim empty squeeze swaplevel "
+    "reorder_levels droplevel get_dummies add_prefix add_suffix align between_time at_time truncate tz_convert tz_localize "
+    "xs take transpose to_arrow pyspark prod kurt bool".split()
 )
 _IBIS_METHODS = frozenset(
-    "mutate select filter group_by aggregate agg join left_join inner_join outer_join right_join semi_join anti_join asof_join "
-    "cross_join any_inner_join any_left_join order_by limit head distinct drop rename relabel cast fillna fill_null dropna drop_null union "
-    "intersect difference unnest unpack pivot_longer pivot_wider window_by sql alias execute to_pandas to_polars to_pyarrow "
-    "to_pyarrow_batches to_parquet to_csv to_delta to_json cache count nunique columns schema view as_table get_name info describe "
-    "sample topk value_counts compile preview bind try_cast rowid as_scalar equals has_name op unbind visualize get_backend "
-    "get_backends to_torch to_xlsx to_parquet_dir pipe __getitem__ nrows tail".split()
+    "mutate select filter group_by aggregate agg join left_join inner_join outer_join right_join semi_join anti_join "
+    "asof_join cross_join any_inner_join any_left_join order_by limit head distinct drop rename relabel cast fillna "
+    "fill_null dropna drop_null union intersect difference unnest unpack pivot_longer pivot_wider window_by sql alias "
+    "execute to_pandas to_polars to_pyarrow to_pyarrow_batches to_parquet to_csv to_delta to_json cache count nunique "
+    "columns schema view as_table get_name info describe sample topk value_counts compile preview bind try_cast rowid "
+    "as_scalar equals has_name op unbind visualize get_backend get_backends to_torch to_xlsx to_parquet_dir pipe "
+    "__getitem__ nrows tail".split()
 )

@@ -6,15 +6,18 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from nbops.lineage.code.calls import call
 from nbops.lineage.code.cells import read_cell
 from nbops.lineage.code.expressions import evaluate
 from nbops.lineage.code.interpret import run
 from nbops.lineage.code.machine import BudgetError, Machine
-from nbops.lineage.code.records import CellFacts, CodeLineage
 from nbops.lineage.code.result import assemble, cell_facts
 from nbops.lineage.code.values import Const, Map, Scope, Seq, Value
+
+if TYPE_CHECKING:
+    from nbops.lineage.code.records import CellFacts, CodeLineage
 
 __all__ = ["analyse_code"]
 
@@ -85,5 +88,3 @@ def _injected(machine: Machine, name: str, value: object) -> Value:
         kind = "list" if isinstance(value, list) else "tuple"
         return machine.new(Seq(tuple(_injected(machine, name, item) for item in value), kind=kind))
     return Const(value, params)
-
-

@@ -11,7 +11,6 @@ from nbops.lineage.code.frames import frame_method
 from nbops.lineage.code.functions import follow, instantiate
 from nbops.lineage.code.groups import group_method
 from nbops.lineage.code.joining import choose
-from nbops.lineage.code.machine import Machine
 from nbops.lineage.code.numbers import number_function
 from nbops.lineage.code.pandas_ import pandas_function
 from nbops.lineage.code.plain import builtin, container_method, standard
@@ -37,17 +36,18 @@ from nbops.lineage.code.values import (
 
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["call"]
 
 _QUIET = frozenset(
-    "matplotlib seaborn plotly altair bokeh IPython logging warnings tqdm rich nbops pytest typing dataclasses contextlib tempfile "
-    "subprocess requests urllib tabulate great_tables".split()
+    "matplotlib seaborn plotly altair bokeh IPython logging warnings tqdm rich nbops pytest typing dataclasses contextlib "
+    "tempfile subprocess requests urllib tabulate great_tables".split()
 )
 _DATETIME = frozenset("year month day hour minute second date weekday isoformat strftime".split())
 
 
-def call(machine: Machine, function: Value, args: Arguments) -> Value:  # noqa: PLR0911 - one kind, one line
+def call(machine: Machine, function: Value, args: Arguments) -> Value:
     """Return what a call returns, and do what it does."""
     machine.step()
     if isinstance(function, Func):
@@ -71,7 +71,7 @@ def call(machine: Machine, function: Value, args: Arguments) -> Value:  # noqa: 
     return machine.unknown([function, *args.all()])
 
 
-def _library(machine: Machine, name: str, args: Arguments) -> Value:  # noqa: PLR0911 - one library, one line
+def _library(machine: Machine, name: str, args: Arguments) -> Value:
     root = name.split(".", 1)[0]
     if root == "builtins":
         return builtin(machine, name.removeprefix("builtins."), args)
@@ -81,19 +81,19 @@ def _library(machine: Machine, name: str, args: Arguments) -> Value:  # noqa: PL
     if root in {"numpy", "math", "scipy"} and not name.startswith(("scipy.optimize", "scipy.stats")):
         return number_function(machine, name, args)
     if root == "polars":
-        from nbops.lineage.code.polars_ import polars_function  # noqa: PLC0415
+        from nbops.lineage.code.polars_ import polars_function
 
         return polars_function(machine, name, args)
     if root == "duckdb":
-        from nbops.lineage.code.duckdb_ import duckdb_function  # noqa: PLC0415
+        from nbops.lineage.code.duckdb_ import duckdb_function
 
         return duckdb_function(machine, name, args)
     if root == "ibis":
-        from nbops.lineage.code.ibis_ import ibis_function  # noqa: PLC0415
+        from nbops.lineage.code.ibis_ import ibis_function
 
         return ibis_function(machine, name, args)
     if root == "pyarrow":
-        from nbops.lineage.code.arrow import arrow_function  # noqa: PLC0415
+        from nbops.lineage.code.arrow import arrow_function
 
         return arrow_function(machine, name, args)
     found = standard(machine, name, args)
@@ -118,7 +118,7 @@ def _unbound(machine: Machine, name: str, args: Arguments) -> Value | None:
     return None
 
 
-def _method(machine: Machine, this: Value, name: str, args: Arguments) -> Value:  # noqa: PLR0911, PLR0912, C901 - one kind, one line
+def _method(machine: Machine, this: Value, name: str, args: Arguments) -> Value:
     if isinstance(this, (Const, Text)):
         found = text_method(machine, this, name, args)
         return found if found is not None else machine.unknown([this, *args.all()])
@@ -155,19 +155,19 @@ def _bound_call(machine: Machine, this: Bound, name: str, args: Arguments) -> Va
 
 def _table_call(machine: Machine, this: Value, thing: Table, name: str, args: Arguments) -> Value:
     if thing.lib == "polars":
-        from nbops.lineage.code.polars_ import polars_method  # noqa: PLC0415
+        from nbops.lineage.code.polars_ import polars_method
 
         return polars_method(machine, this, thing, name, args)
     if thing.lib == "ibis":
-        from nbops.lineage.code.ibis_ import ibis_method  # noqa: PLC0415
+        from nbops.lineage.code.ibis_ import ibis_method
 
         return ibis_method(machine, this, thing, name, args)
     if thing.lib == "relation":
-        from nbops.lineage.code.duckdb_ import relation_method  # noqa: PLC0415
+        from nbops.lineage.code.duckdb_ import relation_method
 
         return relation_method(machine, this, thing, name, args)
     if thing.lib == "arrow":
-        from nbops.lineage.code.arrow import arrow_method  # noqa: PLC0415
+        from nbops.lineage.code.arrow import arrow_method
 
         return arrow_method(machine, this, thing, name, args)
     return frame_method(machine, this, name, args)
@@ -175,11 +175,11 @@ def _table_call(machine: Machine, this: Value, thing: Table, name: str, args: Ar
 
 def _column_call(machine: Machine, this: Col, name: str, args: Arguments) -> Value:
     if this.lib == "polars":
-        from nbops.lineage.code.polars_ import series_method  # noqa: PLC0415
+        from nbops.lineage.code.polars_ import series_method
 
         return series_method(machine, this, name, args)
     if this.lib == "ibis":
-        from nbops.lineage.code.ibis_ import value_method  # noqa: PLC0415
+        from nbops.lineage.code.ibis_ import value_method
 
         return value_method(machine, this, name, args)
     made = column_method(machine, this, name, args)
@@ -187,7 +187,7 @@ def _column_call(machine: Machine, this: Col, name: str, args: Arguments) -> Val
         address, column = this.origin
         table = machine.heap.get(address)
         if isinstance(table, Table):
-            from nbops.lineage.code.stores import with_column  # noqa: PLC0415
+            from nbops.lineage.code.stores import with_column
 
             machine.heap[address] = with_column(machine, table, column, machine.col(made))
         return Const(None)
@@ -196,11 +196,11 @@ def _column_call(machine: Machine, this: Col, name: str, args: Arguments) -> Val
 
 def _group_call(machine: Machine, this: Group, name: str, args: Arguments) -> Value:
     if this.lib == "polars":
-        from nbops.lineage.code.polars_ import polars_group_method  # noqa: PLC0415
+        from nbops.lineage.code.polars_ import polars_group_method
 
         return polars_group_method(machine, this, name, args)
     if this.lib == "ibis":
-        from nbops.lineage.code.ibis_ import ibis_group_method  # noqa: PLC0415
+        from nbops.lineage.code.ibis_ import ibis_group_method
 
         return ibis_group_method(machine, this, name, args)
     return group_method(machine, this, name, args)
@@ -208,25 +208,25 @@ def _group_call(machine: Machine, this: Group, name: str, args: Arguments) -> Va
 
 def _lazy_call(machine: Machine, this: Lazy, name: str, args: Arguments) -> Value:
     if this.lib == "ibis":
-        from nbops.lineage.code.ibis_ import lazy_method  # noqa: PLC0415
+        from nbops.lineage.code.ibis_ import lazy_method
 
         return lazy_method(machine, this, name, args)
-    from nbops.lineage.code.polars_ import expression_method  # noqa: PLC0415
+    from nbops.lineage.code.polars_ import expression_method
 
     return expression_method(machine, this, name, args)
 
 
-def _object_call(machine: Machine, this: Value, thing: Object, name: str, args: Arguments) -> Value:  # noqa: PLR0911 - one kind, one line
+def _object_call(machine: Machine, this: Value, thing: Object, name: str, args: Arguments) -> Value:
     if thing.kind == "connection":
-        from nbops.lineage.code.duckdb_ import connection_method  # noqa: PLC0415
+        from nbops.lineage.code.duckdb_ import connection_method
 
         return connection_method(machine, this, name, args)
     if thing.kind == "ibis connection":
-        from nbops.lineage.code.ibis_ import backend_method  # noqa: PLC0415
+        from nbops.lineage.code.ibis_ import backend_method
 
         return backend_method(machine, this, name, args)
     if thing.kind.startswith("parquet"):
-        from nbops.lineage.code.arrow import file_method  # noqa: PLC0415
+        from nbops.lineage.code.arrow import file_method
 
         return file_method(machine, this, thing, name, args)
     if thing.kind == "file" and name in {"write", "writelines", "writerow", "writerows"}:
@@ -235,7 +235,7 @@ def _object_call(machine: Machine, this: Value, thing: Object, name: str, args: 
         return Const(None)
     if thing.kind in {"mapping", "pairs", "rows"}:
         if name == "get" and args.pos:
-            from nbops.lineage.code.numbers import archive_item  # noqa: PLC0415
+            from nbops.lineage.code.numbers import archive_item
 
             return archive_item(machine, this, thing, args.pos[0])
         if name == "items" and "series" in thing.attributes:

@@ -35,24 +35,27 @@ if TYPE_CHECKING:
 __all__ = ["AGGREGATES", "apply_function", "column_method", "lookup", "row_count", "windowed"]
 
 AGGREGATES = frozenset(
-    "sum mean median min max std var sem prod product count nunique n_unique first last any all quantile mode idxmin idxmax argmin "
-    "argmax skew kurt kurtosis approx_nunique approx_median arbitrary collect group_concat implode len null_count nan_max nan_min "
-    "bitwise_and corr cov describe ptp average nanmean nansum nanmax nanmin nanstd nanmedian percentile nanpercentile item "
-    "approx_n_unique stddev variance list string_agg any_value arg_max arg_min agg_groups product entropy upper_bound lower_bound "
-    "arg_true arg_unique get_max get_min unique_counts nth".split()
+    "sum mean median min max std var sem prod product count nunique n_unique first last any all quantile mode idxmin idxmax "
+    "argmin argmax skew kurt kurtosis approx_nunique approx_median arbitrary collect group_concat implode len null_count "
+    "nan_max nan_min bitwise_and corr cov describe ptp average nanmean nansum nanmax nanmin nanstd nanmedian percentile "
+    "nanpercentile item approx_n_unique stddev variance list string_agg any_value arg_max arg_min agg_groups product "
+    "entropy upper_bound lower_bound arg_true arg_unique get_max get_min unique_counts nth".split()
 )
 CUMULATIVE = frozenset(
-    "cumsum cummax cummin cumprod cumcount cum_sum cum_max cum_min cum_prod cum_count rank dense_rank percent_rank cume_dist ntile "
-    "row_number ewm_mean ewm_std rolling_mean rolling_sum rolling_max rolling_min rolling_std rolling_median rolling_var "
-    "rolling_quantile search_sorted hist".split()
+    "cumsum cummax cummin cumprod cumcount cum_sum cum_max cum_min cum_prod cum_count rank dense_rank percent_rank "
+    "cume_dist ntile row_number ewm_mean ewm_std rolling_mean rolling_sum rolling_max rolling_min rolling_std "
+    "rolling_median rolling_var rolling_quantile search_sorted hist".split()
 )
 SAME = frozenset(
-    "copy alias rename name set_axis to_series to_numpy to_list tolist to_pylist to_arrow to_frame astype_same view values head tail "
-    "sample limit slice gather_every ravel flatten item_ squeeze reset_index_ rechunk clone iloc_ set_sorted execute to_pandas to_polars "
-    "to_pyarrow collect_ persist cache reset_same sort_index reindex combine_chunks combine unify_dictionaries repeat".split()
+    "copy alias rename name set_axis to_series to_numpy to_list tolist to_pylist to_arrow to_frame astype_same view values "
+    "head tail sample limit slice gather_every ravel flatten item_ squeeze reset_index_ rechunk clone iloc_ set_sorted "
+    "execute to_pandas to_polars to_pyarrow collect_ persist cache reset_same sort_index reindex combine_chunks combine "
+    "unify_dictionaries repeat".split()
 )
 SORTS = frozenset({"sort_values", "sort", "sort_by", "argsort", "nlargest", "nsmallest", "top_k", "bottom_k", "arg_sort"})
-CHOOSERS = frozenset({"dropna", "drop_nulls", "drop_nans", "drop_null", "drop_duplicates", "unique", "filter", "distinct", "explode_"})
+CHOOSERS = frozenset(
+    {"dropna", "drop_nulls", "drop_nans", "drop_null", "drop_duplicates", "unique", "filter", "distinct", "explode_"}
+)
 
 
 def row_count(table: Table, cell: int) -> Col:
@@ -81,7 +84,7 @@ def lookup(machine: Machine, keys: Col, values: Col, by: Sequence[Col]) -> Col:
 def apply_function(machine: Machine, function: Value, given: Sequence[Value], base: Sequence[Col], what: str) -> Value:
     """Call a function with what stands for its arguments; when its code is not known, say so and widen."""
     if isinstance(function, (Func, Module, Bound)) and not (isinstance(function, Module) and _outside(machine, function)):
-        from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+        from nbops.lineage.code.expressions import Arguments
 
         return machine.call(function, Arguments(list(given)))
     if isinstance(function, Const) and isinstance(function.value, str) and base:
@@ -89,7 +92,7 @@ def apply_function(machine: Machine, function: Value, given: Sequence[Value], ba
     machine.note(f"{what}: the function is beyond analysis")
     blended = machine.blend(base)
     more = machine.guessed(machine.taint(function))
-    from nbops.lineage.code.values import guess  # noqa: PLC0415
+    from nbops.lineage.code.values import guess
 
     return replace(blended, deps=merge(guess(blended.deps, machine.cell), more.deps), params=blended.params | more.params)
 
@@ -99,12 +102,12 @@ def _outside(machine: Machine, function: Module) -> bool:
 
 
 def _named(machine: Machine, col: Col, name: str) -> Col:
-    from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+    from nbops.lineage.code.expressions import Arguments
 
     return machine.col(column_method(machine, col, name, Arguments()))
 
 
-def column_method(machine: Machine, col: Col, name: str, args: Arguments) -> Value:  # noqa: PLR0911, PLR0912, C901 - one word, one line
+def column_method(machine: Machine, col: Col, name: str, args: Arguments) -> Value:
     """Return what a method of a column returns."""
     last = name.rsplit(".", 1)[-1]
     if "." in name:
@@ -127,7 +130,7 @@ def column_method(machine: Machine, col: Col, name: str, args: Arguments) -> Val
     if name in CHOOSERS:
         return _chosen(machine, col, name, args)
     if name.startswith("to_") and name not in {"to_datetime", "to_dict", "to_timestamp", "to_period", "to_decimal", "to_integer"}:
-        from nbops.lineage.code.frames import frame_method  # noqa: PLC0415
+        from nbops.lineage.code.frames import frame_method
 
         whole = machine.new(_as_table(col))
         return frame_method(machine, whole, last, args)
@@ -216,10 +219,10 @@ def _namespaced(machine: Machine, col: Col, name: str, args: Arguments) -> Value
 
 
 def _group_names(machine: Machine, args: Arguments) -> list[str] | None:
-    import re  # noqa: PLC0415
+    import re
 
     pattern = machine.plain(args.get(0, "pat") or Const(None))
-    if not isinstance(pattern, str) or len(pattern) > 1000:  # noqa: PLR2004
+    if not isinstance(pattern, str) or len(pattern) > 1000:
         return None
     try:
         compiled = re.compile(pattern)
@@ -232,7 +235,7 @@ def _group_names(machine: Machine, args: Arguments) -> list[str] | None:
 def _grouping(machine: Machine, col: Col, name: str, args: Arguments) -> Value:
     table = _as_table(col)
     if name == "groupby":
-        from nbops.lineage.code.groups import keys_of  # noqa: PLC0415
+        from nbops.lineage.code.groups import keys_of
 
         keys = keys_of(machine, Table(index=col.index, rows=col.rows), args.get(0, "by", "level"))
         return Group(table, keys, selected=tuple(table.columns), one=True)
@@ -253,7 +256,7 @@ def _where(machine: Machine, col: Col, args: Arguments) -> Value:
 
 def _called(machine: Machine, value: Value, col: Col) -> Col:
     if isinstance(value, Func):
-        from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+        from nbops.lineage.code.expressions import Arguments
 
         value = machine.call(value, Arguments([col]))
     return machine.col(value)
@@ -299,7 +302,11 @@ def _expanded(machine: Machine, col: Col, result: Value) -> Value:
 
 def _fill(machine: Machine, col: Col, args: Arguments) -> Value:
     others = [machine.col(value) for value in args.pos[:1] or [v for k, v in args.kw.items() if k in {"value", "other"}]]
-    data = [replace(other, rows={}) if other.rows == col.rows else other for other in others if other.deps or other.marks or other.params]
+    data = [
+        replace(other, rows={}) if other.rows == col.rows else other
+        for other in others
+        if other.deps or other.marks or other.params
+    ]
     return replace(machine.blend([col, *data]), name=col.name, index=col.index, rows=col.rows, flags=col.flags & {"scalar"})
 
 

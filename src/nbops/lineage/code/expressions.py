@@ -30,7 +30,11 @@ class Arguments:
     __slots__ = ("extra", "kw", "node", "pos")
 
     def __init__(
-        self, pos: Sequence[Value] = (), kw: dict[str, Value] | None = None, extra: Sequence[Value] = (), node: ast.Call | None = None
+        self,
+        pos: Sequence[Value] = (),
+        kw: dict[str, Value] | None = None,
+        extra: Sequence[Value] = (),
+        node: ast.Call | None = None,
     ) -> None:
         self.pos = list(pos)
         self.kw = kw or {}
@@ -96,7 +100,13 @@ def formatted(machine: Machine, found: Value, spec: Value, conversion: int = -1)
     if plain is MISSING or how is MISSING:
         return found
     try:
-        shown = repr(plain) if conversion == ord("r") else format(plain, how) if isinstance(how, str) and len(how) < 20 else str(plain)  # noqa: PLR2004
+        shown = (
+            repr(plain)
+            if conversion == ord("r")
+            else format(plain, how)
+            if isinstance(how, str) and len(how) < 20
+            else str(plain)
+        )
     except (TypeError, ValueError, OverflowError, MemoryError):
         return found
     return Const(shown, machine.params(found))
@@ -149,7 +159,7 @@ def _call(machine: Machine, node: ast.Call) -> Value:
         if isinstance(argument, ast.Starred):
             many = machine.evaluate(argument.value)
             items = iterate(machine, many)
-            if items is not None and len(items) <= 1000:  # noqa: PLR2004
+            if items is not None and len(items) <= 1000:
                 pos.extend(items)
             else:
                 extra.append(many)
@@ -222,7 +232,7 @@ def _conditional(machine: Machine, node: ast.IfExp) -> Value:
         return chosen
     body, other = machine.evaluate(node.body), machine.evaluate(node.orelse)
     if isinstance(test, Col) and (test.deps or test.marks):
-        from nbops.lineage.code.stores import conditional  # noqa: PLC0415
+        from nbops.lineage.code.stores import conditional
 
         simple = (Col, Const, Taint)
         if isinstance(body, simple) and isinstance(other, simple):
@@ -295,7 +305,7 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
         generator = node.generators[at]
         over = machine.evaluate(generator.iter)
         items = iterate(machine, over)
-        exact = items is not None and len(items) <= 10_000  # noqa: PLR2004
+        exact = items is not None and len(items) <= 10_000
         for item in items if exact and items is not None else [element(machine, over)]:
             machine.step()
             assign(machine, generator.target, item)
@@ -313,7 +323,9 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
         machine.scope = outer
     if isinstance(node, ast.DictComp):
         pairs = [(machine.plain(key), value) for key, value in found if value is not None]
-        known = {key: value for key, value in pairs if key is not MISSING and isinstance(key, (str, int, float, tuple, type(None)))}
+        known = {
+            key: value for key, value in pairs if key is not MISSING and isinstance(key, (str, int, float, tuple, type(None)))
+        }
         rest = [value for key, value in pairs if key is MISSING]
         return machine.new(Map(known, exact and not rest, machine.unknown(rest) if rest else None))
     kind = "set" if isinstance(node, ast.SetComp) else "list"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbops.lineage.code.access import filtered, get_column, item_of, select, widened
-from nbops.lineage.code.columns import AGGREGATES, CUMULATIVE, apply_function, column_method, row_count
+from nbops.lineage.code.access import get_column, item_of, select, widened
+from nbops.lineage.code.columns import AGGREGATES, CUMULATIVE, apply_function, row_count
 from nbops.lineage.code.groups import grouped
 from nbops.lineage.code.iteration import row_of
 from nbops.lineage.code.machine import MISSING, Machine, column_of, table_taint
@@ -41,19 +41,35 @@ __all__ = ["frame_method", "transposed"]
 
 Method = Callable[[Machine, Table, "Arguments"], Value | Table]
 _SAME = frozenset(
-    "copy head tail sample sort_index convert_dtypes infer_objects reindex_like align swaplevel reorder_levels pad to_period "
-    "to_timestamp tz_convert tz_localize between_time at_time truncate asfreq set_flags first last squeeze xs reindex swapaxes "
-    "collect lazy rechunk clone limit to_pandas to_arrow slice iloc take arrow df pl fetchdf fetch_df fetch_arrow_table fetchnumpy "
-    "to_polars from_arrow persist compute cache fetchall fetchone fetchmany to_table read_all combine_chunks get_chunk".split()
+    "copy head tail sample sort_index convert_dtypes infer_objects reindex_like align swaplevel reorder_levels pad "
+    "to_period to_timestamp tz_convert tz_localize between_time at_time truncate asfreq set_flags first last squeeze xs "
+    "reindex swapaxes collect lazy rechunk clone limit to_pandas to_arrow slice iloc take arrow df pl fetchdf fetch_df "
+    "fetch_arrow_table fetchnumpy to_polars from_arrow persist compute cache fetchall fetchone fetchmany to_table read_all "
+    "combine_chunks get_chunk".split()
 )
 _ELEMENTS = frozenset(
-    "round abs clip isna isnull notna notnull ffill bfill interpolate shift diff pct_change applymap add sub mul div truediv floordiv "
-    "mod pow radd rsub rmul rdiv eq ne lt le gt ge isin combine dot".split()
+    "round abs clip isna isnull notna notnull ffill bfill interpolate shift diff pct_change applymap add sub mul div "
+    "truediv floordiv mod pow radd rsub rmul rdiv eq ne lt le gt ge isin combine dot".split()
 )
-_QUIET = frozenset({"info", "plot", "hist", "boxplot", "style", "memory_usage", "to_markdown", "to_string", "to_html", "to_clipboard", "show", "explain"})
+_QUIET = frozenset(
+    {
+        "info",
+        "plot",
+        "hist",
+        "boxplot",
+        "style",
+        "memory_usage",
+        "to_markdown",
+        "to_string",
+        "to_html",
+        "to_clipboard",
+        "show",
+        "explain",
+    }
+)
 
 
-def frame_method(machine: Machine, ref: Value, name: str, args: Arguments) -> Value:  # noqa: PLR0911, C901 - one word, one line
+def frame_method(machine: Machine, ref: Value, name: str, args: Arguments) -> Value:
     """Return what a method of a DataFrame returns, and change the frame when the method does."""
     table = machine.table(ref)
     if table is None:
@@ -94,9 +110,9 @@ def frame_method(machine: Machine, ref: Value, name: str, args: Arguments) -> Va
 def _elements(machine: Machine, table: Table, args: Arguments) -> Table:
     others = [value for value in args.pos if machine.taint(value).deps]
     if len(others) == 1:
-        from nbops.lineage.code.operators import binary  # noqa: PLC0415
+        import ast
 
-        import ast  # noqa: PLC0415
+        from nbops.lineage.code.operators import binary
 
         made = machine.table(binary(machine, ast.Add(), machine.new(table), others[0]))
         if made is not None:
@@ -143,7 +159,9 @@ def _aggregate_all(machine: Machine, table: Table, name: str, args: Arguments) -
     if axis in {1, "columns"}:
         if table.open:
             taint = table_taint(table, machine.schemas)
-            return machine.blend([Col(taint.deps, taint.marks, taint.rows, taint.params, index=table.index, origins=table.origins)])
+            return machine.blend(
+                [Col(taint.deps, taint.marks, taint.rows, taint.params, index=table.index, origins=table.origins)]
+            )
         return replace(machine.blend(cols), name=None, index=table.index, rows=table.rows)
     if table.lib in {"polars", "ibis", "relation"}:
         made = each_column(machine, table, lambda col: machine.blend([col], "aggregation"), "aggregation")
@@ -166,7 +184,7 @@ def _assign(machine: Machine, table: Table, args: Arguments) -> Table:
 def _of_frame(machine: Machine, table: Table, value: Value) -> Value:
     """Call a function with the table; return anything else as it is."""
     if isinstance(value, (Func, Module, Bound)):
-        from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+        from nbops.lineage.code.expressions import Arguments
 
         return machine.call(value, Arguments([machine.new(table)]))
     return value
@@ -181,7 +199,9 @@ def _eval(machine: Machine, table: Table, args: Arguments) -> Value | Table:
 
 
 def _rename(machine: Machine, table: Table, args: Arguments) -> Table:
-    mapper = args.get(None, "columns") or (args.get(0, "mapper") if machine.plain(args.get(None, "axis") or Const(0)) in {1, "columns"} else None)
+    mapper = args.get(None, "columns") or (
+        args.get(0, "mapper") if machine.plain(args.get(None, "axis") or Const(0)) in {1, "columns"} else None
+    )
     if mapper is None:
         return table
     plain = machine.plain(mapper)
@@ -192,7 +212,7 @@ def _rename(machine: Machine, table: Table, args: Arguments) -> Table:
             return renamed(machine, table, {str(old): str(new) for old, new in pairs.items()})
     elif isinstance(mapper, (Func, Module, Bound)) and not table.open:
         names: dict[str, str] = {}
-        from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+        from nbops.lineage.code.expressions import Arguments
 
         for name in table.columns:
             new = machine.plain(machine.call(mapper, Arguments([Const(name)])))
@@ -208,7 +228,9 @@ def renamed(machine: Machine, table: Table, names: Mapping[str, str]) -> Table:
     """Return a table with columns renamed."""
     columns: dict[str, Col] = {}
     for name, col in table.columns.items():
-        columns[names.get(name, name)] = replace(col, name=names.get(name, name), deps=stamped(col.deps, machine.cell)) if name in names else col
+        columns[names.get(name, name)] = (
+            replace(col, name=names.get(name, name), deps=stamped(col.deps, machine.cell)) if name in names else col
+        )
     gone = frozenset(names)
     if table.open:
         for old, new in names.items():
@@ -247,7 +269,9 @@ def _subset(machine: Machine, table: Table, value: Value | None) -> list[Col]:
 def chosen(machine: Machine, table: Table, by: Sequence[Col], kind: str) -> Table:
     """Let columns decide which rows there are, or how they are sorted."""
     more = merge(*(as_influence(merge(col.deps, col.marks), kind, machine.cell) for col in by))  # type: ignore[arg-type]
-    return replace(table, rows=merge(table.rows, more), params=table.params.union(*(col.params for col in by)), flags=table.flags - {"row"})
+    return replace(
+        table, rows=merge(table.rows, more), params=table.params.union(*(col.params for col in by)), flags=table.flags - {"row"}
+    )
 
 
 def _dropna(machine: Machine, table: Table, args: Arguments) -> Table:
@@ -341,7 +365,9 @@ def _fillna(machine: Machine, table: Table, args: Arguments) -> Table:
         return each_column(machine, table, lambda col: machine.blend([col, column_of(machine, other, col.name or "")])
                            if (col.name or "") in other.columns else col)  # fmt: skip
     fill_col = machine.col(value) if value is not None else Col()
-    return each_column(machine, table, lambda col: machine.blend([col, fill_col]) if fill_col.deps or fill_col.params else machine.blend([col]))
+    return each_column(
+        machine, table, lambda col: machine.blend([col, fill_col]) if fill_col.deps or fill_col.params else machine.blend([col])
+    )
 
 
 def _where(machine: Machine, table: Table, args: Arguments) -> Table:
@@ -399,7 +425,7 @@ def _rows_to_columns(machine: Machine, table: Table, result: Value) -> Value | T
         return replace(inner, rows=merge(table.rows, inner.rows), index=table.index, flags=NO_NAMES)
     made = machine.col(result)
     return Col(
-        stamped(made.deps, machine.cell), made.marks, table.rows, made.params, index=table.index, origins=table.origins, lib=table.lib,
+        stamped(made.deps, machine.cell), made.marks, table.rows, made.params, index=table.index, origins=table.origins, lib=table.lib,  # noqa: E501
     )  # fmt: skip
 
 
@@ -411,7 +437,9 @@ def _agg(machine: Machine, table: Table, args: Arguments) -> Value | Table:
             str(name): replace(machine.blend([column_of(machine, table, str(name))], "aggregation"), rows={}, index=())
             for name in known.items
         }
-        return Table(columns=columns, rows=table.rows, lib=table.lib, params=table.params, origins=table.origins, flags=frozenset({"row"}))
+        return Table(
+            columns=columns, rows=table.rows, lib=table.lib, params=table.params, origins=table.origins, flags=frozenset({"row"})
+        )
     return _aggregate_all(machine, table, "sum", type(args)())
 
 
@@ -421,7 +449,7 @@ def _pipe(machine: Machine, table: Table, args: Arguments) -> Value:
         return machine.new(table)
     ref = machine.new(table)
     items = machine.items(function)
-    if items and len(items) == 2:  # noqa: PLR2004 - (function, name of the argument)
+    if items and len(items) == 2:
         name = machine.plain(items[1])
         return machine.call(items[0], type(args)(args.pos[1:], {**args.kw, str(name): ref}, args.extra))
     return machine.call(function, type(args)([ref, *args.pos[1:]], args.kw, args.extra))
@@ -445,7 +473,7 @@ def _get(machine: Machine, table: Table, args: Arguments) -> Value:
 
 
 def _filter(machine: Machine, table: Table, args: Arguments) -> Table:
-    import re  # noqa: PLC0415
+    import re
 
     items = machine.names(args.get(0, "items"))
     if items is not None:
@@ -455,9 +483,9 @@ def _filter(machine: Machine, table: Table, args: Arguments) -> Table:
         return widened(machine, table, "filter: which columns it keeps is not known")
     if isinstance(like, str):
         return select(machine, table, [name for name in table.columns if like in name])
-    if isinstance(regex, str) and len(regex) < 1000:  # noqa: PLR2004
+    if isinstance(regex, str) and len(regex) < 1000:
         try:
-            return select(machine, table, [name for name in table.columns if len(name) < 1000 and re.search(regex, name)])  # noqa: PLR2004
+            return select(machine, table, [name for name in table.columns if len(name) < 1000 and re.search(regex, name)])
         except (re.error, RecursionError):
             pass
     return widened(machine, table, "filter: which columns it keeps is not known")
@@ -519,7 +547,7 @@ def transposed(machine: Machine, table: Table) -> Table:
 
 
 def _set_axis(machine: Machine, table: Table, args: Arguments) -> Table:
-    from nbops.lineage.code.stores import rename_columns  # noqa: PLC0415
+    from nbops.lineage.code.stores import rename_columns
 
     if machine.plain(args.get(1, "axis") or Const(0)) in {1, "columns"}:
         return rename_columns(machine, table, machine.names(args.get(0, "labels")))

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.joining import choose
-from nbops.lineage.code.machine import Machine
 from nbops.lineage.code.values import Class, Const, Func, Map, Object, Scope, Seq, Value, taint_of
 
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["class_member", "follow", "instantiate", "load_module"]
 
@@ -114,7 +114,7 @@ def _member(machine: Machine, cls: Class, name: str, depth: int = 0) -> tuple[as
             targets = (statement.target,)
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             return statement, cls
-    for base in _bases(machine, cls) if depth < 5 else ():  # noqa: PLR2004
+    for base in _bases(machine, cls) if depth < 5 else ():
         found = _member(machine, base, name, depth + 1)
         if found is not None:
             return found
@@ -134,7 +134,7 @@ def class_member(machine: Machine, cls: Class, name: str, this: Value | None) ->
             return machine.evaluate(statement.value) if statement.value is not None else None
         finally:
             machine.scope = outer
-    assert isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))  # noqa: S101 - nothing else is returned
+    assert isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))  # noqa: S101
     marks = {_decorator(decorator) for decorator in statement.decorator_list}
     if "staticmethod" in marks:
         return Func(statement, owner.scope)
@@ -142,7 +142,7 @@ def class_member(machine: Machine, cls: Class, name: str, this: Value | None) ->
         return Func(statement, owner.scope, cls)
     bound = Func(statement, owner.scope, this)
     if this is not None and marks & {"property", "cached_property"}:
-        from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+        from nbops.lineage.code.expressions import Arguments
 
         return follow(machine, bound, Arguments())
     return bound
@@ -171,7 +171,7 @@ def instantiate(machine: Machine, cls: Class, args: Arguments) -> Value:
         machine.put(this, replace(known, attributes=given, taint=machine.guessed(spare)))
     after = _member(machine, cls, "__post_init__")
     if after is not None and isinstance(after[0], ast.FunctionDef):
-        from nbops.lineage.code.expressions import Arguments  # noqa: PLC0415
+        from nbops.lineage.code.expressions import Arguments
 
         follow(machine, Func(after[0], after[1].scope, this), Arguments())
     return this
@@ -179,7 +179,7 @@ def instantiate(machine: Machine, cls: Class, args: Arguments) -> Value:
 
 def _fields(machine: Machine, cls: Class, depth: int = 0) -> dict[str, ast.expr | None]:
     found: dict[str, ast.expr | None] = {}
-    for base in _bases(machine, cls) if depth < 5 else ():  # noqa: PLR2004
+    for base in _bases(machine, cls) if depth < 5 else ():
         found.update(_fields(machine, base, depth + 1))
     for statement in cls.node.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):

@@ -77,7 +77,9 @@ def grouped(machine: Machine, table: Table, name: str, args: Arguments) -> Group
         return Group(table, keys, as_index=as_index)
     if name == "resample":
         on = args.get(None, "on")
-        base = keys_of(machine, table, on) if on is not None else tuple(replace(col, name=level) for level, col in table.index[:1])
+        base = (
+            keys_of(machine, table, on) if on is not None else tuple(replace(col, name=level) for level, col in table.index[:1])
+        )
         return Group(table, tuple(replace(machine.blend([key]), name=key.name) for key in base))
     on_names = machine.names(args.get(None, "on"))
     order = tuple(column_of(machine, table, on) for on in on_names or ())
@@ -91,7 +93,7 @@ def _levels(machine: Machine, table: Table, level: Value | None) -> tuple[Col, .
     return tuple(found) or tuple(replace(col, name=name) for name, col in table.index)
 
 
-def group_method(machine: Machine, group: Group, name: str, args: Arguments) -> Value:  # noqa: PLR0911, PLR0912, C901 - one word, one line
+def group_method(machine: Machine, group: Group, name: str, args: Arguments) -> Value:
     """Return what a method of a grouping returns."""
     if group.window:
         return _window_method(machine, group, name, args)
@@ -108,7 +110,7 @@ def group_method(machine: Machine, group: Group, name: str, args: Arguments) -> 
     if name in CUMULATIVE or name in _SHIFTS:
         kind = "aggregation" if name in CUMULATIVE else "transformation"
         return _spread(machine, group, lambda col: machine.blend([col], kind))
-    if name == "apply" or name == "pipe":
+    if name in {"apply", "pipe"}:
         return _apply(machine, group, args)
     if name in _KEPT:
         return _kept(machine, group, name, args)
@@ -123,8 +125,10 @@ def group_method(machine: Machine, group: Group, name: str, args: Arguments) -> 
         return replace(made, name="count")
     if name in {"groups", "indices", "ngroups", "ndim"}:
         return machine.unknown([group])
-    if name in AGGREGATES or name in {"ohlc"}:
-        return _shaped(machine, group, {one: machine.blend([_column(machine, group, one)], "aggregation") for one in _selected(group)})
+    if name in AGGREGATES or name == "ohlc":
+        return _shaped(
+            machine, group, {one: machine.blend([_column(machine, group, one)], "aggregation") for one in _selected(group)}
+        )
     machine.note(f"groupby.{name}(): what it does is not known")
     return machine.unknown([group, *args.all()])
 
@@ -151,7 +155,9 @@ def _shaped(
 ) -> Value:
     """Make the table (or series) of a grouping's results: the keys become the index, or columns."""
     table = _by_keys(machine, group.table, group.keys, "group_by")
-    keys = tuple((key.name, replace(key, rows={}, index=(), origin=None, deps=stamped(key.deps, machine.cell))) for key in group.keys)
+    keys = tuple(
+        (key.name, replace(key, rows={}, index=(), origin=None, deps=stamped(key.deps, machine.cell))) for key in group.keys
+    )
     parts: tuple[Rest, ...] = ()
     if rest and group.selected is None and one is None:
         gone = frozenset(key.name for key in group.keys if key.name) | frozenset(columns)
@@ -159,12 +165,23 @@ def _shaped(
             replace(part, kind="aggregation", excluded=part.excluded | gone, cells=part.cells | {machine.cell})
             for part in group.table.rest
         )
-    wide = at_least(group.table.wide, "aggregation", machine.cell) if group.table.wide is not None and rest and group.selected is None else None
+    wide = (
+        at_least(group.table.wide, "aggregation", machine.cell)
+        if group.table.wide is not None and rest and group.selected is None
+        else None
+    )
     clean = {name: replace(col, rows={}, index=(), origin=None, flags=NO_NAMES, name=name) for name, col in columns.items()}
     single = group.one if one is None else one
     if single and group.as_index and len(clean) == 1:
         name, only = next(iter(clean.items()))
-        return replace(only, name=None if unnamed else name, rows=table.rows, index=keys, origins=table.origins, params=only.params | table.params)
+        return replace(
+            only,
+            name=None if unnamed else name,
+            rows=table.rows,
+            index=keys,
+            origins=table.origins,
+            params=only.params | table.params,
+        )
     if group.as_index:
         made = replace(table, columns=clean, rest=parts, wide=wide, index=keys, flags=NO_NAMES)
     else:
@@ -257,7 +274,7 @@ def _named_aggregates(machine: Machine, group: Group, named: dict[str, Value], a
         spec = machine.of(value, Object)
         if spec is not None and spec.kind == "named_agg":
             pair = (spec.attributes["column"], spec.attributes["aggfunc"])
-        if pair is not None and len(pair) == 2 and not isinstance(value, Const):  # noqa: PLR2004
+        if pair is not None and len(pair) == 2 and not isinstance(value, Const):
             source = machine.names(pair[0])
             if source:
                 columns[name] = _aggregated(machine, group, source[0], pair[1])
@@ -301,7 +318,9 @@ def _apply(machine: Machine, group: Group, args: Arguments) -> Value:
         machine.note("groupby.apply: the function is beyond analysis")
         result: Value = machine.unknown([part, function])
     else:
-        result = machine.call(function, type(args)([part, *args.pos[1:]], {k: v for k, v in args.kw.items() if k != "include_groups"}))
+        result = machine.call(
+            function, type(args)([part, *args.pos[1:]], {k: v for k, v in args.kw.items() if k != "include_groups"})
+        )
     inner = machine.table(result)
     keys = tuple((key.name, replace(key, rows={}, index=(), origin=None)) for key in group.keys)
     if inner is not None:
@@ -314,7 +333,7 @@ def _apply(machine: Machine, group: Group, args: Arguments) -> Value:
 
 
 def _narrow(machine: Machine, group: Group) -> Table:
-    from nbops.lineage.code.access import select  # noqa: PLC0415
+    from nbops.lineage.code.access import select
 
     return select(machine, group.table, group.selected or ())
 
@@ -342,5 +361,3 @@ def _described(machine: Machine, group: Group) -> Value:
         for word in words:
             columns[word if group.one else Multi((name, word))] = col
     return _shaped(machine, group, columns, one=False)
-
-

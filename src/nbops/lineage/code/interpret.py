@@ -40,7 +40,7 @@ def _careful(machine: Machine, statement: ast.stmt) -> None:
     except RecursionError:
         machine.note("nested too deeply: this statement is not followed")
         _forget(machine, statement)
-    except Exception as error:  # noqa: BLE001 - an analysis must not stop a run; the gap is said
+    except Exception as error:  # noqa: BLE001
         machine.note(f"not followed ({type(error).__name__})")
         _forget(machine, statement)
 
@@ -238,7 +238,10 @@ def _repeat(machine: Machine, body: Sequence[ast.stmt], before: Callable[[], Non
 
 def _stored(body: Sequence[ast.stmt]) -> set[str]:
     return {
-        node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
 
 
@@ -326,7 +329,7 @@ def _star(machine: Machine, module: str) -> None:
             machine.scope.names[name] = Module(f"{module}.{name}")
         return
     if module in machine.modules:
-        from nbops.lineage.code.functions import load_module  # noqa: PLC0415
+        from nbops.lineage.code.functions import load_module
 
         machine.scope.names.update(
             {name: value for name, value in load_module(machine, module).names.items() if not name.startswith("_")}

@@ -15,7 +15,7 @@ def iterate(machine: Machine, value: Value) -> list[Value] | None:
     items = machine.items(value)
     if items is not None:
         return list(items)
-    if isinstance(value, Const) and isinstance(value.value, str) and len(value.value) <= 1000:  # noqa: PLR2004
+    if isinstance(value, Const) and isinstance(value.value, str) and len(value.value) <= 1000:
         return [Const(letter, value.params) for letter in value.value]
     if isinstance(value, Const) and isinstance(value.value, dict):
         return [Const(key, value.params) for key in value.value]
@@ -31,7 +31,7 @@ def element(machine: Machine, value: Value) -> Value:
     """Return what stands for any item of something of which not all items are known."""
     thing = machine.thing(value)
     if isinstance(thing, Seq):
-        from nbops.lineage.code.joining import choose  # noqa: PLC0415
+        from nbops.lineage.code.joining import choose
 
         return choose(machine, list(thing.items)) if thing.items else machine.unknown()
     if isinstance(thing, Map):

@@ -63,7 +63,7 @@ def _join_thing(machine: Machine, left: Thing, right: Thing) -> Thing:
     if isinstance(left, Table) and isinstance(right, Table):
         return union([left, right])
     if isinstance(left, Seq) and isinstance(right, Seq):
-        extra = [item for item in right.items if item not in left.items] if len(left.items) < 200 else list(right.items)  # noqa: PLR2004
+        extra = [item for item in right.items if item not in left.items] if len(left.items) < 200 else list(right.items)
         if left.exact and right.exact and len(left.items) == len(right.items):
             items = tuple(join_value(machine, a, b) for a, b in zip(left.items, right.items, strict=True))
             return Seq(items, exact=True, kind=left.kind)
@@ -80,11 +80,7 @@ def _join_thing(machine: Machine, left: Thing, right: Thing) -> Thing:
         for name, value in right.attributes.items():
             merged[name] = join_value(machine, merged[name], value) if name in merged else value
         return replace(left, attributes=merged, taint=taint_of((left.taint, right.taint)))
-    return Object(taint=machine.guessed(taint_of((machine._taint_of_thing(machine.new(left), frozenset()), _other(machine, right)))))  # noqa: SLF001
-
-
-def _other(machine: Machine, thing: Thing) -> object:
-    return machine.taint(machine.new(thing))
+    return Object(taint=machine.guessed(taint_of((machine.taint(machine.new(left)), machine.taint(machine.new(right))))))
 
 
 def join_value(machine: Machine, left: Value, right: Value) -> Value:

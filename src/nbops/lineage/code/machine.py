@@ -40,6 +40,8 @@ from nbops.lineage.code.values import (
 if TYPE_CHECKING:
     import ast
 
+    from nbops.model import ColumnTransformation
+
 __all__ = ["MISSING", "BudgetError", "Machine", "Written"]
 
 MISSING: Any = object()
@@ -100,7 +102,10 @@ class Machine:
     variables: dict[int, set[str]] = field(default_factory=dict)
     injected: set[str] = field(default_factory=set)
     next_address: int = 0
-    catalog: dict[str, Any] = field(default_factory=dict)
+    inserting: bool = False
+    """The SQL being run adds to a relation and does not replace it."""
+    relation_params: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Of what is read: the injected names that its path has."""
 
     # -- budget and notes
 
@@ -162,7 +167,7 @@ class Machine:
             return tuple(Const(key, found.params) for key in found.items)
         if isinstance(value, Const) and isinstance(value.value, (tuple, list, range, frozenset, set)):
             limited = list(value.value)[:10_001]
-            return tuple(Const(item, value.params) for item in limited) if len(limited) <= 10_000 else None  # noqa: PLR2004
+            return tuple(Const(item, value.params) for item in limited) if len(limited) <= 10_000 else None
         return None
 
     def plain(self, value: Value, depth: int = 0) -> Any:
@@ -311,10 +316,14 @@ class Machine:
             return self.path(value.options[0])
         return "?"
 
-    def read(self, name: str, call: str, *, lib: str, only: Sequence[str] | None = None, params: frozenset[str] = NO_NAMES) -> Table:
+    def read(
+        self, name: str, call: str, *, lib: str, only: Sequence[str] | None = None, params: frozenset[str] = NO_NAMES
+    ) -> Table:
         """Record that something is read, and return it as a table."""
         self.reads.setdefault((name, self.cell, call), Access(name=name, cell=self.cell, call=call))
         here = frozenset({self.cell})
+        if params:
+            self.relation_params[name] = self.relation_params.get(name, NO_NAMES) | params
         known = self.columns_of(name)
         wanted = tuple(only) if only is not None else known
         base = {"params": params, "lib": lib, "origins": frozenset({name}), "name": name}
@@ -362,7 +371,9 @@ def union(tables: Sequence[Table]) -> Table:
         tables[0],
         columns=columns,
         rest=tuple(rest),
-        wide=merge(*(table.wide for table in tables if table.wide is not None)) if any(t.wide is not None for t in tables) else None,
+        wide=merge(*(table.wide for table in tables if table.wide is not None))
+        if any(t.wide is not None for t in tables)
+        else None,
         rows=merge(*(table.rows for table in tables)),
         params=NO_NAMES.union(*(table.params for table in tables)),
         origins=NO_NAMES.union(*(table.origins for table in tables)),
@@ -417,7 +428,9 @@ def column_of(machine: Machine, table: Table, name: str) -> Col:
     """Return a table's column, however it is known."""
     found = table.columns.get(name) or next((col for key, col in table.index if key == name), None)
     if found is not None:
-        return replace(found, rows=table.rows, origins=table.origins, lib=table.lib, name=name, params=found.params | table.params)
+        return replace(
+            found, rows=table.rows, origins=table.origins, lib=table.lib, name=name, params=found.params | table.params
+        )
     near = [rest for rest in table.rest if name not in rest.excluded]
     deps: dict[Dep, frozenset[int]] = dict(table.wide or EMPTY)
     if len(near) == 1 and table.wide is None:
@@ -437,10 +450,12 @@ def foreign(table: Table, col: Col, cell: int) -> Col:
     marks = dict(col.marks)
     for dep, cells in col.rows.items():
         if dep not in table.rows:
-            kind = "window" if dep.kind in {"group_by", "sort", "window"} else "conditional"
+            kind: ColumnTransformation = "window" if dep.kind in {"group_by", "sort", "window"} else "conditional"
             new = replace(dep, kind=kind)
             marks[new] = marks.get(new, frozenset()) | cells
-    return replace(col, deps=stamped(col.deps, cell), marks=stamped(marks, cell), rows=EMPTY, index=(), origin=None, flags=NO_NAMES)
+    return replace(
+        col, deps=stamped(col.deps, cell), marks=stamped(marks, cell), rows=EMPTY, index=(), origin=None, flags=NO_NAMES
+    )
 
 
 def is_unknown(value: Value) -> bool:

@@ -54,7 +54,7 @@ def binary(machine: Machine, op: ast.operator, left: Value, right: Value) -> Val
         return _concatenated(machine, left, right)
     lazy = next((side for side in (left, right) if isinstance(side, Lazy)), None)
     if lazy is not None:
-        return lift(machine, lazy, [left, right], lambda cols: machine.blend(cols))
+        return lift(machine, lazy, [left, right], machine.blend)
     for side, other in ((left, right), (right, left)):
         if machine.table(side) is not None:
             return _with_table(machine, side, other)
@@ -78,7 +78,7 @@ def _path(machine: Machine, op: ast.operator, left: Value, right: Value) -> Valu
         return None
     if not any(isinstance(side, (Const, Text)) and side.path for side in (left, right)):
         return None
-    from nbops.lineage.code.expressions import text_of  # noqa: PLC0415
+    from nbops.lineage.code.expressions import text_of
 
     if isinstance(right, Const) and str(right.value).startswith("/"):
         return replace(right, path=True)
@@ -104,12 +104,12 @@ def _plain(machine: Machine, op: ast.operator, left: Const | Text, right: Const 
         if isinstance(op, ast.Mod) and isinstance(a, str):
             return None
         if isinstance(op, ast.Pow):
-            small = isinstance(a, (int, float)) and isinstance(b, (int, float)) and abs(a) < 1e6 and abs(b) < 64  # noqa: PLR2004
+            small = isinstance(a, (int, float)) and isinstance(b, (int, float)) and abs(a) < 1e6 and abs(b) < 64
             return Const(a**b, params) if small else machine.unknown([left, right])
-        if isinstance(a, int) and isinstance(b, int) and (a.bit_length() > 1000 or b.bit_length() > 1000):  # noqa: PLR2004
+        if isinstance(a, int) and isinstance(b, int) and (a.bit_length() > 1000 or b.bit_length() > 1000):
             return machine.unknown([left, right])
         return Const(function(a, b), params) if function is not None else machine.unknown([left, right])
-    except Exception:  # noqa: BLE001 - constants of any type: what they raise is theirs
+    except Exception:  # noqa: BLE001
         return machine.unknown([left, right])
 
 
@@ -118,11 +118,11 @@ def _percent(machine: Machine, left: Const, right: Value) -> Value:
     params = left.params | machine.params(right)
     if plain is not MISSING and len(left.value) < _LARGEST:
         try:
-            if not any(isinstance(item, int) and abs(item) > 1e6 for item in (plain if isinstance(plain, tuple) else (plain,))):  # noqa: PLR2004
+            if not any(isinstance(item, int) and abs(item) > 1e6 for item in (plain if isinstance(plain, tuple) else (plain,))):
                 return Const(left.value % (tuple(plain) if isinstance(plain, list) else plain), params)
-        except Exception:  # noqa: BLE001 - a wrong format is the notebook's error
+        except Exception:  # noqa: BLE001
             return machine.unknown([right])
-    from nbops.lineage.code.expressions import text_of  # noqa: PLC0415
+    from nbops.lineage.code.expressions import text_of
 
     pieces = left.value.split("%s")
     items = machine.items(right) if not isinstance(right, Col) else None
@@ -136,7 +136,7 @@ def _percent(machine: Machine, left: Const, right: Value) -> Value:
 
 
 def _concatenated(machine: Machine, left: Value, right: Value) -> Value:
-    from nbops.lineage.code.expressions import text_of  # noqa: PLC0415
+    from nbops.lineage.code.expressions import text_of
 
     return text_of(machine, [left, right])
 
@@ -156,18 +156,18 @@ def _containers(machine: Machine, op: ast.operator, left: Value, right: Value) -
         return machine.new(Map({**a.items, **b.items}, a.exact and b.exact, a.other or b.other))
     if isinstance(a, Seq) and isinstance(right, Const) and isinstance(op, ast.Mult):
         times = right.value
-        if a.exact and isinstance(times, int) and len(a.items) * times <= 1000:  # noqa: PLR2004
+        if a.exact and isinstance(times, int) and len(a.items) * times <= 1000:
             return machine.new(Seq(a.items * times, True, a.kind))  # noqa: FBT003
         return machine.new(Seq(a.items, False, a.kind))  # noqa: FBT003
     return None
 
 
 def _choices(machine: Machine, op: ast.operator, left: Value, right: Value) -> Value:
-    from nbops.lineage.code.joining import choose  # noqa: PLC0415
+    from nbops.lineage.code.joining import choose
 
     lefts = left.options if isinstance(left, Choice) else (left,)
     rights = right.options if isinstance(right, Choice) else (right,)
-    if len(lefts) * len(rights) > 32:  # noqa: PLR2004
+    if len(lefts) * len(rights) > 32:
         return machine.unknown([left, right])
     return choose(machine, [binary(machine, op, a, b) for a in lefts for b in rights])
 
@@ -194,7 +194,7 @@ def _stronger(left: str, right: str) -> str:
 def _with_table(machine: Machine, side: Value, other: Value) -> Value:
     """``df * 2``, ``df1 + df2``, ``df > 0``: column by column."""
     table = machine.table(side)
-    assert table is not None  # noqa: S101 - the caller looked
+    assert table is not None  # noqa: S101
     second = machine.table(other)
     if second is None:
         col = machine.col(other)
@@ -219,18 +219,20 @@ def unary(machine: Machine, op: ast.unaryop, value: Value) -> Value:
                 return Const(-value.value, value.params)
             if isinstance(op, ast.Invert):
                 return Const(~value.value, value.params)
-        except Exception:  # noqa: BLE001 - see above
+        except Exception:  # noqa: BLE001
             return machine.unknown([value])
         return value
     if isinstance(op, ast.Not):
-        from nbops.lineage.code.interpret import truth  # noqa: PLC0415
+        from nbops.lineage.code.interpret import truth
 
         known = truth(machine, value)
         if known is not None:
             return Const(not known, machine.params(value))
     if isinstance(value, Lazy):
-        made = lift(machine, value, [value], lambda cols: machine.blend(cols))
-        return replace(made, kind=f"not:{value.kind}") if isinstance(op, ast.Invert) and value.kind.startswith("selector") else made
+        made = lift(machine, value, [value], machine.blend)
+        return (
+            replace(made, kind=f"not:{value.kind}") if isinstance(op, ast.Invert) and value.kind.startswith("selector") else made
+        )
     table = machine.table(value)
     if table is not None:
         return machine.new(each_column(machine, table, lambda col: machine.blend([col])))
@@ -246,7 +248,7 @@ def compare(machine: Machine, op: ast.cmpop, left: Value, right: Value) -> Value
     if a is not MISSING and b is not MISSING:
         try:
             return Const(bool(_COMPARISONS[type(op)](a, b)), params)
-        except Exception:  # noqa: BLE001 - see above
+        except Exception:  # noqa: BLE001
             return machine.unknown([left, right])
     if isinstance(op, (ast.Is, ast.IsNot)):
         return _identity(op, left, right)
@@ -303,5 +305,3 @@ def lift(machine: Machine, lazy: Lazy, parts: list[Value], function: Callable[[l
         return tuple(made)
 
     return Lazy(resolve, lazy.lib)
-
-

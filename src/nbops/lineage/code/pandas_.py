@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["make_frame", "pandas_function"]
 
 _READERS = frozenset(
-    "read_csv read_parquet read_json read_excel read_feather read_pickle read_orc read_table read_hdf read_stata read_sas read_spss "
-    "read_xml read_html read_fwf read_sql_table read_gbq read_clipboard".split()
+    "read_csv read_parquet read_json read_excel read_feather read_pickle read_orc read_table read_hdf read_stata read_sas "
+    "read_spss read_xml read_html read_fwf read_sql_table read_gbq read_clipboard".split()
 )
-_NO_DATA = frozenset({"date_range", "bdate_range", "period_range", "timedelta_range", "interval_range", "set_option", "option_context", "reset_option",
-                      "ExcelWriter", "CategoricalDtype", "Timestamp", "Timedelta", "DateOffset", "show_versions", "IndexSlice"})  # fmt: skip
+_NO_DATA = frozenset({"date_range", "bdate_range", "period_range", "timedelta_range", "interval_range", "set_option", "option_context", "reset_option",  # noqa: E501
+                      "ExcelWriter", "CategoricalDtype", "Timestamp", "Timedelta", "DateOffset", "show_versions", "IndexSlice"})  # fmt: skip  # noqa: E501
 
 
 def pandas_function(machine: Machine, name: str, args: Arguments) -> Value:
@@ -44,9 +44,11 @@ def pandas_function(machine: Machine, name: str, args: Arguments) -> Value:
     if last in _READERS:
         return _read(machine, last, args)
     if last in {"read_sql", "read_sql_query"}:
-        from nbops.lineage.code.duckdb_ import run_sql  # noqa: PLC0415
+        from nbops.lineage.code.duckdb_ import run_sql
 
-        return run_sql(machine, args.get(0, "sql") or Const(""), connection=args.get(1, "con"), lib="pandas", call=f"pandas.{last}")
+        return run_sql(
+            machine, args.get(0, "sql") or Const(""), connection=args.get(1, "con"), lib="pandas", call=f"pandas.{last}"
+        )
     handler = _FUNCTIONS.get(last)
     if handler is not None:
         return handler(machine, args)
@@ -55,7 +57,7 @@ def pandas_function(machine: Machine, name: str, args: Arguments) -> Value:
             return machine.new(Object(kind="file", attributes={"path": args.pos[0]}))
         data = [machine.col(value) for value in args.all() if machine.taint(value).deps or machine.taint(value).params]
         return replace(machine.blend(data), index=()) if data else Col()
-    from nbops.lineage.code.frames import frame_method  # noqa: PLC0415
+    from nbops.lineage.code.frames import frame_method
 
     if args.pos and machine.table(args.pos[0]) is not None:
         return frame_method(machine, args.pos[0], last, type(args)(args.pos[1:], args.kw, args.extra))
@@ -85,10 +87,14 @@ def _read(machine: Machine, name: str, args: Arguments) -> Value:
     names = machine.names(args.get(None, "names"))
     table = machine.read(path, f"pandas.{name}", lib="pandas", only=only, params=machine.params(target))
     if names is not None and name in {"read_csv", "read_table", "read_fwf"}:
-        table = rename_columns(machine, table, names) if not table.open else machine.read(path, f"pandas.{name}", lib="pandas", only=names)
+        table = (
+            rename_columns(machine, table, names)
+            if not table.open
+            else machine.read(path, f"pandas.{name}", lib="pandas", only=names)
+        )
     index = machine.names(args.get(None, "index_col"))
     if index is not None:
-        from nbops.lineage.code.frames import frame_method  # noqa: PLC0415
+        from nbops.lineage.code.frames import frame_method
 
         if all(one.isdigit() for one in index) and not table.open:
             index = tuple(list(table.columns)[int(one)] for one in index if int(one) < len(table.columns))
@@ -102,14 +108,14 @@ def _read(machine: Machine, name: str, args: Arguments) -> Value:
     return machine.new(table)
 
 
-def make_frame(machine: Machine, data: Value | None, columns: Value | None, lib: str, index: Value | None = None) -> Value:  # noqa: PLR0911
+def make_frame(machine: Machine, data: Value | None, columns: Value | None, lib: str, index: Value | None = None) -> Value:
     """Make a table of anything: a mapping of columns, rows, an array, another table."""
     names = machine.names(columns)
     table = machine.table(data) if data is not None else None
     if table is not None:
         table = replace(table, lib=lib, flags=NO_NAMES)
         if names is not None and lib == "pandas":
-            from nbops.lineage.code.access import select  # noqa: PLC0415
+            from nbops.lineage.code.access import select
 
             return machine.new(select(machine, table, names))
         return machine.new(table)
@@ -158,7 +164,8 @@ def _of_rows(machine: Machine, data: Value, rows: list[Value], names: tuple[str,
     width = {len(one) for one in tuples if one is not None}
     if names is not None and rows and None not in tuples and width == {len(names)}:
         columns = {
-            name: machine.blend([machine.col(one[at]) for one in tuples if one is not None], "identity") for at, name in enumerate(names)
+            name: machine.blend([machine.col(one[at]) for one in tuples if one is not None], "identity")
+            for at, name in enumerate(names)
         }
         clean = {name: replace(col, rows={}, index=(), name=name, lib=lib, flags=NO_NAMES) for name, col in columns.items()}
         return machine.new(Table(columns=clean, rows=merge(*(col.rows for col in columns.values())), lib=lib))
@@ -190,7 +197,9 @@ def _series(machine: Machine, args: Arguments) -> Value:
     names = machine.names(index) if index is not None else None
     items = machine.items(data)
     if names is not None and items is not None and len(names) == len(items):
-        return machine.new(replace(_of_mapping(machine, Map(dict(zip(names, items, strict=True))), "pandas"), flags=frozenset({"row"}), index=()))
+        return machine.new(
+            replace(_of_mapping(machine, Map(dict(zip(names, items, strict=True))), "pandas"), flags=frozenset({"row"}), index=())
+        )
     by = ((level.name, replace(level, rows={}, index=())),) if level is not None and level.deps else col.index
     return replace(col, name=name[0] if name else col.name, index=by, origin=None, lib="pandas", flags=NO_NAMES)
 
@@ -200,22 +209,29 @@ def _concat(machine: Machine, args: Arguments) -> Value:
 
 
 def _merge(machine: Machine, args: Arguments) -> Value:
-    left, right = (as_table(machine, value) if value is not None else None for value in (args.get(0, "left"), args.get(1, "right")))
+    left, right = (
+        as_table(machine, value) if value is not None else None for value in (args.get(0, "left"), args.get(1, "right"))
+    )
     if left is None or right is None:
         return machine.unknown(args.all())
     return machine.new(merged(machine, left, right, args, 2))
 
 
 def _merge_asof(machine: Machine, args: Arguments) -> Value:
-    left, right = (as_table(machine, value) if value is not None else None for value in (args.get(0, "left"), args.get(1, "right")))
+    left, right = (
+        as_table(machine, value) if value is not None else None for value in (args.get(0, "left"), args.get(1, "right"))
+    )
     if left is None or right is None:
         return machine.unknown(args.all())
-    given = type(args)([args.pos[0], args.pos[1], Const("left"), *args.pos[2:]], {k: v for k, v in args.kw.items() if k not in {"direction", "tolerance"}})
+    given = type(args)(
+        [args.pos[0], args.pos[1], Const("left"), *args.pos[2:]],
+        {k: v for k, v in args.kw.items() if k not in {"direction", "tolerance"}},
+    )
     return machine.new(merged(machine, left, right, given, 2))
 
 
 def _melt(machine: Machine, args: Arguments) -> Value:
-    from nbops.lineage.code.frames import frame_method  # noqa: PLC0415
+    from nbops.lineage.code.frames import frame_method
 
     return frame_method(machine, args.pos[0], "melt", type(args)(args.pos[1:], args.kw)) if args.pos else machine.unknown()
 
@@ -236,13 +252,17 @@ def _crosstab(machine: Machine, args: Arguments) -> Value:
     values = args.get(2, "values")
     machine.note("crosstab: its columns' names are data")
     rows = merge(*(col.rows for col in keys), *(as_influence(col.deps, "group_by", machine.cell) for col in keys))
-    from nbops.lineage.code.columns import row_count  # noqa: PLC0415
+    from nbops.lineage.code.columns import row_count
 
     origins = NO_NAMES.union(*(key.origins for key in keys))
-    made = machine.blend([machine.col(values)], "aggregation") if values is not None else row_count(Table(origins=origins), machine.cell)
+    made = (
+        machine.blend([machine.col(values)], "aggregation")
+        if values is not None
+        else row_count(Table(origins=origins), machine.cell)
+    )
     wide = {replace(dep, how="assumed"): cells for dep, cells in made.deps.items()}
     index = ((keys[0].name, replace(keys[0], rows={}, index=())),) if keys else ()
-    return machine.new(Table(wide=wide, rows=rows, index=index, origins=origins))  # type: ignore[arg-type]
+    return machine.new(Table(wide=wide, rows=rows, index=index, origins=origins))
 
 
 def _named_agg(machine: Machine, args: Arguments) -> Value:

@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["builtin", "container_method", "open_file", "standard"]
 
-_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str, "abs": abs, "repr": repr}
+_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "abs": abs,
+    "repr": repr,
+}
 _REDUCE = frozenset({"sum", "min", "max"})
 _LARGEST = 10_000
 
 
-def builtin(machine: Machine, name: str, args: Arguments) -> Value:  # noqa: PLR0911, PLR0912, C901 - one word, one line
+def builtin(machine: Machine, name: str, args: Arguments) -> Value:
     """Return what a builtin function returns."""
     first = args.pos[0] if args.pos else None
     if name in {"exec", "eval", "compile", "__import__", "execfile"}:
@@ -38,7 +45,7 @@ def builtin(machine: Machine, name: str, args: Arguments) -> Value:  # noqa: PLR
     if name in {"print", "help", "input", "breakpoint", "__nbops_unknown__"}:
         return Taint()
     if name == "__nbops_sql__":
-        from nbops.lineage.code.duckdb_ import run_magic  # noqa: PLC0415
+        from nbops.lineage.code.duckdb_ import run_magic
 
         return run_magic(machine, first or Const(""))
     if name == "open":
@@ -49,12 +56,31 @@ def builtin(machine: Machine, name: str, args: Arguments) -> Value:  # noqa: PLR
         return _sequence(machine, name, first)
     if name == "dict":
         return _dict(machine, args)
-    if name in {"zip", "enumerate", "map", "filter", "range", "next", "isinstance", "callable", "hasattr", "any", "all", "type", "super", "id"}:
+    if name in {
+        "zip",
+        "enumerate",
+        "map",
+        "filter",
+        "range",
+        "next",
+        "isinstance",
+        "callable",
+        "hasattr",
+        "any",
+        "all",
+        "type",
+        "super",
+        "id",
+    }:
         return _functional(machine, name, args)
     if name in _CONVERSIONS and first is not None:
         return _convert(machine, name, first)
     if name == "round" and first is not None:
-        return machine.blend([machine.col(first)]) if machine.plain(first) is MISSING else Const(_rounded(machine, args), machine.params(first))
+        return (
+            machine.blend([machine.col(first)])
+            if machine.plain(first) is MISSING
+            else Const(_rounded(machine, args), machine.params(first))
+        )
     if name in _REDUCE and args.pos:
         return _reduce(machine, name, args)
     if name == "object":
@@ -77,14 +103,14 @@ def _run_text(machine: Machine, name: str, args: Arguments) -> Value:
     """``exec`` and ``eval`` of a known expression are followed; anything else is said."""
     text = machine.plain(args.pos[0]) if args.pos else MISSING
     if name == "eval" and isinstance(text, str) and len(text) < _LARGEST:
-        import ast  # noqa: PLC0415
+        import ast
 
         try:
             return machine.evaluate(ast.parse(text.strip(), mode="eval").body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
     if name == "exec" and isinstance(text, str) and len(text) < _LARGEST:
-        import ast  # noqa: PLC0415
+        import ast
 
         try:
             machine.run(ast.parse(text).body)
@@ -99,8 +125,8 @@ def _run_text(machine: Machine, name: str, args: Arguments) -> Value:
 
 def _anything(machine: Machine) -> None:
     """Code that is not known ran: any table that a name stands for may have changed."""
-    from nbops.lineage.code.machine import table_taint  # noqa: PLC0415
-    from nbops.lineage.code.values import merge, taint_of  # noqa: PLC0415
+    from nbops.lineage.code.machine import table_taint
+    from nbops.lineage.code.values import merge, taint_of
 
     refs = {value.at for value in machine.top.names.values() if isinstance(value, Ref)}
     tables = {at: thing for at, thing in machine.heap.items() if at in refs and isinstance(thing, Table)}
@@ -114,7 +140,7 @@ def _anything(machine: Machine) -> None:
 
 
 def _getattr(machine: Machine, args: Arguments) -> Value:
-    from nbops.lineage.code.access import get_attribute  # noqa: PLC0415
+    from nbops.lineage.code.access import get_attribute
 
     name = machine.plain(args.pos[1]) if len(args.pos) > 1 else MISSING
     if isinstance(name, str):
@@ -125,7 +151,7 @@ def _getattr(machine: Machine, args: Arguments) -> Value:
 
 
 def _setattr(machine: Machine, args: Arguments) -> Value:
-    if len(args.pos) == 3:  # noqa: PLR2004
+    if len(args.pos) == 3:
         name, thing = machine.plain(args.pos[1]), machine.of(args.pos[0], Object)
         if thing is not None and isinstance(name, str):
             machine.put(args.pos[0], replace(thing, attributes={**thing.attributes, name: args.pos[2]}))
@@ -195,7 +221,7 @@ def _dict(machine: Machine, args: Arguments) -> Value:
             pairs = iterate(machine, args.pos[0])
             for pair in pairs or ():
                 two = iterate(machine, pair)
-                key = machine.plain(two[0]) if two and len(two) == 2 else MISSING  # noqa: PLR2004
+                key = machine.plain(two[0]) if two and len(two) == 2 else MISSING
                 if two and key is not MISSING and isinstance(key, (str, int, float, tuple)):
                     items[key] = two[1]
                 else:
@@ -206,7 +232,7 @@ def _dict(machine: Machine, args: Arguments) -> Value:
     return machine.new(Map(items, exact))
 
 
-def _functional(machine: Machine, name: str, args: Arguments) -> Value:  # noqa: PLR0911, PLR0912, C901 - one word, one line
+def _functional(machine: Machine, name: str, args: Arguments) -> Value:
     if name == "range":
         plain = [machine.plain(value) for value in args.pos]
         if plain and all(isinstance(one, int) for one in plain) and len(range(*plain)) <= _LARGEST:
@@ -218,7 +244,9 @@ def _functional(machine: Machine, name: str, args: Arguments) -> Value:  # noqa:
         items = iterate(machine, args.pos[0])
         start = machine.plain(args.get(1, "start") or Const(0))
         if items is not None and isinstance(start, int):
-            return machine.new(Seq(tuple(machine.new(Seq((Const(start + at), item), kind="tuple")) for at, item in enumerate(items))))
+            return machine.new(
+                Seq(tuple(machine.new(Seq((Const(start + at), item), kind="tuple")) for at, item in enumerate(items)))
+            )
         pair = machine.new(Seq((Taint(), element(machine, args.pos[0])), kind="tuple"))
         return machine.new(Object(kind="rows", attributes={"row": pair}))
     if name in {"map", "filter"} and len(args.pos) > 1:
@@ -259,7 +287,7 @@ def _zip(machine: Machine, args: Arguments) -> Value:
     parts = tuple(element(machine, value) for value in args.pos)
     row = machine.new(Seq(parts, kind="tuple"))
     attributes: dict[str, Value] = {"row": row}
-    if len(parts) == 2 and all(isinstance(part, Col) for part in parts):  # noqa: PLR2004
+    if len(parts) == 2 and all(isinstance(part, Col) for part in parts):
         key, value = (machine.col(part) for part in parts)
         attributes["series"] = replace(value, index=((key.name, replace(key, index=())),))
         return machine.new(Object(kind="pairs", attributes=attributes))
@@ -270,7 +298,7 @@ def _map(machine: Machine, name: str, args: Arguments) -> Value:
     items = iterate(machine, args.pos[1])
     arguments = type(args)
     if name == "map":
-        if items is not None and len(items) <= 1000:  # noqa: PLR2004
+        if items is not None and len(items) <= 1000:
             more = [iterate(machine, value) or [] for value in args.pos[2:]]
             rows = zip(items, *more, strict=False) if more else ((item,) for item in items)
             return machine.new(Seq(tuple(machine.call(args.pos[0], arguments(list(row))) for row in rows)))
@@ -289,7 +317,7 @@ def _convert(machine: Machine, name: str, value: Value) -> Value:
     if name == "str" and isinstance(value, Text):
         return value
     if isinstance(value, Choice) and name == "str":
-        from nbops.lineage.code.joining import choose  # noqa: PLC0415
+        from nbops.lineage.code.joining import choose
 
         return choose(machine, [_convert(machine, name, option) for option in value.options])
     plain = machine.plain(value)
@@ -305,7 +333,7 @@ def _convert(machine: Machine, name: str, value: Value) -> Value:
 
 def _reduce(machine: Machine, name: str, args: Arguments) -> Value:
     items = args.pos if len(args.pos) > 1 else iterate(machine, args.pos[0])
-    if name == "sum" and len(args.pos) == 2:  # noqa: PLR2004
+    if name == "sum" and len(args.pos) == 2:
         items = [*(iterate(machine, args.pos[0]) or [args.pos[0]]), args.pos[1]]
     if items is None:
         return replace(machine.blend([machine.col(args.pos[0])], "aggregation"), flags=frozenset({"scalar"}), index=())
@@ -326,10 +354,12 @@ def open_file(machine: Machine, path: Value, mode: Value | None) -> Value:
     if isinstance(how, str) and any(letter in how for letter in "wax"):
         return machine.new(Object(kind="file", attributes={"path": path}))
     table = machine.read(name, "open", lib="file", params=machine.params(path))
-    return machine.new(Object(kind="reading", attributes={"path": path}, taint=machine.guessed(machine.taint(machine.new(table)))))
+    return machine.new(
+        Object(kind="reading", attributes={"path": path}, taint=machine.guessed(machine.taint(machine.new(table))))
+    )
 
 
-def container_method(machine: Machine, ref: Value, thing: Seq | Map, name: str, args: Arguments) -> Value:  # noqa: PLR0911, PLR0912, C901 - one word, one line
+def container_method(machine: Machine, ref: Value, thing: Seq | Map, name: str, args: Arguments) -> Value:
     """Return what a method of a list or mapping returns, and change it."""
     first = args.pos[0] if args.pos else None
     if isinstance(thing, Seq):
@@ -363,7 +393,7 @@ def container_method(machine: Machine, ref: Value, thing: Seq | Map, name: str, 
             return _set_method(machine, thing, name, first)
         elif name == "reverse":
             machine.put(ref, replace(thing, items=thing.items[::-1]))
-        elif name in {"isin"}:
+        elif name == "isin":
             return machine.unknown([ref, first])
         elif name.startswith("str."):
             return _each_text(machine, thing, name.removeprefix("str."), args)
@@ -378,7 +408,15 @@ def container_method(machine: Machine, ref: Value, thing: Seq | Map, name: str, 
         if thing.exact:
             pairs = (machine.new(Seq((Const(key, thing.params), value), kind="tuple")) for key, value in thing.items.items())
             return machine.new(Seq(tuple(pairs)))
-        pair = machine.new(Seq((Taint(params=thing.params), element(machine, machine.new(Seq((*thing.items.values(), thing.other or Const(None)), exact=False)))), kind="tuple"))
+        pair = machine.new(
+            Seq(
+                (
+                    Taint(params=thing.params),
+                    element(machine, machine.new(Seq((*thing.items.values(), thing.other or Const(None)), exact=False))),
+                ),
+                kind="tuple",
+            )
+        )
         return machine.new(Object(kind="rows", attributes={"row": pair}))
     if name == "values":
         return machine.new(Seq(tuple(thing.items.values()), exact=thing.exact))
@@ -397,11 +435,15 @@ def container_method(machine: Machine, ref: Value, thing: Seq | Map, name: str, 
 
 def _each_text(machine: Machine, thing: Seq, name: str, args: Arguments) -> Value:
     """``df.columns.str.lower()``: of each name."""
-    from nbops.lineage.code.texts import text_method  # noqa: PLC0415
+    from nbops.lineage.code.texts import text_method
 
     made = []
     for item in thing.items:
-        if name == "replace" and isinstance(item, Const) and machine.plain(args.get(2, "regex") or Const(value=False)) is not False:
+        if (
+            name == "replace"
+            and isinstance(item, Const)
+            and machine.plain(args.get(2, "regex") or Const(value=False)) is not False
+        ):
             return machine.unknown([item])
         result = text_method(machine, item, name, type(args)(args.pos)) if isinstance(item, (Const, Text)) else None
         if result is None:
@@ -421,11 +463,13 @@ def _set_method(machine: Machine, thing: Seq, name: str, other: Value) -> Value:
     if MISSING in known or MISSING in mine:
         return machine.new(replace(thing, exact=False))
     inside = name == "intersection"
-    return machine.new(Seq(tuple(i for i, plain in zip(thing.items, mine, strict=True) if (plain in known) == inside), thing.exact, thing.kind))
+    return machine.new(
+        Seq(tuple(i for i, plain in zip(thing.items, mine, strict=True) if (plain in known) == inside), thing.exact, thing.kind)
+    )
 
 
 def _map_get(machine: Machine, ref: Value, thing: Map, name: str, args: Arguments) -> Value:
-    from nbops.lineage.code.access import item_of  # noqa: PLC0415
+    from nbops.lineage.code.access import item_of
 
     key = machine.plain(args.pos[0])
     default = args.pos[1] if len(args.pos) > 1 else Const(None)
@@ -455,7 +499,7 @@ def _update(machine: Machine, ref: Value, thing: Map, args: Arguments) -> Value:
     return Const(None)
 
 
-def standard(machine: Machine, name: str, args: Arguments) -> Value | None:  # noqa: PLR0911, PLR0912, C901 - one word, one line
+def standard(machine: Machine, name: str, args: Arguments) -> Value | None:
     """Return what a function of the standard library returns; None when it is not known here."""
     if name in {"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath"}:
         if not args.pos:
@@ -463,7 +507,7 @@ def standard(machine: Machine, name: str, args: Arguments) -> Value | None:  # n
         joined_ = path_function(machine, "join", args.pos) if len(args.pos) > 1 else args.pos[0]
         if isinstance(joined_, Const):
             text = str(joined_.value)
-            while text.startswith("./") and len(text) > 2:  # noqa: PLR2004
+            while text.startswith("./") and len(text) > 2:
                 text = text[2:]
             return Const(text, joined_.params, path=True)
         return replace(joined_, path=True) if isinstance(joined_, Text) else joined_
@@ -491,15 +535,20 @@ def standard(machine: Machine, name: str, args: Arguments) -> Value | None:  # n
     if name in {"copy.copy", "copy.deepcopy"} and args.pos:
         thing = machine.thing(args.pos[0])
         return machine.new(thing) if thing is not None else args.pos[0]
-    if name in {"functools.partial"} and args.pos:
+    if name == "functools.partial" and args.pos:
         return machine.new(Object(kind="partial", attributes={"function": args.pos[0]}, taint=Taint()))
     if name == "functools.reduce" and len(args.pos) > 1:
         return _fold(machine, args)
     if name.startswith("itertools.chain") and args.pos:
-        parts = [iterate(machine, value) for value in (iterate(machine, args.pos[0]) or [] if name.endswith("from_iterable") else args.pos)]
+        parts = [
+            iterate(machine, value)
+            for value in (iterate(machine, args.pos[0]) or [] if name.endswith("from_iterable") else args.pos)
+        ]
         known = None not in parts
         return machine.new(Seq(tuple(item for part in parts if part is not None for item in part), exact=known))
-    if name.startswith(("datetime.", "time.", "random.", "uuid.", "os.", "sys.", "re.", "collections.", "math.", "json.", "hashlib.")):
+    if name.startswith(
+        ("datetime.", "time.", "random.", "uuid.", "os.", "sys.", "re.", "collections.", "math.", "json.", "hashlib.")
+    ):
         return _scalar(machine, name, args)
     return None
 
@@ -520,7 +569,7 @@ def _scalar(machine: Machine, name: str, args: Arguments) -> Value:
         if name == "collections.defaultdict":
             return machine.new(Map({}, exact=not machine.inside))
         return _dict(machine, args) if args.pos or args.kw else machine.new(Map({}))
-    if name in {"collections.namedtuple"}:
+    if name == "collections.namedtuple":
         return machine.unknown(args.all())
     data = [machine.col(value) for value in args.all() if machine.taint(value).deps or machine.taint(value).params]
     return replace(machine.blend(data), flags=frozenset({"scalar"})) if data else Taint()

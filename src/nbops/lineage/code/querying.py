@@ -29,11 +29,13 @@ def query(machine: Machine, table: Table, text: Value | None) -> Table:
 def _unclear(machine: Machine, table: Table, what: str, text: Value | None) -> Table:
     if what == "query":
         machine.note("query: the text is not known or not understood: any column may choose the rows")
-        from nbops.lineage.code.machine import table_taint  # noqa: PLC0415
+        from nbops.lineage.code.machine import table_taint
 
         taint = machine.guessed(table_taint(table, machine.schemas))
         more = machine.guessed(machine.taint(text))
-        return filtered(machine, table, machine.blend([Col(taint.deps, taint.marks), Col(more.deps, more.marks, params=more.params)]))
+        return filtered(
+            machine, table, machine.blend([Col(taint.deps, taint.marks), Col(more.deps, more.marks, params=more.params)])
+        )
     return widened(machine, table, f"{what}: the text is not known or not understood", [text])
 
 
@@ -97,7 +99,7 @@ def _as_tests(node: ast.expr) -> ast.expr:
     """Let ``and``, ``or`` and ``in`` be those of columns."""
 
     class Change(ast.NodeTransformer):
-        def visit_BoolOp(self, found: ast.BoolOp) -> ast.expr:  # noqa: N802
+        def visit_BoolOp(self, found: ast.BoolOp) -> ast.expr:
             self.generic_visit(found)
             made = found.values[0]
             for value in found.values[1:]:

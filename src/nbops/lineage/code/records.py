@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from nbops.model import ColumnEdge
+if TYPE_CHECKING:
+    from nbops.model import ColumnEdge
 
 __all__ = ["Access", "CellFacts", "CodeLineage"]
 

@@ -17,6 +17,7 @@ from nbops.lineage.code.values import (
     Dep,
     Deps,
     Map,
+    Rest,
     Seq,
     Table,
     Value,
@@ -28,6 +29,7 @@ from nbops.lineage.code.values import (
 )
 
 if TYPE_CHECKING:
+    from nbops.model import ColumnTransformation  # noqa: I001
     from nbops.lineage.code.expressions import Arguments
 
 __all__ = ["RESHAPES", "as_table", "concat", "dummies", "joined", "melt", "merged", "side_by_side", "stacked"]
@@ -43,7 +45,9 @@ def as_table(machine: Machine, value: Value) -> Table | None:
     if isinstance(value, Col):
         name = value.name if value.name is not None else "0"
         only = replace(value, rows={}, index=(), origin=None, flags=NO_NAMES, name=name)
-        return Table(columns={name: only}, rows=value.rows, index=value.index, params=value.params, lib=value.lib, origins=value.origins)
+        return Table(
+            columns={name: only}, rows=value.rows, index=value.index, params=value.params, lib=value.lib, origins=value.origins
+        )
     return None
 
 
@@ -71,7 +75,7 @@ def joined(
         drop: Columns of the right one that go.
     """
     keys = merge(*(merge(a.deps, a.marks, b.deps, b.marks) for a, b in pairs))
-    kind = "filter" if how in {"semi", "anti"} else "join"
+    kind: ColumnTransformation = "filter" if how in {"semi", "anti"} else "join"
     rows = merge(left.rows, right.rows, as_influence(keys, kind, machine.cell))
     params = left.params | right.params
     if how in {"semi", "anti"}:
@@ -98,11 +102,11 @@ def joined(
     rest = (*_without(left, gone), *_without(right, gone | frozenset(drop)))
     wide = merge(left.wide or {}, right.wide or {}) if left.wide is not None or right.wide is not None else None
     return replace(
-        left, columns=columns, rest=rest, wide=wide, rows=rows, params=params, origins=left.origins | right.origins, index=(), flags=NO_NAMES,
+        left, columns=columns, rest=rest, wide=wide, rows=rows, params=params, origins=left.origins | right.origins, index=(), flags=NO_NAMES,  # noqa: E501
     )  # fmt: skip
 
 
-def _without(table: Table, gone: frozenset[str]) -> list[object]:
+def _without(table: Table, gone: frozenset[str]) -> list[Rest]:
     return [replace(part, excluded=part.excluded | gone) for part in table.rest]
 
 
@@ -144,7 +148,7 @@ def merged(machine: Machine, left: Table, right: Table, args: Arguments, first: 
     if by:
         shared = [*shared, *by]
         pairs += [(column_of(machine, left, name), column_of(machine, right, name)) for name in by]
-    two = (pair[0], pair[1]) if len(pair) == 2 else ("_x", "_y")  # noqa: PLR2004
+    two = (pair[0], pair[1]) if len(pair) == 2 else ("_x", "_y")
     made = joined(machine, left, right, pairs, how=how, shared=shared, suffixes=two)
     if left_index and right_index:
         made = replace(made, index=left.index)
@@ -170,8 +174,7 @@ def _unknown_keys(machine: Machine, left: Table, right: Table) -> Table:
     """Join by columns that are not known: any may decide."""
     deps = merge(*(guess(table_taint(table, machine.schemas).deps, machine.cell) for table in (left, right)))
     both = set(left.columns) & set(right.columns)
-    made = joined(machine, left, right, [(Col(deps), Col())], shared=sorted(both))
-    return made
+    return joined(machine, left, right, [(Col(deps), Col())], shared=sorted(both))
 
 
 def _merge(machine: Machine, table: Table, args: Arguments) -> Table:
@@ -197,7 +200,9 @@ def _join(machine: Machine, table: Table, args: Arguments) -> Table:
         pairs = list(zip(mine or [Col()] * len(theirs), theirs or [Col()] * len(mine), strict=False))
         index = made.index
         plain = replace(right, index=())
-        joint = joined(machine, made, plain, pairs, how=how if isinstance(how, str) else "left", suffixes=(suffixes[0], suffixes[1]))
+        joint = joined(
+            machine, made, plain, pairs, how=how if isinstance(how, str) else "left", suffixes=(suffixes[0], suffixes[1])
+        )
         made = replace(joint, index=index)
     return made
 
@@ -234,7 +239,11 @@ def stacked(machine: Machine, tables: Sequence[Table], *, inner: bool = False) -
         common = [name for name in made.columns if all(name in table.columns for table in tables)]
         made = replace(made, columns={name: made.columns[name] for name in common})
     index = made.index if all(table.index for table in tables) else ()
-    columns = {name: replace(col, deps=stamped(col.deps, machine.cell)) for name, col in made.columns.items()} if len(tables) > 1 else made.columns
+    columns = (
+        {name: replace(col, deps=stamped(col.deps, machine.cell)) for name, col in made.columns.items()}
+        if len(tables) > 1
+        else made.columns
+    )
     return replace(made, columns=columns, index=index, flags=NO_NAMES)
 
 
@@ -278,7 +287,10 @@ def melt(
 
 def _melt(machine: Machine, table: Table, args: Arguments) -> Table:
     ids, values = machine.names(args.get(0, "id_vars")), machine.names(args.get(1, "value_vars"))
-    named = [machine.plain(args.get(at, name) or Const(default)) for at, name, default in ((2, "var_name", "variable"), (3, "value_name", "value"))]
+    named = [
+        machine.plain(args.get(at, name) or Const(default))
+        for at, name, default in ((2, "var_name", "variable"), (3, "value_name", "value"))
+    ]
     if (ids is None and args.get(0, "id_vars") is not None) or (values is None and args.get(1, "value_vars") is not None):
         return widened(machine, table, "melt: the columns' names are not known")
     return melt(machine, table, ids, values, (str(named[0] or "variable"), str(named[1] or "value")))
@@ -299,30 +311,39 @@ def _pivoted(machine: Machine, table: Table, args: Arguments, positions: tuple[i
     chosen = set(index) | set(across or ())
     values = wanted if wanted is not None else tuple(name for name in table.columns if name not in chosen)
     keys = [replace(column_of(machine, table, name), rows={}, index=()) for name in (*index, *(across or ()))]
-    how = "group_by" if kind == "aggregation" else "group_by"
-    rows = merge(table.rows, *(as_influence(key.deps, how, machine.cell) for key in keys))  # type: ignore[arg-type]
+    rows = merge(table.rows, *(as_influence(key.deps, "group_by", machine.cell) for key in keys))
     cols = {name: column_of(machine, table, name) for name in values}
     made = {name: replace(machine.blend([col], kind), rows={}, index=(), name=name) for name, col in cols.items()}
     levels = tuple((name, replace(column_of(machine, table, name), rows={}, index=())) for name in index)
     base = replace(table, rows=rows, index=levels, rest=(), wide=None, flags=NO_NAMES)
     if across is None and args.get(positions[1], "columns") is None:
         return replace(base, columns=made)
-    deps = merge(*(col.deps for col in made.values()), *({Dep(p.source, None, "aggregation", "assumed"): p.cells} for p in table.rest if wanted is None))
+    deps = merge(
+        *(col.deps for col in made.values()),
+        *({Dep(p.source, None, "aggregation", "assumed"): p.cells} for p in table.rest if wanted is None),
+    )
     machine.note("a pivot: its columns' names are data")
     wide = {replace(dep, how="assumed"): cells for dep, cells in deps.items()}
-    return replace(base, columns={}, wide=wide)  # type: ignore[arg-type]
+    return replace(base, columns={}, wide=wide)
 
 
 def _stack(machine: Machine, table: Table, args: Arguments) -> Value:
     taint = table_taint(replace(table, index=()), machine.schemas)
-    return Col(stamped(taint.deps, machine.cell), taint.marks, table.rows, taint.params, index=(*table.index, (None, Col())), origins=table.origins)
+    return Col(
+        stamped(taint.deps, machine.cell),
+        taint.marks,
+        table.rows,
+        taint.params,
+        index=(*table.index, (None, Col())),
+        origins=table.origins,
+    )
 
 
 def _unstack(machine: Machine, table: Table, args: Arguments) -> Table:
     taint = table_taint(replace(table, index=()), machine.schemas)
     machine.note("unstack: its columns' names are data")
     wide = {replace(dep, how="assumed"): cells for dep, cells in taint.deps.items()}
-    return replace(table, columns={}, rest=(), wide=wide, index=table.index[:-1], flags=NO_NAMES)  # type: ignore[arg-type]
+    return replace(table, columns={}, rest=(), wide=wide, index=table.index[:-1], flags=NO_NAMES)
 
 
 def _explode(machine: Machine, table: Table, args: Arguments) -> Table:
@@ -343,7 +364,7 @@ def dummies(machine: Machine, table: Table, columns: Sequence[str] | None) -> Ta
     deps = merge(*(at_least(col.deps, "transformation", machine.cell) for col in cols))
     wide = {replace(dep, how="assumed"): cells for dep, cells in deps.items()}
     kept = drop_columns(table, names) if columns is not None else replace(table, columns=table.columns)
-    return replace(kept, wide=merge(kept.wide or {}, wide), flags=NO_NAMES)  # type: ignore[arg-type]
+    return replace(kept, wide=merge(kept.wide or {}, wide), flags=NO_NAMES)
 
 
 RESHAPES: Mapping[str, Method] = {

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from nbops.lineage.code.machine import Machine, Written
 from nbops.lineage.code.records import CellFacts, CodeLineage
 from nbops.lineage.code.values import Dep, Deps, Table, Value
 from nbops.model import ColumnEdge
+
+if TYPE_CHECKING:
+    from nbops.lineage.code.machine import Machine, Written
 
 __all__ = ["assemble", "cell_facts"]
 
@@ -27,7 +30,9 @@ def assemble(machine: Machine, cells: Iterable[CellFacts]) -> CodeLineage:
         _edges_of(machine, written, edges)
         known = None if written.table.open else tuple(str(name) for name in written.table.columns)
         before = columns.get(written.name, ())
-        columns[written.name] = known if before == () or before is None or known is None else tuple(dict.fromkeys((*before, *known)))
+        columns[written.name] = (
+            known if before == () or before is None or known is None else tuple(dict.fromkeys((*before, *known)))
+        )
         parameters.setdefault(written.name, set()).update(written.params, written.table.params)
         for name, col in written.table.columns.items():
             if col.params:
@@ -107,5 +112,3 @@ def cell_facts(machine: Machine, cell: int, before: dict[str, Table], names: dic
         if new:
             columns[name] = new
     return CellFacts(cell=cell, variables=tuple(sorted(machine.variables.get(cell, ()))), columns=MappingProxyType(columns))
-
-

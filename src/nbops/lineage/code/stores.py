@@ -15,7 +15,6 @@ from nbops.lineage.code.values import (
     Col,
     Const,
     Map,
-    Module,
     Object,
     Seq,
     Table,
@@ -231,7 +230,12 @@ def _set_where(machine: Machine, base: Value, table: Table, test: Col, names: Se
         table = machine.of(base, Table) or table
         known = name in table.columns or (table.open and names is None)
         old = [column_of(machine, table, name)] if known or table.rest else []
-        set_column(machine, base, name, conditional(machine, [*old, new], test) if test.deps or test.marks else _mixed(machine, [*old, new]))
+        set_column(
+            machine,
+            base,
+            name,
+            conditional(machine, [*old, new], test) if test.deps or test.marks else _mixed(machine, [*old, new]),
+        )
 
 
 def _mixed(machine: Machine, options: Sequence[Col]) -> Col:
@@ -244,7 +248,7 @@ def _set_located(machine: Machine, base: Bound, key: ast.expr, value: Value) -> 
         return
     rows: ast.expr = key
     column: ast.expr | None = None
-    if isinstance(key, ast.Tuple) and len(key.elts) == 2:  # noqa: PLR2004
+    if isinstance(key, ast.Tuple) and len(key.elts) == 2:
         rows, column = key.elts
     every = isinstance(rows, ast.Slice) and rows.lower is None and rows.upper is None
     test = Col() if isinstance(rows, ast.Slice) else machine.col(machine.evaluate(rows))
@@ -296,5 +300,3 @@ def drop_columns(table: Table, names: Sequence[str]) -> Table:
         rest=tuple(replace(part, excluded=part.excluded | gone) for part in table.rest),
         index=tuple(level for level in table.index if level[0] not in gone),
     )
-
-

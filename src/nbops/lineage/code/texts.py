@@ -19,9 +19,9 @@ __all__ = ["path_attribute", "path_function", "text_method"]
 
 _LONGEST = 1_000_000
 _PURE = frozenset(
-    "upper lower title capitalize casefold swapcase strip lstrip rstrip replace split rsplit splitlines partition rpartition join "
-    "startswith endswith format zfill removeprefix removesuffix count find index isdigit isalpha isidentifier strftime isoformat date "
-    "items keys values get as_posix".split()
+    "upper lower title capitalize casefold swapcase strip lstrip rstrip replace split rsplit splitlines partition "
+    "rpartition join startswith endswith format zfill removeprefix removesuffix count find index isdigit isalpha "
+    "isidentifier strftime isoformat date items keys values get as_posix".split()
 )
 
 
@@ -66,12 +66,17 @@ def text_method(machine: Machine, value: Const | Text, name: str, args: Argument
         return None
     if isinstance(value.value, str) and len(value.value) > _LONGEST:
         return None
-    if name == "replace" and isinstance(value.value, str) and len(plain) > 1 and len(str(plain[1])) * len(value.value) > 10 * _LONGEST:
+    if (
+        name == "replace"
+        and isinstance(value.value, str)
+        and len(plain) > 1
+        and len(str(plain[1])) * len(value.value) > 10 * _LONGEST
+    ):
         return None
     params = value.params.union(*(machine.params(argument) for argument in args.all()))
     try:
         result = getattr(value.value, name)(*plain, **keywords)
-    except Exception:  # noqa: BLE001 - what the notebook's own constants raise
+    except Exception:  # noqa: BLE001
         return None
     return _wrapped(machine, result, params)
 
@@ -87,8 +92,8 @@ def _text_method(machine: Machine, value: Text, name: str, args: Arguments) -> V
     if name in {"strip", "lower", "upper", "lstrip", "rstrip"}:
         change = {"lower": str.lower, "upper": str.upper}.get(name, lambda text: text)
         return replace(value, parts=tuple(change(part) if isinstance(part, str) else part for part in value.parts))
-    if name == "replace" and len(args.pos) >= 2:  # noqa: PLR2004
-        from nbops.lineage.code.expressions import text_of  # noqa: PLC0415
+    if name == "replace" and len(args.pos) >= 2:
+        from nbops.lineage.code.expressions import text_of
 
         old = machine.plain(args.pos[0])
         if isinstance(old, str) and old:
@@ -111,7 +116,7 @@ def _replaced(parts: tuple[str | Value, ...], old: str, new: Value) -> list[Valu
 
 
 def _format(machine: Machine, value: Const, args: Arguments) -> Value:
-    from nbops.lineage.code.expressions import text_of  # noqa: PLC0415
+    from nbops.lineage.code.expressions import text_of
 
     parts: list[Value | str] = []
     counter = 0
@@ -131,12 +136,11 @@ def _format(machine: Machine, value: Const, args: Arguments) -> Value:
             return machine.unknown([value, *args.all()])
         parts.append(given if machine.plain(given) is MISSING else Const(str(machine.plain(given)), machine.params(given)))
     parts.append(text[last:])
-    made = text_of(machine, [Const("", value.params), *parts])
-    return made
+    return text_of(machine, [Const("", value.params), *parts])
 
 
 def _join(machine: Machine, value: Const, args: Arguments) -> Value | None:
-    from nbops.lineage.code.expressions import text_of  # noqa: PLC0415
+    from nbops.lineage.code.expressions import text_of
 
     items = machine.items(args.pos[0])
     if items is None:
@@ -173,7 +177,7 @@ def _path_method(machine: Machine, value: Const | Text, name: str, args: Argumen
         machine_rename(machine, value, args.pos[0])
         return args.pos[0]
     if name == "open":
-        from nbops.lineage.code.plain import open_file  # noqa: PLC0415
+        from nbops.lineage.code.plain import open_file
 
         return open_file(machine, value, args.get(0, "mode"))
     if name in {"glob", "rglob", "iterdir"}:
@@ -202,7 +206,7 @@ def machine_rename(machine: Machine, old: Value, new: Value) -> None:
 
 def path_function(machine: Machine, name: str, given: list[Value]) -> Value | None:
     """``os.path.join`` and such."""
-    from nbops.lineage.code.expressions import text_of  # noqa: PLC0415
+    from nbops.lineage.code.expressions import text_of
 
     if name == "join":
         parts: list[Value | str] = []
@@ -234,5 +238,3 @@ def path_function(machine: Machine, name: str, given: list[Value]) -> Value | No
     if isinstance(plain, (str, os.PathLike)) and name in functions:
         return _wrapped(machine, functions[name](str(plain)), machine.params(given[0]))
     return None
-
-

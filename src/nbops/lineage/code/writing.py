@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbops.lineage.code.machine import Machine
 from nbops.lineage.code.values import Col, Const, Object, Table, Taint, Value
 
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["WRITERS", "as_written", "write_table"]
 
 WRITERS = frozenset(
-    "to_csv to_parquet to_json to_excel to_feather to_pickle to_orc to_hdf to_stata to_xml to_sql to_gbq to_delta "
-    "write_csv write_parquet write_json write_ndjson write_ipc write_excel write_avro write_delta write_database write_ipc_stream "
+    "to_csv to_parquet to_json to_excel to_feather to_pickle to_orc to_hdf to_stata to_xml to_sql to_gbq to_delta write_csv "
+    "write_parquet write_json write_ndjson write_ipc write_excel write_avro write_delta write_database write_ipc_stream "
     "sink_csv sink_parquet sink_ndjson sink_ipc saveAsTable".split()
 )
 _NO_INDEX = frozenset({"to_feather", "to_orc", "to_gbq"})
@@ -44,7 +44,7 @@ def as_written(machine: Machine, table: Table, name: str, args: Arguments) -> Ta
     """Return a table as a file holds it: with its index as columns, where it has one."""
     only = machine.names(args.get(None, "columns"))
     if only is not None and name in {"to_csv", "to_excel", "write_csv"}:
-        from nbops.lineage.code.access import select  # noqa: PLC0415
+        from nbops.lineage.code.access import select
 
         table = replace(select(machine, table, only), index=table.index)
     if table.lib != "pandas" or not table.index or name in _NO_INDEX:
@@ -60,5 +60,3 @@ def as_written(machine: Machine, table: Table, name: str, args: Arguments) -> Ta
             continue
         columns[level or f"__index_level_{at}__"] = col
     return replace(table, columns={**columns, **table.columns}, index=())
-
-
