@@ -40,7 +40,7 @@ def test_text_is_readable_on_every_ground(theme: str, text: str, ground: str) ->
 def test_both_themes_name_the_same_colours() -> None:
     css = STYLESHEET.read_text(encoding="utf-8")
     used = set(re.findall(r"var\(--([\w-]+)", css))
-    defined = set(re.findall(r"--([\w-]+):", css)) | {"x", "w", "h"}
+    defined = set(re.findall(r"--([\w-]+):", css)) | {"x", "w", "h", "d"}
     assert used <= defined
 
 

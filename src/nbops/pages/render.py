@@ -9,6 +9,7 @@ from nbops.pages.files import put
 from nbops.pages.links import Links
 from nbops.pages.names import page_name
 from nbops.pages.notebook import Body, NotebookPages
+from nbops.pages.overview import render_overview
 from nbops.pages.templating import STYLESHEET, page
 from nbops.pages.views import report_link
 from nbops.quality.profile import STYLESHEET as PROFILE_STYLESHEET
@@ -89,7 +90,7 @@ def render_index(summaries: Sequence[RunSummary], *, latest: Run | None, reports
     for number in range(1, archived(len(summaries)) + 1):
         html = page("archive.html.j2", archive_context(summaries, number, pipeline=pipeline, reports=reports))
         paths.append(put(reports / "archive" / f"{number}.html", html))
-    return paths
+    return paths + render_overview(latest, reports=reports)
 
 
 def _stylesheet(reports: Path) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
@@ -17,10 +19,12 @@ from nbops.pages.views import balance
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["STYLESHEET", "markup", "page"]
+__all__ = ["SITE", "STYLESHEET", "markup", "page"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STYLESHEET = _TEMPLATES / "nbops.css"
+SITE = (("index.html", "Latest run"), ("catalog.html", "Catalog"), ("lineage.html", "Lineage"))
+"""Pages of the whole site that every page leads to: file below ``reports/`` and title."""
 _SYMBOL = re.compile(r'<symbol id="m-(\w+)".*?</symbol>\n?', re.DOTALL)
 _USE = re.compile(r'<use [^>]*href="#m-(\w+)"')
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -71,6 +75,7 @@ def _environment() -> Environment:
         contract_name=lambda path: path.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".odcs"),
         count=text.count,
         cut=text.cut,
+        day=text.day,
         duration=text.duration,
         example_columns=_example_columns,
         figure=words.figure,
@@ -90,9 +95,26 @@ def _environment() -> Environment:
         short=_short,
         size=text.size,
         tail=_tail,
+        terms=words.terms,
         value=text.value,
     )
+    environment.globals["site"] = SITE
+    environment.globals["script"] = _script
+    environment.globals["script_hash"] = _script_hash
     return environment
+
+
+@cache
+def _script(name: str) -> Markup:
+    """Return a script of ours as it stands between its tags: it only adds comfort to a page that is whole without it."""
+    text = (_TEMPLATES / name).read_text(encoding="utf-8")
+    return Markup("\n".join(line.strip() for line in text.splitlines() if line.strip()))  # noqa: S704  # a file of our own
+
+
+@cache
+def _script_hash(name: str) -> str:
+    """Return the hash by which a page's policy allows this one script and no other."""
+    return base64.b64encode(hashlib.sha256(_script(name).encode("utf-8")).digest()).decode("ascii")
 
 
 def page(template: str, context: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["clean", "count", "cut", "duration", "instant", "join", "minute", "plural", "short", "size", "stamp", "value"]
+__all__ = ["clean", "count", "cut", "day", "duration", "instant", "join", "minute", "plural", "short", "size", "stamp", "value"]
 
 MISSING = "\N{EN DASH}"
 _CUT = 4_000
@@ -153,11 +153,20 @@ def minute(text: str | None) -> Markup:
     return _time(text, "{:%H:%M}")
 
 
+def day(text: str | None) -> Markup:
+    """Return the day of an instant.
+
+    >>> str(day("2026-11-02"))
+    '<time datetime="2026-11-02T00:00:00Z">2 Nov 2026</time>'
+    """
+    return _time(text, "")
+
+
 def _time(text: str | None, clock: str) -> Markup:
     moment = stamp(text)
     if moment is None:
         return escape(clean(cut(text, 80)) if text else MISSING)
-    words = f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {clock.format(moment)}"
+    words = f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}" + (f", {clock.format(moment)}" if clock else "")
     return Markup('<time datetime="{}">{}</time>').format(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), words)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from nbops.pages.text import cut, duration, plural, short, value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from nbops.model import Check, CheckResult, Run
+    from nbops.model import Check, CheckResult, Definition, Run
 
 __all__ = [
     "AGES",
@@ -25,6 +25,7 @@ __all__ = [
     "rule",
     "run_mark",
     "summary_mark",
+    "terms",
 ]
 
 LABELS = {
@@ -49,6 +50,8 @@ AGES = frozenset(["freshness", "retention"])
 
 RANKS = {name: position for position, name in enumerate(LABELS)}
 """Order of severity: 0 is the worst."""
+
+_URL = re.compile(r"https?://[^\s\"'<>]+\Z")
 
 _SYMBOLS = {
     "mustBe": "=",
@@ -178,3 +181,15 @@ def observed(result: CheckResult) -> str:
         return value(None) if result.failing_rows is None else plural(result.failing_rows, "row")
     unit = " %" if result.check.unit == "percent" and isinstance(result.observed, (int, float)) else ""
     return f"{cut(figure(result.check.metric, result.observed), 300)}{unit}"
+
+
+def terms(definitions: Sequence[Definition]) -> tuple[tuple[str, str | None], ...]:
+    """Return definitions as text and address; the address only where it leads to a web page.
+
+    >>> from nbops.model import Definition
+    >>> terms([Definition(url="javascript:alert(1)", type="tutorial"), Definition(url="https://a.example/x", type="term")])
+    (('javascript:alert(1) (tutorial)', None), ('https://a.example/x (term)', 'https://a.example/x'))
+    """
+    return tuple(
+        (f"{item.description or item.url} ({item.type})", item.url if _URL.match(item.url) else None) for item in definitions
+    )
