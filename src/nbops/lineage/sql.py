@@ -9,6 +9,8 @@ Work is bounded by counts, not by a clock, so that one input has one result.
 from __future__ import annotations
 
 import logging
+import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -36,6 +38,9 @@ _TOKENS = 20_000
 _STEPS = 200_000
 """Steps of the analysis in a second: a node of the syntax tree, or a column of a table, each."""
 
+_CALLS = 5_000
+"""Calls that may be nested while SQL is parsed and followed."""
+
 
 def analyse_sql(
     sql: str,
@@ -62,9 +67,10 @@ def analyse_sql(
     from nbops.lineage.sql_tables import tables_of  # noqa: PLC0415 - imports sqlglot, which costs time
 
     statements, notes, reader = _split(sql, dialect, seconds)
-    if reader is None:
-        return SqlLineage(notes=tuple(notes))
     context, writes = _start(reader, schemas, seconds, target or "")
+    if statements is None:
+        tables_of(_words(sql), context, writes)
+        statements = []
     tokens_left = int(_TOKENS * seconds)
     for number, written in enumerate(statements, start=1):
         tokens, text = _as_insert(written, sql, reader)
@@ -116,8 +122,8 @@ def _order(edge: ColumnEdge) -> tuple[str, ...]:
     )
 
 
-def _split(sql: str, dialect: str, seconds: float) -> tuple[list[list[Token]], list[str], Dialect | None]:
-    """Return the statements of SQL as tokens, what went wrong, and the dialect (None when nothing can be read)."""
+def _split(sql: str, dialect: str, seconds: float) -> tuple[list[list[Token]] | None, list[str], Dialect]:
+    """Return the statements of SQL as tokens (None when it cannot be split into them), what went wrong, and the dialect."""
     from sqlglot.dialects.dialect import Dialect  # noqa: PLC0415 - costs time
     from sqlglot.errors import SqlglotError  # noqa: PLC0415
     from sqlglot.tokenizer_core import TokenType  # noqa: PLC0415
@@ -130,12 +136,12 @@ def _split(sql: str, dialect: str, seconds: float) -> tuple[list[list[Token]], l
         notes.append(f"dialect {dialect!r} is not known: read as common SQL")
     if len(sql) > _CHARACTERS * seconds:
         notes.append(f"{len(sql)} characters are longer than can be analysed in the time allowed: nothing is told")
-        return [], notes, None
+        return [], notes, reader
     try:
         tokens = reader.tokenize(sql)
-    except (SqlglotError, ValueError, RecursionError) as error:
-        notes.append(f"not readable as SQL: {_first_line(error)}")
-        return [], notes, None
+    except (SqlglotError, ValueError) as error:
+        notes.append(f"not readable as SQL, only its tables are told: {_first_line(error)}")
+        return None, notes, reader
     statements: list[list[Token]] = [[]]
     for token in tokens:
         if token.token_type == TokenType.SEMICOLON:
@@ -143,6 +149,17 @@ def _split(sql: str, dialect: str, seconds: float) -> tuple[list[list[Token]], l
         else:
             statements[-1].append(token)
     return [statement for statement in statements if statement], notes, reader
+
+
+def _words(sql: str) -> list[Token]:
+    """Return the words of what cannot be split into tokens, as where a quote is not closed."""
+    from sqlglot.tokenizer_core import Token, TokenType  # noqa: PLC0415 - costs time
+
+    kinds = {"(": TokenType.L_PAREN, ".": TokenType.DOT}
+    found = re.finditer(r"\w+|\S", sql)
+    return [
+        Token(TokenType.VAR if word[0][0].isidentifier() else kinds.get(word[0], TokenType.UNKNOWN), word[0]) for word in found
+    ]
 
 
 def _first_line(error: BaseException) -> str:
@@ -155,6 +172,21 @@ def _as_insert(tokens: list[Token], sql: str, reader: Dialect) -> tuple[list[Tok
         text = "INSERT" + sql[tokens[0].end + 1 : tokens[-1].end + 1]
         return reader.tokenize(text), text
     return tokens, sql
+
+
+@contextmanager
+def _deeper() -> Iterator[None]:
+    """Let Python nest more calls than usual: sqlglot takes 20 for one level of parentheses, so that 40 levels would be too many.
+
+    Before Python 3.11 calls take room on the thread's own stack, which may be small.
+    """
+    before = sys.getrecursionlimit()
+    if sys.version_info >= (3, 11):
+        sys.setrecursionlimit(max(before, _CALLS))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @contextmanager
@@ -182,11 +214,11 @@ def _follow(tokens: list[Token], sql: str, reader: Dialect, context: Context, wr
     from nbops.lineage.sql_tables import tables_of  # noqa: PLC0415
 
     try:
-        with _quiet():
+        with _quiet(), _deeper():
             nodes: list[exp.Expression | None] = reader.parser(error_level=ErrorLevel.RAISE).parse(tokens, sql)  # type: ignore[assignment]
-        for node in nodes:
-            if node is not None:
-                run_statement(node, context, writes)
+            for node in nodes:
+                if node is not None:
+                    run_statement(node, context, writes)
     except SqlglotError as error:
         context.note(f"not readable as {context.dialect}: {_first_line(error)}")
         tables_of(tokens, context, writes)

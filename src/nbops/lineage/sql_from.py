@@ -74,6 +74,7 @@ def _join(join: exp.Join, scope: Scope, sink: set[Touch]) -> None:
 
 def _common(before: list[Source], added: list[Source], scope: Scope, sink: set[Touch]) -> list[str]:
     """Return the columns that NATURAL joins by."""
+    scope.context.spend_on(source.relation for source in before + added)
     left = {name.lower() for source in before for name in source.relation.names()}
     names = [name for source in added for name in source.relation.names() if name.lower() in left]
     loose = [source for source in before + added if not source.relation.complete]

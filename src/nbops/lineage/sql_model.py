@@ -91,12 +91,28 @@ class Relation:
     path: str = ""
     """The source table that it is, of tables and files."""
 
+    _places: dict[str, list[int]] = field(default_factory=dict, repr=False, compare=False)
+    _counted: int = field(default=0, repr=False, compare=False)
+
+    def _namesakes(self, name: str) -> list[int]:
+        """Return the places of columns of a name in any case; the index grows with the columns."""
+        for place in range(self._counted, len(self.columns)):
+            known = self.columns[place][0]
+            if known is not None:
+                self._places.setdefault(known.lower(), []).append(place)
+        self._counted = len(self.columns)
+        return self._places.get(name.lower(), [])
+
     def find(self, name: str) -> Value | None:
         """Return a listed column by its name: as it is spelt, else in any case; None when there is none."""
-        lowered = name.lower()
-        found = [(known, value) for known, value in self.columns if known is not None and known.lower() == lowered]
-        exact = [value for known, value in found if known == name]
-        return exact[0] if exact else (found[0][1] if found else None)
+        places = self._namesakes(name)
+        exact = [place for place in places if self.columns[place][0] == name]
+        return self.columns[(exact or places)[0]][1] if places else None
+
+    def spelling(self, name: str) -> str | None:
+        """Return how a listed column spells its name, None when there is none."""
+        spelt = [self.columns[place][0] for place in self._namesakes(name)]
+        return name if name in spelt else (spelt[0] if spelt else None)
 
     def names(self) -> Iterator[str]:
         """Return the names of the listed columns."""

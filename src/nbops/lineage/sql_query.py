@@ -8,16 +8,13 @@ from typing import Any
 from sqlglot import exp
 
 from nbops.lineage.sql_from import add_from
-from nbops.lineage.sql_model import Influence, Relation, Touch, Value, align, as_touches, merge
+from nbops.lineage.sql_model import TRANSFORMATION, Influence, Relation, Touch, Value, align, as_touches, merge, strengthen
 from nbops.lineage.sql_pivots import pivoted
 from nbops.lineage.sql_scope import Scope, Source
 from nbops.lineage.sql_stars import Output, project
 from nbops.lineage.sql_values import evaluate, is_query
 
 __all__ = ["add_ctes", "query", "returned"]
-
-_ROUNDS = 50
-"""Rounds in which a recursive CTE must have come to rest; each round moves what a column is made of by one column."""
 
 
 def query(node: exp.Expression, parent: Scope) -> Relation:
@@ -91,18 +88,21 @@ def _recursive(body: exp.SetOperation, name: str, names: list[str], scope: Scope
     if isinstance(clause, exp.Expression):
         add_ctes(clause, inner)
     current = current.renamed(names) if names else current
-    for _ in range(_ROUNDS):
+    # a round moves what a column is made of by one column, and may make it stronger twice
+    for _ in range(3 * len(current.columns) + 5):
         inner.ctes[name.lower()] = current
         step = query(body.args["expression"], inner)
+        scope.context.spend_on([current, step])
         both = align([current, step], by_name=bool(body.args.get("by_name")))
         if body.args.get("distinct"):
-            both.touches |= _all_touches([current, step], "group_by")
+            both.touches |= _all_touches([current, step], "group_by", scope)
         done = both.columns == current.columns and both.touches == current.touches and both.rows == current.rows
         if done and both.open == current.open:
             return both
         current = both
-    scope.context.note(f"WITH RECURSIVE {name} did not come to rest: some of its sources may be missing")
-    return current
+    scope.context.note(f"WITH RECURSIVE {name} does not come to rest: each of its columns is widened to all that it is made of")
+    whole = strengthen(current.row(), TRANSFORMATION)
+    return Relation([(column, whole) for column, _ in current.columns], rows=current.rows, touches=current.touches)
 
 
 def _subquery(node: exp.Subquery, parent: Scope) -> Relation:
@@ -135,8 +135,9 @@ def _values(node: exp.Values, parent: Scope) -> Relation:
     return relation.renamed(identifier.name for identifier in alias.columns) if isinstance(alias, exp.TableAlias) else relation
 
 
-def _all_touches(sides: list[Relation], influence: Influence) -> set[Touch]:
+def _all_touches(sides: list[Relation], influence: Influence, scope: Scope) -> set[Touch]:
     """Return all columns of some relations as what chooses rows."""
+    scope.context.spend_on(sides)
     touches: set[Touch] = set()
     for side in sides:
         touches |= as_touches(side.row(), influence)
@@ -158,7 +159,7 @@ def _set_operation(node: exp.SetOperation, parent: Scope) -> Relation:
             sides = _grown(sides, right, parent, by_name=by_name, distinct=bool(operation.args.get("distinct")))
             continue
         left = _flush(sides)
-        touches = left.touches | right.touches | _all_touches([left, right], "filter")
+        touches = left.touches | right.touches | _all_touches([left, right], "filter", parent)
         sides = [Relation(left.columns, left.open, left.hidden, left.opaque, left.rows, touches)]
     return _ordered(node, _flush(sides), parent)
 
@@ -176,9 +177,10 @@ def _grown(sides: list[Relation], right: Relation, parent: Scope, *, by_name: bo
         sides.by_name = by_name
         sides.touches = set()
     sides.append(right)
+    parent.context.spend_on([right])
     if distinct:
         new = sides if not sides.touches else [right]
-        sides.touches |= _all_touches(list(sides) if len(new) > 1 else new, "group_by")
+        sides.touches |= _all_touches(list(new), "group_by", parent)
     if not by_name and not all(side.complete for side in (sides[0], right)):
         parent.context.note("UNION of queries whose columns are not known: those of one place are widened to all columns")
     return sides
@@ -312,7 +314,7 @@ def _distinct(node: exp.Select, scope: Scope, relation: Relation, sink: set[Touc
     if isinstance(chosen, exp.Expression):
         sink |= _keys([chosen], scope, relation.columns, sink, "group_by")
     else:
-        sink |= as_touches(relation.row(), "group_by")
+        sink |= _all_touches([relation], "group_by", scope)
 
 
 def _sorted(node: exp.Select, scope: Scope, relation: Relation, sink: set[Touch]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,11 @@ from nbops.lineage.sql_model import IDENTITY, NOTHING, TRANSFORMATION, Relation,
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["Context", "OutOfBudgetError", "Scope", "Source"]
+__all__ = ["PER_STEP", "Context", "OutOfBudgetError", "Scope", "Source"]
+
+
+PER_STEP = 4
+"""Sources of a value, or tables of a FROM, that are looked at in the time of a step."""
 
 
 class OutOfBudgetError(Exception):
@@ -68,6 +72,16 @@ class Context:
         if self.budget < 0:
             raise OutOfBudgetError
 
+    def spend_on(self, relations: Iterable[Relation]) -> None:
+        """Count the work of looking at all columns of some relations.
+
+        Raises:
+            OutOfBudgetError: It is spent.
+        """
+        for relation in relations:
+            sources = sum(len(value.origins) + len(value.touches) for _, value in relation.columns)
+            self.spend(len(relation.columns) + (sources + len(relation.touches)) // PER_STEP)
+
     def note(self, text: str) -> None:
         """Say what could not be analysed."""
         self.notes[f"{self.place}: {text}" if self.place else text] = None
@@ -107,8 +121,7 @@ class Scope:
         for scope in self._around():
             for source in scope.sources:
                 if len(parts) == 1 or source.is_called(parts[:-1]):
-                    names = list(source.relation.names())
-                    found = name if name in names else next((known for known in names if known.lower() == name.lower()), None)
+                    found = source.relation.spelling(name)
                     if found is not None:
                         return found
         return name
@@ -186,6 +199,7 @@ class Scope:
             return alias
         if lowered in self.merged:
             return self.merged[lowered]
+        self.context.spend(len(self.sources) // PER_STEP)
         found = [value for source in self.sources if (value := source.relation.find(name)) is not None]
         if found:
             if len(found) > 1:
@@ -205,6 +219,7 @@ class Scope:
         unnamed = [value for source in self.sources for known, value in source.relation.columns if known is None]
         whole = [source.relation.row() for source in self.sources if source.name.lower() == lowered]
         if whole and not fields:
+            self.context.spend(len(whole[0].origins) // PER_STEP)
             return strengthen(whole[0], TRANSFORMATION)
         if groups:
             return self._of_open(name, groups)

@@ -55,12 +55,16 @@ def tables_of(tokens: Sequence[Token], context: Context, writes: Writes) -> None
 
 
 def _own_names(tokens: Sequence[Token]) -> set[str]:
-    """Return names that look like CTEs: ``name AS (``."""
-    return {
-        tokens[place].text.lower()
-        for place in range(len(tokens) - 2)
-        if tokens[place + 1].text.lower() == "as" and tokens[place + 2].token_type == TokenType.L_PAREN
-    }
+    """Return names that look like CTEs: ``name AS (`` and ``name (columns) AS (``."""
+    names = set()
+    for place in range(1, len(tokens) - 1):
+        if tokens[place].text.lower() != "as" or tokens[place + 1].token_type != TokenType.L_PAREN:
+            continue
+        before = place - 1
+        while before > 0 and tokens[before].text != "(" and tokens[place - 1].text == ")":
+            before -= 1
+        names.add(tokens[before - 1 if tokens[before].text == "(" else before].text.lower())
+    return names
 
 
 def _name(tokens: Sequence[Token], place: int) -> str:

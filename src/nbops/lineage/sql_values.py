@@ -19,6 +19,7 @@ from nbops.lineage.sql_model import (
     merge,
     strengthen,
 )
+from nbops.lineage.sql_scope import PER_STEP
 
 if TYPE_CHECKING:
     from nbops.lineage.sql_scope import Scope
@@ -100,6 +101,7 @@ class _Evaluation:
             self.jobs += [(entry, strength, influence, bound) for entry in node if isinstance(entry, exp.Expression)]
 
     def add(self, value: Value, strength: int, influence: Influence | None) -> None:
+        self.scope.context.spend((len(value.origins) + len(value.touches)) // PER_STEP)
         if influence is not None:
             self.touches |= as_touches(value, influence)
             return
@@ -150,6 +152,7 @@ class _Evaluation:
         self.add(self.scope.resolve(parts), strength, influence)
 
     def everything(self) -> Value:
+        self.scope.context.spend_on(source.relation for source in self.scope.sources)
         return merge(source.relation.row() for source in self.scope.sources)
 
     def subquery(self, node: exp.Expression, strength: int, influence: Influence | None) -> None:
