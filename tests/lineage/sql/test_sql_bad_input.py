@@ -221,8 +221,8 @@ def test_importing_it_loads_no_parser_and_results_do_not_depend_on_hash_seeds() 
 WORDS = (
     "SELECT FROM WHERE t u a b c x * , ( ) . ; = 'x' \"q\" ` AS WITH RECURSIVE JOIN LEFT USING ON GROUP BY ORDER LIMIT HAVING "
     "QUALIFY OVER PARTITION UNION ALL EXCEPT INSERT INTO UPDATE SET DELETE MERGE WHEN MATCHED THEN CREATE TABLE VIEW TEMP PIVOT "
-    "UNPIVOT FOR IN VALUES UNNEST LATERAL COLUMNS CASE END count(*) sum( row_number() EXISTS NOT NULL DISTINCT :: -> [ ] { } @ $1 "
-    "? \\ -- /* */ COPY TO FILTER WINDOW w EXCLUDE REPLACE RETURNING |> 1 2.5 \0 😀"
+    "UNPIVOT FOR IN VALUES UNNEST LATERAL COLUMNS CASE END count(*) sum( row_number() EXISTS NOT NULL DISTINCT :: -> [ ] { } @ "
+    "$1 ? \\ -- /* */ COPY TO FILTER WINDOW w EXCLUDE REPLACE RETURNING |> 1 2.5 \0 😀"
 )
 PIECES = st.sampled_from(WORDS.split(" "))
 
