@@ -5,6 +5,7 @@ caches, and less memory is held at a time. Fewer rows still are looked at where 
 
 - the footer of a Parquet file answers null counts, smallest and largest values, and range rules that these prove;
 - text with few values is grouped first, and patterns, lists and lengths are tried on each value once;
+- a pattern that says what each byte may be is tried on eight bytes at a time (``shapes``, ``packed``);
 - floats are taken as finite first, and measured again with a filter when the result says that they are not;
 - whole numbers within a known range are counted in a bit set, exactly; other distinct counts that no check judges are estimated
   on data of more than two million rows (HyperLogLog), counted when the estimate is low, and otherwise kept as ``approximate``.
@@ -23,8 +24,11 @@ import duckdb
 from nbops.model import MetricRequest
 from nbops.quality.aggregates import BASE, CONDITIONS, aggregate, from_bounds, proof
 from nbops.quality.families import is_float
-from nbops.quality.predicates import UnmeasurableError
+from nbops.quality.packed import count_broken, is_packable
+from nbops.quality.predicates import UnmeasurableError, pattern_of
 from nbops.quality.repeats import LONG, surplus
+from nbops.quality.shapes import shape_of
+from nbops.quality.sqltext import literal
 from nbops.quality.work import Work, approximation, keep, shared
 
 if TYPE_CHECKING:
@@ -111,6 +115,7 @@ def measure_columns(work: Work, todo: Sequence[MetricRequest], footer: Footer) -
         # A hash table of all keys counts them too; in long data sorted hashes do, in less memory.
         grouped = column.key in few or (counted and _is_heavy(items, column) and work.terms.source.rows < LONG)
         if not (grouped and _grouped(work, items, column)):
+            _shaped(work, items, column)
             _direct(work, items, column, footer)
 
 
@@ -165,6 +170,18 @@ def _grouped(work: Work, items: Sequence[MetricRequest], column: SourceColumn) -
     return len(pairs) == len(items)
 
 
+def _shaped(work: Work, items: Sequence[MetricRequest], column: SourceColumn) -> None:
+    """Try the patterns that are shapes, on data long enough to make up for loading what decodes it."""
+    if work.terms.source.rows < LONG or not is_packable(work.terms.source, column):
+        return
+    for item in items:
+        pattern = pattern_of(dict(item.arguments)) if item.metric == "invalidValues" else None
+        shape = shape_of(pattern) if pattern is not None else None
+        broken = count_broken(work.terms.source, column, shape) if shape is not None else None
+        if broken is not None:
+            work.keep(item, broken)
+
+
 def _row(work: Work, texts: Sequence[str], relation: str) -> tuple[Any, ...] | None:
     """Return the one row of a query; ``None`` when it fails."""
     try:
@@ -183,7 +200,8 @@ def _short(work: Work, items: Sequence[MetricRequest], column: SourceColumn, foo
     """Measure a column in one scan, taking its floats as finite and its range rules as met; what was wrongly taken so is left."""
     low, high = footer.bounds.get(column.key, (f"min({column.key})", f"max({column.key})"))
     scanned = column.key not in footer.bounds
-    proofs = dict(_proofs(items, column, low=low, high=high) if scanned else [])
+    likely = [item for item in items if item not in _hopeless(work, items, column, footer)]
+    proofs = dict(_proofs(likely, column, low=low, high=high) if scanned else [])
     pairs: list[tuple[MetricRequest, str]] = []
     for item in items:
         text = proofs.get(item) or _short_form(work, item, column, footer)
@@ -193,7 +211,8 @@ def _short(work: Work, items: Sequence[MetricRequest], column: SourceColumn, foo
         return
     # The sum keeps the engine from answering from the footer alone, where NaN does not count.
     guard = [f"isfinite(min({column.key})) AND isfinite(max({column.key})) AND isfinite(avg({column.key}))"]
-    guards = guard if is_float(column.type) else []
+    assumed = any(item in proofs or item.metric not in CONDITIONS for item, _ in pairs)
+    guards = guard if is_float(column.type) and assumed else []
     row = _row(work, [*(text for _, text in pairs), *guards], f"{work.terms.source.prefix}scan")
     if row is None or (guards and row[-1] is False):
         return
@@ -206,6 +225,19 @@ def _short(work: Work, items: Sequence[MetricRequest], column: SourceColumn, foo
         else:
             keep(work, item, value)
     _count_few(work, items)
+
+
+def _hopeless(work: Work, items: Sequence[MetricRequest], column: SourceColumn, footer: Footer) -> frozenset[MetricRequest]:
+    """Return range rules that some float breaks, going by the footer: to prove them would be one scan too many."""
+    if column.key not in footer.hints:
+        return frozenset()
+    low, high = (f"CAST({literal(end)} AS {column.type})" for end in footer.hints[column.key])
+    proofs = _proofs(items, column, low=low, high=high)
+    try:
+        row = work.terms.source.connection.execute(f"SELECT {', '.join(text for _, text in proofs) or 'NULL'}").fetchone()
+    except duckdb.Error:
+        return frozenset()
+    return frozenset(item for (item, _), broken in zip(proofs, row, strict=False) if broken)
 
 
 def _short_form(work: Work, item: MetricRequest, column: SourceColumn, footer: Footer) -> str | None:

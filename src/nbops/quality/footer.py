@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from nbops.quality.families import family_of
+from nbops.quality.families import family_of, is_float
 from nbops.quality.sqltext import literal
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class Footer:
     """Smallest and largest value as SQL expressions of the column's type; NULL for a column without a value."""
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """The same of whole numbers."""
+    hints: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """The same of floats, as far as they are told: NaN is left out and the ends may be wrong, so they decide nothing, and only
+    say which way of counting is likely to be the short one."""
 
 
 def read_footer(source: Source) -> Footer:
@@ -62,6 +65,7 @@ def read_footer(source: Source) -> Footer:
         return Footer()
     nulls: dict[str, int] = {}
     texts: dict[str, tuple[list[str], list[str]]] = {}
+    hints: dict[str, tuple[float, float]] = {}
     for column, (counted, null, values, stored, kinds, bounded, lows, highs) in zip(source.columns, found, strict=True):
         # A list or an object with one leaf has that leaf's nulls, which are not its own.
         if not counted or values != source.rows or family_of(column.type) in _NESTED:
@@ -69,8 +73,18 @@ def read_footer(source: Source) -> Footer:
         nulls[column.key] = int(null)
         if bounded and kinds == 1 and stored in _STORED and _ordered(column):
             texts[column.key] = ([text for text in lows if text is not None], [text for text in highs if text is not None])
+        if is_float(column.type):
+            hint = _hint(lows, highs)
+            hints |= {} if hint is None else {column.key: hint}
     bounds, ranges = _bounds(source, texts)
-    return Footer(nulls=nulls, bounds=bounds, ranges=ranges)
+    return Footer(nulls=nulls, bounds=bounds, ranges=ranges, hints=hints)
+
+
+def _hint(lows: list[str | None], highs: list[str | None]) -> tuple[float, float] | None:
+    try:
+        return min(float(text) for text in lows if text is not None), max(float(text) for text in highs if text is not None)
+    except ValueError:
+        return None
 
 
 def _ordered(column: SourceColumn) -> bool:

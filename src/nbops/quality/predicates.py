@@ -15,7 +15,7 @@ from nbops.quality.sqltext import literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["UnmeasurableError", "invalid", "missing", "row_rule"]
+__all__ = ["UnmeasurableError", "invalid", "missing", "pattern_of", "row_rule"]
 
 _NUMBERS = frozenset(["integer", "float", "decimal"])
 _TIMES = frozenset(["date", "timestamp", "time"])
@@ -86,6 +86,14 @@ def invalid(expression: str, type_name: str, arguments: Mapping[str, Any]) -> st
     """
     parts = [_broken(expression, type_name, key, value) for key, value in sorted(arguments.items())]
     return f"({expression} IS NOT NULL AND coalesce({' OR '.join(parts)}, true))"
+
+
+def pattern_of(arguments: Mapping[str, Any]) -> str | None:
+    """Return the one pattern that a rule of ``invalidValues`` consists of; ``None`` when it is anything else."""
+    if len(arguments) != 1:
+        return None
+    pattern = arguments.get("pattern", _FORMATS.get(str(arguments.get("format"))))
+    return pattern if isinstance(pattern, str) else None
 
 
 def _broken(expression: str, type_name: str, key: str, value: Any) -> str:

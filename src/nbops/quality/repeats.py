@@ -1,4 +1,6 @@
-"""Keys that occur more than once in long data: found by sorting hashes, decided by comparing values.
+"""Keys that occur more than once in long data: found by hashes, decided by comparing values.
+
+A column of plain text is compared as words (``packed``). Of other keys hashes are sorted.
 
 Different hashes mean different values, so that where no hash occurs twice no key does, exactly. Where some do, only the rows
 with these hashes are grouped by their values. A sorted array of hashes takes a third of the time and memory of a hash table of
@@ -12,6 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import duckdb
+
+from nbops.quality.packed import find_repeats, is_packable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +39,9 @@ def surplus(terms: Terms, keys: Sequence[str], *, with_null: bool) -> int | None
         keys: Expressions that rows are compared by.
         with_null: Whether rows with a NULL among the keys count.
     """
+    counted = None if with_null or len(keys) != 1 else _packed(terms, keys[0])
+    if counted is not None:
+        return counted
     known = repeated_rows(terms, keys, with_null=with_null)
     if known is None:
         return None
@@ -44,6 +51,20 @@ def surplus(terms: Terms, keys: Sequence[str], *, with_null: bool) -> int | None
     except duckdb.Error:
         return None
     return int(found[0])
+
+
+def _packed(terms: Terms, key: str) -> int | None:
+    """Count in a column of text, and note the rows for ``repeated_rows``."""
+    column = next((item for item in terms.source.columns if item.key == key), None)
+    if column is None or terms.source.rows < LONG or not is_packable(terms.source, column):
+        return None
+    found = find_repeats(terms.source, column, most=_MANY)
+    if found is None:
+        return None
+    rows = None if found.rows is None else ", ".join(map(str, found.rows))
+    known = None if rows is None else f"__nbops_row IN (SELECT unnest([{rows}]::BIGINT[]))"
+    terms.repeated[((key,), False)] = known if found.surplus else "false"
+    return found.surplus
 
 
 def repeated_rows(terms: Terms, keys: Sequence[str], *, with_null: bool) -> str | None:
