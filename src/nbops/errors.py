@@ -12,7 +12,8 @@
     ├── LedgerError          a ledger cannot be read or written
     ├── GuardError           what is about to be committed holds something private
     ├── CommitError          git refused
-    └── PluginError          a plugin is missing, or two have one name
+    ├── PluginError          a plugin is missing, or two have one name
+    └── UnknownTarget        nothing of the pipeline is called so
 
 A message says where, what, what is allowed, and what to do next.
 """
@@ -39,6 +40,7 @@ __all__ = [
     "PipelineError",
     "PluginError",
     "TaskError",
+    "UnknownTarget",
     "did_you_mean",
 ]
 
@@ -93,6 +95,10 @@ class CommitError(NbopsError):
 
 class PluginError(NbopsError):
     """A plugin is missing, or two have one name."""
+
+
+class UnknownTarget(NbopsError):  # noqa: N818 - an answer to a question
+    """Nothing of the pipeline is called so."""
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

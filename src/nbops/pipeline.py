@@ -49,6 +49,8 @@ class TaskSpec:
     parameters: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     function: str | None = None
     """Name of the function within ``source``, for function tasks."""
+    dialect: str = ""
+    """Of SQL, as sqlglot calls it, where the task's client tells; else empty."""
     in_process: bool = False
     """Holds a live database connection and so cannot be moved to another process."""
 

@@ -42,6 +42,27 @@ __all__ = [
     "show_status",
 ]
 
+_DIALECTS = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "psycopg": "postgres",
+    "postgres": "postgres",
+    "asyncpg": "postgres",
+    "redshift": "redshift",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "snowflake": "snowflake",
+    "bigquery": "bigquery",
+    "databricks": "databricks",
+    "spark": "spark",
+    "trino": "trino",
+    "mssql": "tsql",
+    "pyodbc": "tsql",
+    "oracle": "oracle",
+    "clickhouse": "clickhouse",
+}
+"""Part of a URI's scheme or a driver's module to the dialect, as sqlglot calls it."""
+
 
 class _Fixed:
     """Stands in for a product's rendered identifier while its output goes to the staging path."""
@@ -339,6 +360,7 @@ def _describe(task: Any) -> TaskSpec:
         products=products,
         parameters=_plain(task.params.to_json_serializable(params_only=True)),
         function=function,
+        dialect=_dialect(task) if language == "sql" else "",
         in_process=_holds_client(task),
     )
 
@@ -376,6 +398,17 @@ def _holds_client(task: Any) -> bool:
     with suppress(Exception):
         return task.client is not None
     return True
+
+
+def _dialect(task: Any) -> str:
+    """Return the dialect of a task's client as sqlglot calls it, "" where it does not tell; nothing is connected to."""
+    with suppress(Exception):
+        client = task.client
+        uri = getattr(client, "_uri", None)  # SQLAlchemyClient
+        connect = getattr(client, "connect_fn", None)  # DBAPIClient
+        driver = str(uri).partition("://")[0] if uri is not None else str(getattr(connect, "__module__", ""))
+        return next((name for part, name in _DIALECTS.items() if part in driver.lower()), "")
+    return ""
 
 
 def _plain(value: Any) -> Any:

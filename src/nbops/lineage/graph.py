@@ -169,11 +169,16 @@ class Graph:
         return {name: frozenset(items) for name, items in found.items()}
 
     def next(self, node: Node, direction: Direction) -> list[tuple[ColumnEdge, Node]]:
-        """Return the edges at a node and where they lead, sorted; an edge that names no column is at all of them."""
+        """Return the edges at a node and where they lead, sorted; an edge that names no column is at all of them.
+
+        The number of rows depends on no column's value, so ``count(*)`` is not down from a column.
+        """
         found: set[tuple[Node, int]] = set()
         edges = self._by_end[direction].get(node.name, [])
         for number, edge in enumerate(edges):
             here, there = _ends(edge, direction)
+            if direction == "down" and node.column is not None and _counts_rows(edge):
+                continue
             if (node.column is None or here.column is None or here.column == node.column) and there != node:
                 found.add((there, number))
         ordered = sorted(found, key=lambda item: (item[0].name, item[0].column or "", item[0].column is not None, item[1]))
@@ -228,6 +233,16 @@ class Graph:
             )
             for node in ordered
         )
+
+
+def _counts_rows(edge: ColumnEdge) -> bool:
+    """Return whether the rows as such are aggregated, as by ``count(*)``: no column's value enters."""
+    return (
+        edge.source_column is None
+        and edge.target_column is not None
+        and edge.how == "sql"
+        and edge.transformation == "aggregation"
+    )
 
 
 def _order(node: Node) -> tuple[str, bool, str]:

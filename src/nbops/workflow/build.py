@@ -37,6 +37,7 @@ from nbops.workflow.costs import load_costs, save_costs
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
+from nbops.workflow.lineage import Tracing
 from nbops.workflow.lock import project_lock
 from nbops.workflow.profiling import Profiling
 from nbops.workflow.progress import Progress, duration
@@ -147,6 +148,7 @@ class _Build:
         self.git = git_state(root)
         self.ledger = RunningLedger(self._refresh)
         self.profiles = Profiling(root, config, {})
+        self.tracing = Tracing(root, config, folder=root / ".nbops/work" / self.run_id / "lineage", previous=self.previous)
 
     def _new_id(self) -> str:
         """Return an id that sorts after every earlier one, also of a run begun in the same second."""
@@ -178,6 +180,7 @@ class _Build:
             self._prepare(tasks, contracts)
             self.profiles = Profiling(self.root, self.config, contracts)
             cleanup.callback(self.profiles.close)
+            cleanup.callback(self.tracing.close)
             early = self._schedule(tasks, scratch)
             run = self._conclude(contracts)
         if self.stop.stopped():
@@ -233,6 +236,7 @@ class _Build:
             costs=load_costs(costs_file, last=self.previous),
             share=share,
             profiles=self.profiles,
+            tracing=self.tracing,
             ledger=self.ledger,
             earlier=self._earlier(),
         )
@@ -319,6 +323,7 @@ class _Build:
             checks=checks,
             quarantine=quarantine_of(done.values()),
             lineage=lineage_of(self.records) if ended else (),
+            column_lineage=self.tracing.finish(self.records) if ended else (),
             errors=(*self.errors, *(r.error for r in done.values() if r.error is not None)),
             notices=(*self.notices, *(notice for r in done.values() for notice in r.notices)),
         )

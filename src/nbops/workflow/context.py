@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nbops.quality.audited import Audit
     from nbops.workflow.costs import Cost
     from nbops.workflow.fingerprint import Fingerprinter
+    from nbops.workflow.lineage import Tracing
     from nbops.workflow.profiling import Profiling
     from nbops.workflow.progress import Progress
     from nbops.workflow.running import RunningLedger
@@ -61,6 +62,8 @@ class Context:
     share: Share
     """What a task's process may use for measuring."""
     profiles: Profiling
+    tracing: Tracing
+    """Finds the lineage of columns."""
     ledger: RunningLedger
     """The ledger on disk while the build goes on."""
     earlier: Callable[[str, str], Earlier | None]

@@ -236,6 +236,7 @@ class Finisher:
         self._context.progress.task(self._position[name], len(self._records), name, status, detail)
         if record.published:
             self._context.profiles.offer(tuple(audit.dataset for audit in record.audits))
+            self._context.tracing.offer(record, self._records)
         self._context.ledger.changed()
         self._ended(name)
 
