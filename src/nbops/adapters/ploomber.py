@@ -23,6 +23,7 @@ from ploomber.table import TaskReport
 from ploomber.tasks import NotebookRunner, PythonCallable, ScriptRunner, ShellScript
 
 from nbops.errors import EarlyStop, NbopsError
+from nbops.lineage.dialects import dialect_of
 from nbops.pipeline import ExecuteOptions, Product, TaskSpec
 from nbops.record.store import replace_file
 
@@ -41,27 +42,6 @@ __all__ = [
     "selected_targets",
     "show_status",
 ]
-
-_DIALECTS = {
-    "sqlite": "sqlite",
-    "duckdb": "duckdb",
-    "psycopg": "postgres",
-    "postgres": "postgres",
-    "asyncpg": "postgres",
-    "redshift": "redshift",
-    "mysql": "mysql",
-    "mariadb": "mysql",
-    "snowflake": "snowflake",
-    "bigquery": "bigquery",
-    "databricks": "databricks",
-    "spark": "spark",
-    "trino": "trino",
-    "mssql": "tsql",
-    "pyodbc": "tsql",
-    "oracle": "oracle",
-    "clickhouse": "clickhouse",
-}
-"""Part of a URI's scheme or a driver's module to the dialect, as sqlglot calls it."""
 
 
 class _Fixed:
@@ -407,7 +387,7 @@ def _dialect(task: Any) -> str:
         uri = getattr(client, "_uri", None)  # SQLAlchemyClient
         connect = getattr(client, "connect_fn", None)  # DBAPIClient
         driver = str(uri).partition("://")[0] if uri is not None else str(getattr(connect, "__module__", ""))
-        return next((name for part, name in _DIALECTS.items() if part in driver.lower()), "")
+        return dialect_of(driver)
     return ""
 
 
