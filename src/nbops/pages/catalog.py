@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbops.pages.lineage import anchor, nodes_of
-from nbops.pages.names import page_name
 from nbops.pages.origins import Origins
 from nbops.pages.score import SCORE_WORDS, Score, score_of
 from nbops.pages.text import plural, stamp
-from nbops.pages.views import Shown, shown
+from nbops.pages.views import Shown, column_anchors, shown
 from nbops.pages.words import expectation
 
 if TYPE_CHECKING:
@@ -21,10 +20,14 @@ if TYPE_CHECKING:
     from nbops.model import CheckResult, Column, Dataset, Run
     from nbops.pages.latest import Latest
 
-__all__ = ["Freshness", "Popularity", "catalog_context", "column_anchors", "freshness_of"]
+__all__ = ["Freshness", "Popularity", "catalog_context", "freshness_of"]
 
-_MOST_DATASETS, _MOST_COLUMNS = 600, 1_300
+_MOST_DATASETS, _MOST_NAMES = 600, 2_500
+_ROOM = 130_000
+"""Characters that columns may take with all that is said of them; the others are listed by their names."""
 _RUN_ID = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
+_ROW = 230
+"""Characters of a row of columns without its texts."""
 _TIMES = ("TIMESTAMP", "DATE", "DATETIME")
 
 POPULARITY_WORDS = (
@@ -78,23 +81,9 @@ class _Entry:
     freshness: Freshness
     popularity: Popularity
     columns: Shown
+    names: Shown
+    """Columns that are listed by their names only."""
     described: int
-
-
-def column_anchors(columns: Sequence[Column]) -> tuple[str, ...]:
-    """Return a place on a page for each column; columns may share a name.
-
-    >>> from nbops.model import Column
-    >>> column_anchors([Column(name="a", physical_type="INT"), Column(name="a", physical_type="INT")])
-    ('column-a', 'column-a.2')
-    """
-    seen: dict[str, int] = defaultdict(int)
-    found = []
-    for column in columns:
-        name = page_name(column.name)
-        seen[name] += 1
-        found.append(f"column-{name}" if seen[name] == 1 else f"column-{name}.{seen[name]}")
-    return tuple(found)
 
 
 def freshness_of(item: Dataset, results: Sequence[CheckResult], *, home: str) -> Freshness:
@@ -132,11 +121,13 @@ def catalog_context(latest: Latest) -> dict[str, Any]:
     for result in run.checks:
         checks[result.check.dataset].append(result)
     datasets = sorted(run.datasets, key=lambda item: (item.name.casefold(), item.name))
-    left, entries = _MOST_COLUMNS, []
+    room, names, entries = _ROOM, _MOST_NAMES, []
     for position, item in enumerate(datasets[:_MOST_DATASETS]):
-        fair = max(left // (min(len(datasets), _MOST_DATASETS) - position), 2)
-        columns = _columns(item, origins, fair)
-        left = max(0, left - len(columns.items))
+        others = min(len(datasets), _MOST_DATASETS) - position
+        columns, taken = _columns(item, origins, room // others, page=latest.datasets.get(item.name) or "")
+        room -= taken
+        bare = shown([column.name for column in item.columns[len(columns.items) :]], max(0, names // others))
+        names -= len(bare.items)
         node = nodes[f"dataset:{item.name}"]
         entries.append(
             _Entry(
@@ -153,6 +144,7 @@ def catalog_context(latest: Latest) -> dict[str, Any]:
                     columns=origins.columns_made_of(item.name),
                 ),
                 columns=columns,
+                names=bare,
                 described=sum(bool(column.description) for column in item.columns),
             )
         )
@@ -162,24 +154,37 @@ def catalog_context(latest: Latest) -> dict[str, Any]:
         "latest": latest,
         "entries": shown(entries, _MOST_DATASETS),
         "left_out": len(datasets) - len(entries),
-        "columns_left_out": sum(entry.columns.more for entry in entries),
+        "columns_left_out": sum(entry.names.more for entry in entries),
         "tally": _tally(run),
         "words": (SCORE_WORDS, POPULARITY_WORDS),
         "owners": _owners(datasets),
     }
 
 
-def _columns(item: Dataset, origins: Origins, most: int) -> Shown:
-    anchors = column_anchors(item.columns)
+def _columns(item: Dataset, origins: Origins, room: int, *, page: str) -> tuple[Shown, int]:
+    """Return as many columns as there is room for, and the characters that they take."""
     every = origins.of_all(item.name)
-    rows = []
-    for column, place in zip(item.columns[:most], anchors, strict=False):
-        made, rows_decided = origins.users(item.name, column.name)
+    rows: list[_ColumnEntry] = []
+    taken = 0
+    for column, place in zip(item.columns, column_anchors(item.columns), strict=True):
         phrases = origins.of_column(item.name, column.name) or every
         sources = sorted({phrase.dataset for phrase in phrases} - {item.name})
         told = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")  # noqa: PLR2004
+        taken += (
+            _ROW
+            + len(page)
+            + len(place)
+            + min(len(told), 90)
+            + min(len(column.name), 60)
+            + min(len(column.description or ""), 160)
+        )
+        taken += sum(60 + min(len(text), 160) for text in (*column.tags[:12], *(one.url for one in column.definitions[:6])))
+        if taken > room:
+            taken = room
+            break
+        made, rows_decided = origins.users(item.name, column.name)
         rows.append(_ColumnEntry(column=column, anchor=place, made=made, rows=rows_decided, sources=told))
-    return Shown(items=tuple(rows), more=max(0, len(item.columns) - most))
+    return Shown(items=tuple(rows), more=len(item.columns) - len(rows)), taken
 
 
 def _owners(datasets: Sequence[Dataset]) -> list[tuple[str, int]]:

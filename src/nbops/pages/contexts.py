@@ -12,7 +12,9 @@ from nbops.pages.names import page_name
 from nbops.pages.templating import markup
 from nbops.pages.text import count, duration, instant, plural, short, size
 from nbops.pages.views import (
+    COLUMNS_SHOWN,
     by_severity,
+    column_anchors,
     columns_of,
     dataset_rows,
     flows,
@@ -38,7 +40,7 @@ RUNS_ON_A_PAGE = 25
 
 _FINDINGS, _FINDINGS_ON_INDEX = 40, 6
 _TASKS, _DATASETS, _CHECKS = 200, 150, 150
-_COLUMNS, _LOOSE = 250, 200
+_LOOSE = 200
 
 
 def _known(run: Run, reports: Path, *, root: str, here: str) -> dict[str, Any]:
@@ -170,8 +172,9 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path) -> dict[str, Any]
         "checks": shown(results, _CHECKS),
         "explained": explained,
         "quarantine": quarantine[:20],
-        "columns": columns_of(item, most=_COLUMNS),
-        "described": any(column.description for column in item.columns[:_COLUMNS]),
+        "anchors": column_anchors(item.columns),
+        "columns": columns_of(item, most=COLUMNS_SHOWN),
+        "described": any(column.description for column in item.columns[:COLUMNS_SHOWN]),
         "measurements": shown(loose_measurements(item), _LOOSE),
         "lineage": _dataset_lineage(run, item),
         "sla": [(key, figure("freshness", text)) for key, text in sorted(item.sla.items())],  # its numbers are seconds

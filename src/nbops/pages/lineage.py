@@ -129,8 +129,8 @@ def task_mark(status: str) -> str:
 
 
 def _split(key: str) -> tuple[str, str]:
-    kind, _, name = key.partition(":")
-    return (kind, name) if kind in _KINDS and name else ("file", key)
+    kind, colon, name = key.partition(":")
+    return (kind, name) if kind in _KINDS and colon else ("file", key)
 
 
 def _pairs(run: Run) -> dict[tuple[str, str], bool]:

@@ -16,9 +16,10 @@ from nbops.pages.words import rank
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from nbops.model import CheckResult, Dataset, LineageEdge, Measurement, Quarantine, Run, TaskRun
+    from nbops.model import CheckResult, Column, Dataset, LineageEdge, Measurement, Quarantine, Run, TaskRun
 
 __all__ = [
+    "COLUMNS_SHOWN",
     "ColumnTable",
     "DatasetRow",
     "Flow",
@@ -26,6 +27,7 @@ __all__ = [
     "TaskRow",
     "balance",
     "by_severity",
+    "column_anchors",
     "columns_of",
     "dataset_rows",
     "flows",
@@ -35,6 +37,8 @@ __all__ = [
     "task_rows",
 ]
 
+COLUMNS_SHOWN = 250
+"""Columns that a dataset's page shows at most."""
 _MOST_METRICS = 14
 _FIRST_METRICS = (
     "nullValues",
@@ -209,6 +213,22 @@ def columns_of(dataset: Dataset, *, most: int) -> ColumnTable:
 def _metric_order(metrics: Mapping[str, int]) -> tuple[str, ...]:
     first = {name: number for number, name in enumerate(_FIRST_METRICS)}
     return tuple(sorted(metrics, key=lambda name: (first.get(name, len(first)), name))[:_MOST_METRICS])
+
+
+def column_anchors(columns: Sequence[Column]) -> tuple[str, ...]:
+    """Return the place on a dataset's page for each column; columns may share a name.
+
+    >>> from nbops.model import Column
+    >>> column_anchors([Column(name="a", physical_type="INT"), Column(name="a", physical_type="INT")])
+    ('column-a', 'column-a.2')
+    """
+    seen = Counter[str]()
+    found = []
+    for column in columns[:COLUMNS_SHOWN]:
+        name = page_name(column.name)
+        seen[name] += 1
+        found.append(f"column-{name}" if seen[name] == 1 else f"column-{name}.{seen[name]}")
+    return tuple(found) + ("columns",) * (len(columns) - len(found))
 
 
 def loose_measurements(dataset: Dataset) -> tuple[Measurement, ...]:

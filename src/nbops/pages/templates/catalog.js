@@ -1,12 +1,20 @@
 "use strict";
 {
   // Comfort only: hides what does not hold the words that are searched for. Everything is on the page without it.
-  const find = document.getElementById("find");
-  const found = document.getElementById("found");
+  const label = document.createElement("label");
+  const find = document.createElement("input");
+  const found = document.createElement("output");
+  find.type = "search";
+  find.id = "find";
+  find.autocomplete = "off";
+  find.spellcheck = false;
+  find.placeholder = "name, word, owner, tag";
+  label.append("Search ", find);
+  document.getElementById("tools").append(label, found);
   const rows = new Map([...document.querySelectorAll(".catalog tbody tr")].map((row) => [row.dataset.of, row]));
   const entries = [...document.querySelectorAll(".entry")].map((entry) => {
     const row = rows.get(entry.id);
-    const columns = [...entry.querySelectorAll("tbody tr")].map((line) => [line, line.textContent.toLowerCase()]);
+    const columns = [...entry.querySelectorAll("tbody tr, details .more")].map((line) => [line, line.textContent.toLowerCase()]);
     const head = [...entry.children].filter((part) => part.localName !== "details");
     const text = [row, ...head].map((part) => (part ? part.textContent : "")).join(" ").toLowerCase();
     return { entry, row, columns, text, details: entry.querySelector("details") };
@@ -38,6 +46,4 @@
     if (event.key === "/" && document.activeElement !== find) { event.preventDefault(); find.focus(); }
     if (event.key === "Escape" && document.activeElement === find) { find.value = ""; search(); }
   });
-  document.querySelector(".tools").hidden = false;
-  if (find.value) search();
 }

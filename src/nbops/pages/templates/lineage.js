@@ -9,14 +9,29 @@
   const last = nodes.map(() => []);
   for (const [, from, to] of lines) { next[from].push(to); last[to].push(from); }
   const chosen = document.getElementById("chosen");
-  const find = document.getElementById("find");
-  const found = document.getElementById("found");
-  const fold = document.getElementById("fold");
+  const label = document.createElement("label");
+  const find = document.createElement("input");
+  const found = document.createElement("output");
+  find.type = "search";
+  find.id = "find";
+  find.autocomplete = "off";
+  find.spellcheck = false;
+  label.append("Find ", find);
+  const tools = document.getElementById("tools");
+  tools.append(label, found);
+  const button = (text, said, action) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    if (said) made.setAttribute("aria-label", said);
+    made.addEventListener("click", action);
+    tools.append(made);
+    return made;
+  };
   const wide = svg.width.baseVal.value;
   const high = svg.height.baseVal.value;
   let zoom = 1;
   let at = -1;
-  document.querySelector(".tools").hidden = false;
 
   const reach = (start, edges) => {
     const seen = new Set([start]);
@@ -103,14 +118,15 @@
     const hits = search();
     if (hits.length) { choose(nodes.indexOf(hits[0])); show(nodes.indexOf(hits[0])); }
   });
-  document.getElementById("in").addEventListener("click", () => size(zoom * 1.25));
-  document.getElementById("out").addEventListener("click", () => size(zoom / 1.25));
-  document.getElementById("whole").addEventListener("click", () => size(Math.min(1, (box.clientWidth - 18) / wide)));
-  document.getElementById("clear").addEventListener("click", () => { find.value = ""; search(); choose(-1); });
-  fold.addEventListener("click", () => {
+  button("\u2212", "Smaller", () => size(zoom / 1.25));
+  button("+", "Larger", () => size(zoom * 1.25));
+  button("Whole", "", () => size(Math.min(1, (box.clientWidth - 4) / wide)));
+  const fold = button("Only what belongs together", "", () => {
     fold.setAttribute("aria-pressed", String(fold.getAttribute("aria-pressed") !== "true"));
     choose(at);
   });
+  fold.setAttribute("aria-pressed", "false");
+  button("Clear", "", () => { find.value = ""; search(); choose(-1); });
   const start = () => {
     const number = nodes.findIndex((node) => "#" + node.id === location.hash);
     if (number >= 0) { choose(number); nodes[number].scrollIntoView({ block: "nearest", inline: "center" }); }
