@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nbops.history.accepted import is_accepted
+from nbops.history.compare import compare
+from nbops.history.matrix import matrix_row
 from nbops.model import (
     CellRun,
     Check,
@@ -29,11 +32,14 @@ from nbops.model import (
     TaskRun,
 )
 from nbops.pages.render import render_index, render_run
+from nbops.record.ledger import as_stored
 from nbops.record.store import write_run
 from nbops.record.summaries import summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nbops.history.comparison import Comparison
 
 FLOW = {
     "ingest": ((), "order_lines_raw", 2.1, 0.0),
@@ -514,28 +520,47 @@ def build(kind: str, reports: Path, *, history: int = 0) -> Path:
         profile.write_text("<!doctype html><html lang=en><title>p</title>", encoding="utf-8")
     write_notebooks(run, reports)
     write_run(reports, run)
-    render_run(run, reports=reports)
-    earlier = []
-    for number in range(history):
-        made = [passing, failing, passing, checked, passing, up_to_date, interrupted][number % 7]()
-        stamp = f"2026{11 - number // 28:02d}{1 + (27 - number) % 28:02d}"
-        seconds = round((made.seconds or 0) * (1 + 0.13 * (number % 5)), 1)
-        earlier.append(
-            replace(
-                made,
-                id=f"{stamp}T060000Z-{number:06x}",
-                started_at=f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:]}T06:00:00Z",
-                seconds=seconds,
-            )
-        )
-    render_index([summarise(item) for item in (run, *earlier)], latest=run, reports=reports)
+    earlier = [_earlier(number) for number in range(history)]
+    accepted, previous = comparisons(run, history)
+    render_run(run, reports=reports, accepted=accepted, previous=previous)
+    known = {item.id: item for item in (run, *earlier)}
+    render_index(
+        [summarise(item) for item in known.values()],
+        latest=run,
+        reports=reports,
+        accepted=accepted,
+        rows=lambda ids: [matrix_row(known[one]) for one in ids],
+    )
     return reports
+
+
+def comparisons(run: Run, history: int) -> tuple[Comparison | None, Comparison | None]:
+    """The run beside the last accepted of ``history`` earlier ones, and beside the one before it when that is another."""
+    before = sorted((item for item in map(_earlier, range(history)) if item.id < run.id), key=lambda item: item.id)
+    accepted = next((compare(item, as_stored(run)) for item in reversed(before) if is_accepted(item)), None)
+    previous = compare(before[-1], as_stored(run)) if before and not is_accepted(before[-1]) else None
+    return accepted, previous
+
+
+def _earlier(number: int) -> Run:
+    """One of the runs before, the newest first."""
+    made = [passing, failing, passing, checked, passing, up_to_date, interrupted][number % 7]()
+    stamp = f"2026{11 - number // 28:02d}{1 + (27 - number) % 28:02d}"
+    seconds = round((made.seconds or 0) * (1 + 0.13 * (number % 5)), 1)
+    instant = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:]}T06:00:00Z"
+    return replace(made, id=f"{stamp}T060000Z-{number:06x}", started_at=instant, seconds=seconds)
 
 
 @pytest.fixture(scope="session")
 def runs() -> dict[str, Any]:
     """Builders of runs by name."""
     return RUNS
+
+
+@pytest.fixture(scope="session")
+def compared() -> Any:
+    """``compared(run, history)``: the comparisons that ``make_site`` renders with."""
+    return comparisons
 
 
 @pytest.fixture(scope="session")

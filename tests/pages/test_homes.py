@@ -12,10 +12,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from nbops.contract.config import Config
+from nbops.history.matrix import matrix_rows
 from nbops.model import Run
 from nbops.pages.render import render_index, render_run
+from nbops.pages.templating import page as made_page
 from nbops.record.store import prune, run_ids, write_run
 from nbops.record.summaries import RunSummary, summaries, summarise
+from nbops.workflow.comparing import beside
 from nbops.workflow.rebuild import rebuild_pages
 
 Runs = dict[str, Callable[[], Run]]
@@ -33,8 +36,10 @@ def idle(since: Run, number: int) -> Run:
 
 def record(reports: Path, run: Run) -> None:
     write_run(reports, run)
-    render_run(run, reports=reports)
-    render_index(summaries(reports, reports.parent / "cache"), latest=run, reports=reports)
+    found, cache = beside(run, reports), reports.parent / "cache"
+    render_run(run, reports=reports, accepted=found.accepted, previous=found.previous)
+    rows = matrix_rows(reports, cache)
+    render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows)
 
 
 def state(folder: Path) -> dict[Path, tuple[int, bytes]]:
@@ -137,22 +142,47 @@ def test_old_runs_stand_on_pages_that_are_written_once(tmp_path: Path, runs: Run
         before = state(tmp_path / "archive")
         render_index(every[:number], latest=runs["passing"](), reports=tmp_path)
         assert before.items() <= state(tmp_path / "archive").items()
-        text = (tmp_path / "index.html").read_text(encoding="utf-8")
+        text = (tmp_path / "history.html").read_text(encoding="utf-8")
         counts.append(text.count('<th scope="row" class="fit">'))
-        assert f"{number} " in text or f"{number}," in text
+        assert f"{number} run" in text
+        assert (tmp_path / "index.html").read_text(encoding="utf-8").count('<th scope="row" class="fit">') == min(5, number)
     assert counts == [1, 25, 49, 25, 49, 25, 30]
     names = {path.name for path in (tmp_path / "archive").iterdir()}
     assert names == {"1.html", "2.html", "3.html", "4.html"}
     for name in names:
         assert (tmp_path / "archive" / name).read_text(encoding="utf-8").count('<th scope="row" class="fit">') == 25
-        assert (tmp_path / "archive" / name) in links(tmp_path / "index.html")
+        assert (tmp_path / "archive" / name) in links(tmp_path / "history.html")
 
 
-def test_the_index_does_not_grow_with_history(tmp_path: Path, runs: Runs) -> None:
+def test_a_page_of_older_runs_is_made_again_only_when_it_would_change(
+    tmp_path: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = summarise(runs["passing"]())
+    every = [replace(base, id=f"2026{1 + n // 28:02d}{1 + n % 28:02d}T000000Z-{n:06x}") for n in range(130)]
+    made: list[str] = []
+
+    def noting(template: str, context: Any) -> str:
+        made.append(template)
+        return made_page(template, context)
+
+    monkeypatch.setattr("nbops.pages.render.page", noting)
+    render_index(every, latest=runs["passing"](), reports=tmp_path)
+    assert made == ["index.html.j2", *["history.html.j2"] * 5]
+    made.clear()
+    render_index(every, latest=runs["passing"](), reports=tmp_path)
+    assert made == ["index.html.j2", "history.html.j2"]
+    made.clear()
+    every[3] = replace(every[3], headline="restored from a backup")  # its ledger changed
+    render_index(every, latest=runs["passing"](), reports=tmp_path)
+    assert made == ["index.html.j2", "history.html.j2", "history.html.j2"]
+    assert "restored from a backup" in (tmp_path / "archive" / "1.html").read_text(encoding="utf-8")
+
+
+def test_what_is_rewritten_with_each_run_does_not_grow_with_history(tmp_path: Path, runs: Runs) -> None:
     base: RunSummary = summarise(runs["passing"]())
     sizes: list[Any] = []
     for number in (74, 974):
         every = [replace(base, id=f"2026{1 + n // 28 % 12:02d}{1 + n % 28:02d}T0{n // 336}0000Z-{n:06x}") for n in range(number)]
         render_index(every, latest=runs["passing"](), reports=tmp_path)
-        sizes.append((tmp_path / "index.html").stat().st_size)
-    assert sizes[1] < 1.2 * sizes[0]
+        sizes.append([(tmp_path / name).stat().st_size for name in ("index.html", "history.html")])
+    assert all(later < 1.2 * sooner for sooner, later in zip(*sizes, strict=True))

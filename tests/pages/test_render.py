@@ -140,13 +140,17 @@ def test_nothing_half_written_stays_behind(site: Path) -> None:
     assert not list(site.rglob(".*"))
 
 
-def test_rendering_from_the_ledger_gives_the_same_bytes_and_touches_nothing(site: Path, runs: Runs) -> None:
+def test_rendering_from_the_ledger_gives_the_same_bytes_and_touches_nothing(site: Path, compared: Any) -> None:
     ids = [path.parent.name for path in site.glob("runs/*/run.json")]
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in site.rglob("*.html")}
     run = read_run(site, ids[0]) if ids else None
-    written = render_run(run, reports=site) if run else render_index([], latest=None, reports=site)
+    accepted, previous = compared(run, 12) if run else (None, None)
+    if run:
+        written = render_run(run, reports=site, accepted=accepted, previous=previous)
+    else:
+        written = render_index([], latest=None, reports=site)
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in site.rglob("*.html")} == before
-    assert len(written) == len(set(written)) == 2 + (len(run.tasks) + len(run.datasets) if run else 2)
+    assert len(written) == len(set(written)) == (2 + len(run.tasks) + len(run.datasets) if run else 5)
 
 
 def test_the_same_run_elsewhere_gives_the_same_bytes(tmp_path: Path, make_site: Make) -> None:

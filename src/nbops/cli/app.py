@@ -29,6 +29,7 @@ COMMANDS = {
     "build": "build the pipeline",
     "check": "judge published data",
     "completion": "shell completion",
+    "diff": "compare two runs",
     "doctor": "look for faults of the environment",
     "gc": "throw old pages and scratch away",
     "impact": "tell what depends on something",

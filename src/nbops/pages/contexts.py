@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nbops.pages.changes import changes_view, same_inputs
 from nbops.pages.findings import Finding, fault, findings, headline
-from nbops.pages.graph import draw
+from nbops.pages.fresh import freshness_rows
+from nbops.pages.graph import draw, in_order
 from nbops.pages.links import Links
+from nbops.pages.matrix import RowHead, matrix_of
 from nbops.pages.names import page_name
 from nbops.pages.templating import markup
 from nbops.pages.text import count, duration, instant, plural, short, size
+from nbops.pages.timing import gantt, longest_cell
 from nbops.pages.views import (
     COLUMNS_SHOWN,
     by_severity,
@@ -21,26 +26,43 @@ from nbops.pages.views import (
     loose_measurements,
     report_link,
     shown,
-    task_rows,
+    strip_rows,
 )
-from nbops.pages.words import figure, label, mark, rank, summary_mark
+from nbops.pages.words import RANKS, figure, label, mark, rank, summary_mark
 from nbops.record.homes import task_home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from nbops.history.comparison import Comparison
+    from nbops.history.matrix import MatrixRow
     from nbops.model import CheckResult, Dataset, Environment, GitState, Run, RunError, TaskRun
     from nbops.pages.notebook import Body
     from nbops.record.summaries import RunSummary
 
-__all__ = ["RUNS_ON_A_PAGE", "archive_context", "archived", "dataset_context", "index_context", "run_context", "task_context"]
+__all__ = [
+    "RUNS_ON_A_PAGE",
+    "RowsOf",
+    "archived",
+    "dataset_context",
+    "history_context",
+    "index_context",
+    "run_context",
+    "task_context",
+]
 
 RUNS_ON_A_PAGE = 25
+_RUNS_ON_INDEX = 5
 
-_FINDINGS, _FINDINGS_ON_INDEX = 40, 6
+RowsOf: TypeAlias = "Callable[[Sequence[str]], Sequence[MatrixRow]]"
+"""Gives rows of the matrix for ids of runs; the builder of the page reads no ledger itself."""
+
+_FINDINGS, _FINDINGS_ON_PAGE = 40, 5
+_CHANGES, _CHANGES_EACH, _CHANGES_ON_INDEX, _CHANGES_BEFORE = 8, 40, 4, 15
 _TASKS, _DATASETS, _CHECKS = 200, 150, 150
 _LOOSE = 200
+_IDLE, _IDLE_REASONS = 100, 20
 
 
 def _known(run: Run, reports: Path, *, root: str, here: str) -> dict[str, Any]:
@@ -69,32 +91,38 @@ def _run_facts(run: Run) -> list[tuple[str, Any]]:
     ]
 
 
-def run_context(run: Run, *, reports: Path) -> dict[str, Any]:
-    """Return what ``run.html.j2`` shows."""
+def run_context(
+    run: Run, *, reports: Path, accepted: Comparison | None = None, previous: Comparison | None = None
+) -> dict[str, Any]:
+    """Return what ``run.html.j2`` shows.
+
+    Args:
+        run: The run.
+        reports: The project's ``reports`` folder.
+        accepted: The run compared with the last accepted one before it; None when there is none.
+        previous: The run compared with the one before it, when that is another.
+    """
     found = findings(run)
     ordered = by_severity(run.checks)
     bad = [result for result in ordered if result.verdict not in {"passed", "skipped"}]
     good = [result for result in ordered if result.verdict in {"passed", "skipped"}]
     datasets = {item.name for item in run.datasets}
     elsewhere = [result for result in good if result.check.dataset not in datasets]
-    rows = task_rows(run)
-    contents = [
-        ("findings", "Findings", len(found)),
-        ("tasks", "Tasks", len(run.tasks)),
-        ("datasets", "Datasets", len(run.datasets)),
-    ]
-    contents += [("quarantine", "Quarantine", len(run.quarantine))] if run.quarantine else []
-    contents += [("checks", "Checks", len(run.checks))]
-    rest = [(anchor, title, None) for anchor, title in (("lineage", "Lineage"), ("parameters", "Parameters"), ("code", "Code"))]
+    links = Links(run, reports=reports, root="../../", here="")
     return {
         **_known(run, reports, root="../../", here=""),
         "head": headline(run, found),
         "facts": _run_facts(run),
-        "contents": [*contents, *rest, ("environment", "Environment", None)],
-        "found": shown(found, _FINDINGS),
-        "strip": shown(rows, _TASKS),
-        "tasks": shown(rows, _TASKS),
+        "contents": _contents(run, found),
+        "found": shown(found[:_FINDINGS_ON_PAGE], _FINDINGS_ON_PAGE),
+        "further": shown(found[_FINDINGS_ON_PAGE:], _FINDINGS - _FINDINGS_ON_PAGE),
+        "changes": changes_view(accepted, top=_CHANGES, each=_CHANGES_EACH) if accepted else None,
+        "since_previous": changes_view(previous, top=_CHANGES_BEFORE, each=0) if previous else None,
+        "strip": shown(strip_rows(run), _TASKS),
+        "gantt": gantt(run),
+        **_task_lists(run, links),
         "datasets": shown(dataset_rows(run, reports), _DATASETS),
+        "fresh": shown(freshness_rows(run), _DATASETS),
         "quarantine": shown(run.quarantine, _DATASETS),
         "bad_checks": shown(bad, _CHECKS),
         "good_checks": shown(elsewhere, _CHECKS),
@@ -107,6 +135,35 @@ def run_context(run: Run, *, reports: Path) -> dict[str, Any]:
         "git": _git(run.git),
         "environment": _environment(run.environment),
         "packages": sorted(run.environment.packages.items()) if run.environment else [],
+        "packages_as_before": same_inputs(accepted, "environment"),
+    }
+
+
+def _contents(run: Run, found: Sequence[Finding]) -> list[tuple[str, str, int | None]]:
+    contents: list[tuple[str, str, int | None]] = [
+        ("findings", "Findings", len(found)),
+        ("changes", "Changes", None),
+        ("tasks", "Tasks", len(run.tasks)),
+        ("datasets", "Datasets", len(run.datasets)),
+    ]
+    contents += [("quarantine", "Quarantine", len(run.quarantine))] if run.quarantine else []
+    contents += [("checks", "Checks", len(run.checks))]
+    names = ("Lineage", "Parameters", "Code", "Environment")
+    return [*contents, *((name.lower(), name, None) for name in names)]
+
+
+def _task_lists(run: Run, links: Links) -> dict[str, Any]:
+    """Return the tasks that have something to tell, and those that had nothing to do by what each says of it."""
+    tasks = in_order(run.tasks)
+    idle = [task for task in tasks if task.status in {"up_to_date", "not_selected"} and not links.own_task(task.name)]
+    names = {task.name for task in idle}
+    reasons: dict[tuple[str, str], list[TaskRun]] = {}
+    for task in idle:
+        reasons.setdefault((task.status, " ".join(task.reasons[:1])), []).append(task)
+    grouped = [(status, reason, shown(same, _IDLE)) for (status, reason), same in reasons.items()]
+    return {
+        "tasks": shown([(task, longest_cell(task)) for task in tasks if task.name not in names], _TASKS),
+        "idle": shown(sorted(grouped, key=lambda group: -len(group[2].items)), _IDLE_REASONS),
     }
 
 
@@ -303,7 +360,7 @@ def _counts(numbers: Mapping[str, int], bad: Sequence[str], good: str) -> str:
 
 
 def archived(runs: int) -> int:
-    """Return how many pages of older runs there are: the index lists from one page's worth of runs to just under two.
+    """Return how many pages of older runs there are: the page of the newest lists from one page's worth to just under two.
 
     >>> archived(49), archived(50), archived(75)
     (0, 1, 2)
@@ -311,36 +368,75 @@ def archived(runs: int) -> int:
     return max(0, runs // RUNS_ON_A_PAGE - 1)
 
 
-def archive_context(summaries: Sequence[RunSummary], number: int, *, pipeline: str, reports: Path) -> dict[str, Any]:
-    """Return what ``archive.html.j2`` shows: the runs of one page, the oldest runs on page 1.
+def history_context(
+    summaries: Sequence[RunSummary], number: int, *, latest: Run | None, rows: RowsOf, reports: Path
+) -> dict[str, Any]:
+    """Return what ``history.html.j2`` shows: the newest runs, or those of one page of older ones.
 
     Args:
-        summaries: All runs, in any order.
-        number: The page, from 1.
-        pipeline: What the pipeline is called.
+        summaries: All runs, the oldest first.
+        number: 0 for the newest runs, else the page of older ones, on 1 the oldest.
+        latest: The newest run.
+        rows: Gives the rows of the matrix for ids of runs.
         reports: The project's ``reports`` folder.
     """
-    ordered = sorted(summaries, key=lambda summary: summary.id)
-    first = (number - 1) * RUNS_ON_A_PAGE
-    rows = [_run_row(summary, reports) for summary in ordered[first : first + RUNS_ON_A_PAGE]][::-1]
-    older = number - 1 if number > 1 else None
-    return {"root": "../", "runs": rows, "first": first + 1, "last": first + len(rows), "older": older, "pipeline": pipeline}
-
-
-def index_context(summaries: Sequence[RunSummary], latest: Run | None, *, reports: Path) -> dict[str, Any]:
-    """Return what ``index.html.j2`` shows: the latest run, then all of them."""
-    ordered = sorted(summaries, key=lambda summary: summary.id)
-    pages = archived(len(ordered))
-    rows = [_run_row(summary, reports) for summary in ordered[pages * RUNS_ON_A_PAGE :]][::-1]
-    context: dict[str, Any] = {
-        "root": "",
-        "run": latest,
-        "runs": rows,
-        "count": len(ordered),
-        "archives": list(range(pages, 0, -1)),
+    pages = archived(len(summaries))
+    first = (number - 1 if number else pages) * RUNS_ON_A_PAGE
+    part = summaries[first : first + RUNS_ON_A_PAGE] if number else summaries[first:]
+    runs = [_run_row(summary, reports) for summary in part][::-1]
+    heads = [RowHead(id=row.summary.id, started_at=row.summary.started_at, mark=row.mark, page=row.page) for row in runs]
+    newest = latest if not number else None
+    verdicts = Counter(row.mark for row in runs)
+    told = [f"{count(verdicts[word])} {label(word).lower()}" for word in RANKS if verdicts[word]]
+    return {
+        "root": "../" if number else "",
+        "pipeline": latest.pipeline if latest is not None else "",
+        "runs": runs,
+        "count": len(summaries),
+        "first": first + 1,
+        "last": first + len(runs),
+        "archived_as": number,
+        "tally": _history_tally(told, len(runs), len(summaries), number),
+        "matrix": matrix_of(
+            heads, rows([row.summary.id for row in runs]), links=_dataset_links(newest, reports), order=_dataset_order(latest)
+        ),
+        "history": _history(runs),
+        "archives": [] if number else list(range(pages, 0, -1)),
+        "older": number - 1 if number > 1 else None,
         "per_page": RUNS_ON_A_PAGE,
-        "history": _history(rows),
     }
+
+
+def _history_tally(told: Sequence[str], shown_runs: int, runs: int, number: int) -> list[str]:
+    if not runs:
+        return ["Every build of the pipeline becomes a run, and stands here."]
+    if number:
+        return [", ".join(told), "a run without a link keeps its ledger in reports/runs, and nbops render makes its pages again"]
+    return [f"the newest {count(shown_runs)}: {', '.join(told)}" if shown_runs < runs else ", ".join(told)]
+
+
+def _dataset_order(run: Run | None) -> list[str]:
+    """Return the datasets of a run in the order of the tasks that make them."""
+    if run is None:
+        return []
+    position = {task.name: place for place, task in enumerate(in_order(run.tasks))}
+    return [item.name for item in sorted(run.datasets, key=lambda item: (position.get(item.task, len(position)), item.name))]
+
+
+def _dataset_links(run: Run | None, reports: Path) -> dict[str, str]:
+    """Return the pages of a run's datasets, relative to ``reports``; none for a page of older runs, which is written once."""
+    if run is None:
+        return {}
+    links = Links(run, reports=reports, root="", here=f"runs/{run.id}/")
+    return {item.name: links.dataset(item.name) for item in run.datasets}
+
+
+def index_context(
+    summaries: Sequence[RunSummary], latest: Run | None, *, reports: Path, accepted: Comparison | None = None
+) -> dict[str, Any]:
+    """Return what ``index.html.j2`` shows: the latest run, and the few before it."""
+    rows = [_run_row(summary, reports) for summary in summaries[-_RUNS_ON_INDEX:]][::-1]
+    context: dict[str, Any] = {"root": "", "run": latest, "runs": rows, "count": len(summaries)}
     if latest is None:
         return context
     found, rows_of_datasets = findings(latest), dataset_rows(latest, reports)
@@ -353,8 +449,9 @@ def index_context(summaries: Sequence[RunSummary], latest: Run | None, *, report
             *[("Run", markup('<a href="runs/{}/index.html"><code>{}</code></a>', latest.id, latest.id))],
             *_run_facts(latest)[1:],
         ],
-        "found": shown(found, _FINDINGS_ON_INDEX),
-        "strip": shown(task_rows(latest), _TASKS),
+        "found": shown(found, _FINDINGS_ON_PAGE),
+        "changes": changes_view(accepted, top=_CHANGES_ON_INDEX, each=0) if accepted else None,
+        "strip": shown(strip_rows(latest), _TASKS),
         "datasets": shown([row for row in rows_of_datasets if _is_news(row.dataset)], _DATASETS),
         "as_before": sum(not _is_news(row.dataset) for row in rows_of_datasets),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nbops.pages.text import count, cut, duration, join, plural, short
@@ -40,6 +40,9 @@ class Finding:
     title: str
     message: str = ""
     hint: str = ""
+    """What to do next."""
+    owner: str = ""
+    """Who answers for the dataset, by its contract."""
     task: str | None = None
     cell: int | None = None
     dataset: str | None = None
@@ -79,7 +82,24 @@ def findings(run: Run) -> tuple[Finding, ...]:
         *_notices(run, "warn"),
         *_checks(run, "warned"),
     ]
+    owners = _owners(run)
+    found = [_owned(finding, owners) for finding in found]
     return tuple(sorted(found, key=lambda finding: rank(finding.mark)))
+
+
+def _owners(run: Run) -> dict[tuple[str, str], str]:
+    """Return the owner of each dataset, and of each task the owners of what it makes."""
+    found = {("dataset", item.name): item.owner for item in run.datasets if item.owner}
+    for task in run.tasks:
+        mine = sorted({item.owner for item in run.datasets if item.task == task.name and item.owner})
+        if mine:
+            found["task", task.name] = join([short(name, 60) for name in mine])
+    return found
+
+
+def _owned(finding: Finding, owners: Mapping[tuple[str, str], str]) -> Finding:
+    owner = owners.get(("dataset", finding.dataset or "")) or owners.get(("task", finding.task or ""), "")
+    return replace(finding, owner=owner) if owner else finding
 
 
 def headline(run: Run, found: tuple[Finding, ...] | None = None) -> Headline:
@@ -189,12 +209,27 @@ def fault(error: RunError) -> str:
 
 def _checks(run: Run, verdict: str) -> Iterator[Finding]:
     held = {dataset.name for dataset in run.datasets if not dataset.published}
+    writers = {dataset.name: dataset.task for dataset in run.datasets}
     for result in run.checks:
         if result.verdict == verdict:
-            yield _check(result, held=result.check.dataset in held)
+            yield _check(result, held=result.check.dataset in held, task=writers.get(result.check.dataset))
 
 
-def _check(result: CheckResult, *, held: bool) -> Finding:
+def _next_step(result: CheckResult, *, held: bool, task: str | None) -> str:
+    """Return what to do about a check that did not pass, as far as its record tells."""
+    check = result.check
+    if result.verdict == "errored":
+        return f"Mend the rule or the data, and judge again without running anything: `nbops check {short(check.dataset, 60)}`."
+    if result.verdict == "warned" and check.quarantine:
+        return "The rows are set aside with their reasons; the others are published."
+    where = f" in task {short(task, 60)}" if task else ""
+    rows = "Look at the example rows" if result.examples else "Look at the data"
+    if held:
+        return f"{rows}; mend the data{where}, or the rule if it asks too much, and build again."
+    return f"{rows}: it is published, as the rule only warns." if result.verdict == "warned" else f"{rows}, and mend it{where}."
+
+
+def _check(result: CheckResult, *, held: bool, task: str | None) -> Finding:
     check = result.check
     expected, seen = expectation(check), observed(result)
     subject = rule(check)
@@ -218,6 +253,8 @@ def _check(result: CheckResult, *, held: bool) -> Finding:
         mark=result.verdict,
         title=title,
         message=result.message or check.description or "",
+        hint=_next_step(result, held=held, task=task),
+        task=task,
         dataset=check.dataset,
         facts=tuple((name, text) for name, text in facts if text),
         examples=result.examples[:5],
@@ -251,7 +288,12 @@ def _held(run: Run) -> Iterator[Finding]:
     if held:
         names = join([short(task.name, 40) for task in held], limit=6)
         reasons = list(dict.fromkeys(task.reasons[0] for task in held if task.reasons))
-        yield Finding(mark="held", title=f"{plural(len(held), 'task')} held: {names}", message=" ".join(reasons[:3]))
+        yield Finding(
+            mark="held",
+            title=f"{plural(len(held), 'task')} held: {names}",
+            message=" ".join(reasons[:3]),
+            hint="Mend what did not succeed; the next build runs them.",
+        )
 
 
 def _quarantines(run: Run) -> Iterator[Finding]:

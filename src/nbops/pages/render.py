@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from nbops.pages.contexts import archive_context, archived, dataset_context, index_context, run_context, task_context
+from nbops.pages.contexts import (
+    RUNS_ON_A_PAGE,
+    archived,
+    dataset_context,
+    history_context,
+    index_context,
+    run_context,
+    task_context,
+)
 from nbops.pages.files import put
 from nbops.pages.links import Links
 from nbops.pages.names import page_name
 from nbops.pages.notebook import Body, NotebookPages
 from nbops.pages.overview import render_overview
-from nbops.pages.templating import STYLESHEET, page
+from nbops.pages.templating import STYLESHEET, page, template_hash
 from nbops.pages.views import report_link
 from nbops.quality.profile import STYLESHEET as PROFILE_STYLESHEET
 from nbops.record.ledger import as_stored
@@ -20,13 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from nbops.history.comparison import Comparison
+    from nbops.history.matrix import MatrixRow
     from nbops.model import Run, TaskRun
+    from nbops.pages.contexts import RowsOf
     from nbops.record.summaries import RunSummary
 
 __all__ = ["render_index", "render_run"]
 
+_HEAD = 2_000
+"""Bytes of a page in which what it was made of is written."""
 
-def render_run(run: Run, *, reports: Path) -> list[Path]:
+
+def render_run(run: Run, *, reports: Path, accepted: Comparison | None = None, previous: Comparison | None = None) -> list[Path]:
     """Write the pages of a run: one of its own, one a dataset, one a task, and the stylesheet that all pages share.
 
     A task that was up to date and a dataset that was carried over have a page with the run that made them, linked from here.
@@ -37,6 +54,8 @@ def render_run(run: Run, *, reports: Path) -> list[Path]:
     Args:
         run: The run, scrubbed; shown in its ledger's form, so that pages made again from the ledger are the same.
         reports: The project's ``reports`` folder.
+        accepted: The run compared with the last accepted one before it; None when there is none.
+        previous: The run compared with the one before it, when that is another.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -48,7 +67,8 @@ def render_run(run: Run, *, reports: Path) -> list[Path]:
     folder = ledger_path(reports, run.id).parent
     run = as_stored(run)
     notebooks = NotebookPages(reports)
-    paths = [_stylesheet(reports), put(folder / "index.html", page("run.html.j2", run_context(run, reports=reports)))]
+    context = run_context(run, reports=reports, accepted=accepted, previous=previous)
+    paths = [_stylesheet(reports), put(folder / "index.html", page("run.html.j2", context))]
     links = Links(run, reports=reports, root="", here="")
     for item in run.datasets:
         if not links.own_dataset(item.name):
@@ -64,15 +84,25 @@ def render_run(run: Run, *, reports: Path) -> list[Path]:
     return paths
 
 
-def render_index(summaries: Sequence[RunSummary], *, latest: Run | None, reports: Path) -> list[Path]:
-    """Write ``reports/index.html``: the latest run in full, then the newest runs; and pages of older runs, each written once.
+def render_index(
+    summaries: Sequence[RunSummary],
+    *,
+    latest: Run | None,
+    reports: Path,
+    accepted: Comparison | None = None,
+    rows: RowsOf | None = None,
+) -> list[Path]:
+    """Write ``reports/index.html``, the latest run in short; ``history.html``, the newest runs; and pages of older runs.
 
-    A page of older runs changes only when a run on it loses its pages.
+    A page of older runs changes only when a run on it loses its pages, and is made only when it is missing or has to change: what
+    is written with a run does not grow with their number.
 
     Args:
         summaries: All runs, in any order.
         latest: The newest run; None shows how to make the first one.
         reports: The project's ``reports`` folder. Runs whose pages are gone are listed without a link.
+        accepted: The latest run compared with the last accepted one before it.
+        rows: Gives rows of the matrix for ids of runs; without it the matrix is empty.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -84,13 +114,39 @@ def render_index(summaries: Sequence[RunSummary], *, latest: Run | None, reports
     if latest is not None:
         ledger_path(reports, latest.id)
         latest = as_stored(latest)
-    html = page("index.html.j2", index_context(summaries, latest, reports=reports))
+    ordered = sorted(summaries, key=lambda summary: summary.id)
+    rows = rows or _no_rows
+    html = page("index.html.j2", index_context(ordered, latest, reports=reports, accepted=accepted))
     paths = [_stylesheet(reports), put(reports / "index.html", html)]
-    pipeline = latest.pipeline if latest is not None else ""
-    for number in range(1, archived(len(summaries)) + 1):
-        html = page("archive.html.j2", archive_context(summaries, number, pipeline=pipeline, reports=reports))
-        paths.append(put(reports / "archive" / f"{number}.html", html))
+    for number in range(archived(len(ordered)) + 1):
+        path = reports / "archive" / f"{number}.html" if number else reports / "history.html"
+        key = _key(ordered[(number - 1) * RUNS_ON_A_PAGE : number * RUNS_ON_A_PAGE], reports, latest) if number else ""
+        if number and _has_key(path, key):
+            paths.append(path)
+            continue
+        context = history_context(ordered, number, latest=latest, rows=rows, reports=reports)
+        paths.append(put(path, page("history.html.j2", {**context, "key": key})))
     return paths + render_overview(latest, reports=reports)
+
+
+def _no_rows(_: Sequence[str]) -> list[MatrixRow]:
+    return []
+
+
+def _key(part: Sequence[RunSummary], reports: Path, latest: Run | None) -> str:
+    """Return a hash of all that a page of older runs is made of but its matrix, which is of the same ledgers."""
+    runs = [(asdict(summary), report_link(f"runs/{summary.id}/index.html", reports) is not None) for summary in part]
+    made_of = [template_hash(), latest.pipeline if latest is not None else "", runs]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _has_key(path: Path, key: str) -> bool:
+    """Tell whether a page is there that was made of the same."""
+    try:
+        with path.open("rb") as stream:
+            return f'content="nbops {key}"'.encode() in stream.read(_HEAD)
+    except OSError:
+        return False
 
 
 def _stylesheet(reports: Path) -> Path:

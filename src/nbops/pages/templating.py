@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from nbops.pages import text, words
+from nbops.pages import text, timing, words
 from nbops.pages.names import page_name
 from nbops.pages.views import balance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["SITE", "STYLESHEET", "markup", "page"]
+__all__ = ["SITE", "STYLESHEET", "markup", "page", "stylesheet", "template_hash"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STYLESHEET = _TEMPLATES / "nbops.css"
-SITE = (("index.html", "Latest run"), ("catalog.html", "Catalog"), ("lineage.html", "Lineage"))
+SITE = (
+    ("index.html", "Latest run"),
+    ("history.html", "History"),
+    ("catalog.html", "Catalog"),
+    ("lineage.html", "Lineage"),
+)
 """Pages of the whole site that every page leads to: file below ``reports/`` and title."""
 _SYMBOL = re.compile(r'<symbol id="m-(\w+)".*?</symbol>\n?', re.DOTALL)
 _USE = re.compile(r'<use [^>]*href="#m-(\w+)"')
@@ -71,6 +76,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         balance=balance,
+        began=timing.began,
+        brief=text.brief,
         by_rows=_by_rows,
         contract_name=lambda path: path.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".odcs"),
         count=text.count,
@@ -138,6 +145,18 @@ def _squeeze(html: str) -> str:
     """Drop the blank lines that control tags leave, except in preformatted text."""
     parts: Sequence[str] = re.split(r"(<pre\b.*?</pre>)", html, flags=re.DOTALL)
     return "".join(part if part.startswith("<pre") else re.sub(r"\n\s*\n+", "\n", part) for part in parts) + "\n"
+
+
+def stylesheet() -> Markup:
+    """Return the stylesheet as a page holds it that stands alone."""
+    return Markup(STYLESHEET.read_text(encoding="utf-8"))  # noqa: S704  # a file of our own
+
+
+@cache
+def template_hash() -> str:
+    """Return a hash of all templates: a page that was made of others is to be made again."""
+    texts = [path.read_bytes() for path in sorted(_TEMPLATES.iterdir()) if path.suffix in {".j2", ".svg"}]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
 
 def markup(template: str, *values: Any) -> Markup:

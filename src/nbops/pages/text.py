@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["clean", "count", "cut", "day", "duration", "instant", "join", "minute", "plural", "short", "size", "stamp", "value"]
+__all__ = ["brief", "clean", "count", "cut", "day", "duration", "instant", "join", "minute", "plural", "short", "size", "stamp", "value"]
 
 MISSING = "\N{EN DASH}"
 _CUT = 4_000
@@ -160,6 +160,19 @@ def day(text: str | None) -> Markup:
     '<time datetime="2026-11-02T00:00:00Z">2 Nov 2026</time>'
     """
     return _time(text, "")
+
+
+def brief(text: str | None) -> Markup:
+    """Return an instant to the minute, without the year, for the heads of rows.
+
+    >>> str(brief("2026-11-02T09:05:56Z"))
+    '<time datetime="2026-11-02T09:05:56Z">2 Nov 09:05</time>'
+    """
+    moment = stamp(text)
+    if moment is None:
+        return escape(clean(cut(text, 80)) if text else MISSING)
+    words = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
+    return Markup('<time datetime="{}">{}</time>').format(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), words)
 
 
 def _time(text: str | None, clock: str) -> Markup:

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from nbops.pages.fresh import made_at
 from nbops.pages.graph import in_order
 from nbops.pages.names import page_name
-from nbops.pages.text import count, stamp
+from nbops.pages.text import count
 from nbops.pages.words import rank
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = [
     "DatasetRow",
     "Flow",
     "Shown",
-    "TaskRow",
     "balance",
     "by_severity",
     "column_anchors",
@@ -34,7 +34,7 @@ __all__ = [
     "loose_measurements",
     "report_link",
     "shown",
-    "task_rows",
+    "strip_rows",
 ]
 
 COLUMNS_SHOWN = 250
@@ -63,16 +63,6 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRow:
-    """A task in the run's timing; ``start`` and ``width`` are percent of the run's time, None when it did not run."""
-
-    task: TaskRun
-    page: str
-    start: float | None
-    width: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRow:
     """A dataset with what the run's other records say of it."""
 
@@ -81,6 +71,8 @@ class DatasetRow:
     quarantined: int
     checks: str
     profile: str | None
+    made: str
+    """When its task last made it, as ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,23 +113,9 @@ def report_link(path: str | None, reports: Path) -> str | None:
     return quote("/".join(parts)) if exists else None
 
 
-def task_rows(run: Run) -> tuple[TaskRow, ...]:
-    """Return the run's tasks in topological order, with their place on the run's time line."""
-    begin = stamp(run.started_at)
-    spans: dict[str, tuple[float, float]] = {}
-    for task in run.tasks:
-        start = stamp(task.started_at)
-        if task.seconds is not None and task.seconds >= 0 and start is not None and begin is not None:
-            spans[task.name] = (max(0.0, (start - begin).total_seconds()), task.seconds)
-    total = max([run.seconds or 0.0, *(start + seconds for start, seconds in spans.values())])
-    rows = []
-    for task in in_order(run.tasks):
-        start_at, seconds = spans.get(task.name, (None, None))
-        placed = start_at is not None and seconds is not None and total > 0
-        left = min(99.5, 100 * start_at / total) if placed and start_at is not None else None
-        wide = max(0.5, min(100 - left, 100 * seconds / total)) if left is not None and seconds is not None else None
-        rows.append(TaskRow(task=task, page=page_name(task.name), start=left, width=wide))
-    return tuple(rows)
+def strip_rows(run: Run) -> tuple[TaskRun, ...]:
+    """Return the run's tasks in topological order."""
+    return in_order(run.tasks)
 
 
 def dataset_rows(run: Run, reports: Path) -> tuple[DatasetRow, ...]:
@@ -154,6 +132,7 @@ def dataset_rows(run: Run, reports: Path) -> tuple[DatasetRow, ...]:
             quarantined=aside[item.name],
             checks=_checks_of(run.checks, item.name),
             profile=report_link(item.profile, reports),
+            made=made_at(run, item),
         )
         for item in ordered
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import DataError, GuardError
+from nbops.history.matrix import matrix_rows
 from nbops.pages.names import page_name
 from nbops.pages.render import render_index, render_run
 from nbops.pages.vocabulary import page_words
@@ -19,6 +20,7 @@ from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
 from nbops.record.store import prune, replace_file, run_before, write_run
 from nbops.record.summaries import summaries
 from nbops.workflow.assemble import carried_over
+from nbops.workflow.comparing import beside
 from nbops.workflow.datasets import format_of
 from nbops.workflow.fingerprint import strings_of
 from nbops.workflow.taskrecord import TaskRecord, load_notebook
@@ -136,9 +138,11 @@ def conclude(
 def _render(run: Run, reports: Path, *, cache: Path, keep: int) -> tuple[str, ...]:
     """Write the pages; the ledger is safe by now, so whatever goes wrong here is said and can be made good."""
     try:
-        render_run(run, reports=reports)
+        found = beside(run, reports)
+        render_run(run, reports=reports, accepted=found.accepted, previous=found.previous)
         prune(reports, keep)
-        render_index(summaries(reports, cache), latest=run, reports=reports)
+        rows = matrix_rows(reports, cache)
+        render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows)
     except Exception as error:  # noqa: BLE001 - see above
         return (f"the pages could not be written: {type(error).__name__}: {error}; `nbops render` makes them from the ledgers",)
     return ()

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbops.errors import LedgerError
+from nbops.history.matrix import matrix_rows
 from nbops.pages.render import render_index, render_run
 from nbops.record.store import latest_run, loader, read_run, run_ids, runs_with_pages
 from nbops.record.summaries import summaries
+from nbops.workflow.comparing import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +59,18 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
                 raise
             problems.append(str(error))
             continue
-        pages += len(render_run(run, reports=reports)) - 1  # the stylesheet is no page
+        found = beside(run, reports)
+        made = render_run(run, reports=reports, accepted=found.accepted, previous=found.previous)
+        pages += len(made) - 1  # the stylesheet is no page
         done.append(wanted)
     listed = summaries(reports, root / ".nbops/cache")
-    pages += len(render_index(listed, latest=latest_run(reports), reports=reports)) - 1
+    latest = latest_run(reports)
+    made = render_index(
+        listed,
+        latest=latest,
+        reports=reports,
+        accepted=beside(latest, reports).accepted if latest is not None else None,
+        rows=matrix_rows(reports, root / ".nbops/cache"),
+    )
+    pages += len(made) - 1
     return Rebuilt(runs=tuple(done), pages=pages, unreadable=tuple(problems))
