@@ -52,6 +52,7 @@ def _some(site: Path, kind: str) -> list[Path]:
     """Pages of each kind; all of them would take minutes."""
     return [
         site / "index.html",
+        site / "history.html",
         *sorted(site.glob("archive/1.html")),
         *(path for face in FACES.get(kind, ("index.html",)) for path in sorted(site.glob(f"runs/*/{face}"))),
     ]
@@ -90,16 +91,21 @@ def test_readable_without_javascript(browser: Any, sites: dict[str, Path]) -> No
     page = context.new_page()
     page.goto((sites["checked"] / "index.html").as_uri())
     assert page.inner_text("h1").replace("\n", " ").startswith("Failed customer_features: nullValues of customer_id")
-    runs = page.locator("#runs-table >> xpath=.. >> tbody tr").count()
+    assert page.locator("#runs-table >> xpath=.. >> tbody tr").count() == 5
+    page.click("text=All runs")
+    rows = "table:not(.matrix) tbody tr"
+    runs = page.locator(rows).count()
     assert 25 <= runs < 50
+    assert page.locator(".matrix tbody tr").count() == runs
     older = page.locator("nav[aria-label='Older runs'] a")
     for number in range(older.count()):
         archive = context.new_page()
-        archive.goto((sites["checked"] / "index.html").as_uri())
+        archive.goto((sites["checked"] / "history.html").as_uri())
         archive.locator("nav[aria-label='Older runs'] a").nth(number).click()
-        runs += archive.locator("tbody tr").count()
+        runs += archive.locator(rows).count()
         archive.close()
     assert runs == 121  # 120 before the latest
+    page.goto((sites["checked"] / "index.html").as_uri())
     page.click("text=5 example rows")
     assert page.locator(".examples").first.is_visible()
     page.click("a:has-text('20261122T194156Z-1f0c9a')")

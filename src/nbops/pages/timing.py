@@ -18,7 +18,7 @@ _PARTS = 24
 _THIN = 0.02
 """Cells that take less than this part of their task are drawn as one."""
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
-_TICKS = 6
+_TICKS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +111,21 @@ def _parts(task: TaskRun, seconds: float) -> tuple[Part, ...]:
 def _ticks(total: float) -> tuple[Tick, ...]:
     step = next((step for step in _STEPS if total / step <= _TICKS), total / _TICKS)
     count = int(total / step)
-    ticks = [
-        Tick(at=100 * number * step / total, label=duration(number * step) if number else "0") for number in range(count + 1)
-    ]
-    return tuple(tick for tick in ticks if tick.at <= 96)  # noqa: PLR2004 - a label beyond would be cut off
+    ticks = [Tick(at=100 * number * step / total, label=_label(number * step)) for number in range(count + 1)]
+    return tuple(tick for tick in ticks if tick.at <= 80)  # noqa: PLR2004 - a later label has no room on a phone
+
+
+def _label(seconds: float) -> str:
+    """Return a round time in as few characters as it takes.
+
+    >>> _label(0), _label(0.5), _label(90), _label(120), _label(5400)
+    ('0', '0.5 s', '1 min 30 s', '2 min', '1 h 30 min')
+    """
+    for unit, name, part, part_name in ((3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= unit:
+            rest = round(seconds % unit / part)
+            return f"{int(seconds // unit)} {name}" + (f" {rest} {part_name}" if rest else "")
+    return f"{seconds:g} s" if seconds else "0"
 
 
 def longest_cell(task: TaskRun) -> tuple[int, float] | None:
