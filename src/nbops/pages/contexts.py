@@ -396,6 +396,7 @@ def history_context(
         "first": first + 1,
         "last": first + len(runs),
         "archived_as": number,
+        "here_is": "" if number else "history.html",
         "tally": _history_tally(told, len(runs), len(summaries), number),
         "matrix": matrix_of(
             heads, rows([row.summary.id for row in runs]), links=_dataset_links(newest, reports), order=_dataset_order(latest)
@@ -436,7 +437,7 @@ def index_context(
 ) -> dict[str, Any]:
     """Return what ``index.html.j2`` shows: the latest run, and the few before it."""
     rows = [_run_row(summary, reports) for summary in summaries[-_RUNS_ON_INDEX:]][::-1]
-    context: dict[str, Any] = {"root": "", "run": latest, "runs": rows, "count": len(summaries)}
+    context: dict[str, Any] = {"root": "", "here_is": "index.html", "run": latest, "runs": rows, "count": len(summaries)}
     if latest is None:
         return context
     found, rows_of_datasets = findings(latest), dataset_rows(latest, reports)

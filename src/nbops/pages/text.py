@@ -13,7 +13,22 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["brief", "clean", "count", "cut", "day", "duration", "instant", "join", "minute", "plural", "short", "size", "stamp", "value"]
+__all__ = [
+    "brief",
+    "clean",
+    "count",
+    "cut",
+    "day",
+    "duration",
+    "instant",
+    "join",
+    "minute",
+    "plural",
+    "short",
+    "size",
+    "stamp",
+    "value",
+]
 
 MISSING = "\N{EN DASH}"
 _CUT = 4_000
