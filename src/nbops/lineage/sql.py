@@ -84,7 +84,7 @@ def analyse_sql(
         _follow(tokens, text, reader, context, writes)
     edges = sorted(set(writes.edges()), key=_order)
     return SqlLineage(
-        reads=tuple(context.reads),
+        reads=tuple(dict.fromkeys([*context.reads, *(edge.source for edge in edges)])),  # UPDATE and MERGE read their own tables
         writes=tuple(writes.written),
         temporary=tuple(name for name in writes.written if name.lower() in writes.temporaries),
         columns=writes.columns(),

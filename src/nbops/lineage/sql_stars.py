@@ -102,7 +102,7 @@ def project(node: exp.Expression, scope: Scope, sink: set[Touch], place: int) ->
         value = evaluate(node.this, scope, sink)
         for identifier in node.expressions:
             output.add(identifier.name, value, node.this)
-    elif isinstance(node, (exp.Inline, exp.Stack)):
+    elif type(node).__name__ in {"Inline", "Stack"}:
         output.add(None, evaluate(node, scope, sink), node)
     else:
         output.add(_name(node, scope, place), evaluate(node, scope, sink), node)

@@ -262,9 +262,8 @@ class _Evaluation:
         if isinstance(node, exp.Lambda):
             self.push(node.this, stronger, influence, bound | {name.name.lower() for name in node.expressions})
         elif isinstance(node, exp.Comprehension):
-            names = {
-                found.name.lower() for found in [node.args.get("expression"), node.args.get("position")] if found is not None
-            }
+            bindings = [node.args.get("expression"), node.args.get("position")]
+            names = {found.name.lower() for found in bindings if isinstance(found, exp.Expression)}
             self.push([node.this, node.args.get("condition")], stronger, influence, bound | names)
             self.push(node.args.get("iterator"), stronger, influence, bound)
         elif isinstance(node, (exp.PropertyEQ, exp.Kwarg)):

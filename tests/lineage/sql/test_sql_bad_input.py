@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -208,12 +209,12 @@ def test_importing_it_loads_no_parser_and_results_do_not_depend_on_hash_seeds() 
         "print(s.analyse_sql('SELECT DISTINCT a + b AS x, c FROM t NATURAL JOIN u WHERE z > 1 ORDER BY c;"
         "SELECT q FROM m, n', schemas={'t': ('a', 'b'), 'u': ('a', 'c')}))"
     )
-    printed = [
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
-        ).stdout
-        for seed in ("1", "2")
-    ]
+    printed = []
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
     assert printed[0] == printed[1]
     assert "ColumnEdge" in printed[0]
 
