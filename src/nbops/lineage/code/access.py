@@ -65,6 +65,10 @@ def get_attribute(machine: Machine, value: Value, name: str) -> Value:
     if isinstance(value, Bound):
         return _of_bound(machine, value, name)
     if isinstance(value, Lazy):
+        if value.kind == "deferred":
+            return Lazy(
+                lambda table, context: (column_of(machine, table, name),), "ibis", name=name, kind="attribute", parts=(value,)
+            )
         return Bound(value, name)
     thing = machine.thing(value)
     if isinstance(thing, Object):
@@ -79,6 +83,8 @@ def get_attribute(machine: Machine, value: Value, name: str) -> Value:
 
 def _of_module(machine: Machine, module: Module, name: str) -> Value:
     whole = f"{module.name}.{name}"
+    if whole in {"ibis._", "ibis.deferred"}:
+        return Lazy(lambda table, context: (machine.new(table),), "ibis", kind="deferred")
     if whole in machine.modules:
         return Module(whole)
     if module.name in machine.modules:
@@ -135,9 +141,8 @@ def index_of(table: Table) -> Value:
 
 def _of_table(machine: Machine, value: Value, table: Table, name: str) -> Value:
     row = "row" in table.flags
-    if (name in table.columns and (name not in _METHODS_FIRST or table.lib == "ibis")) or (
-        row and name not in {"_asdict", "_fields"}
-    ):
+    methods = _IBIS_METHODS if table.lib == "ibis" else _METHODS_FIRST
+    if (name in table.columns and name not in methods) or (row and name not in {"_asdict", "_fields"}):
         return get_column(machine, value, table, name)
     if name in {"columns", "column_names"}:
         return column_names(machine, table)
@@ -258,7 +263,7 @@ def item_of(machine: Machine, value: Value, key: Value) -> Value:
     if isinstance(value, Lazy):
         names = machine.names(key)
         if value.kind == "deferred" and names:
-            return Bound(value, names[0])
+            return get_attribute(machine, value, names[0])
         return lift(machine, value, [value], machine.blend)
     if isinstance(thing, Object):
         from nbops.lineage.code.numbers import archive_item

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbops.lineage.code.access import get_attribute
 from nbops.lineage.code.columns import column_method
 from nbops.lineage.code.frames import frame_method
 from nbops.lineage.code.functions import follow, instantiate
@@ -60,11 +59,11 @@ def call(machine: Machine, function: Value, args: Arguments) -> Value:
         return _method(machine, function.this, function.name, args)
     if isinstance(function, Choice):
         return choose(machine, [call(machine, option, args) for option in function.options])
+    if isinstance(function, Lazy) and function.kind == "attribute":
+        return _lazy_call(machine, function.parts[0], function.name or "", args)
     thing = machine.of(function, Object)
     if thing is not None and thing.kind == "partial":
         return call(machine, thing.attributes["function"], args)
-    if thing is not None and thing.kind.startswith("builder"):
-        return get_attribute(machine, function, "__call__")
     data = [value for value in args.all() if machine.taint(value).deps]
     if data:
         machine.note("a call of what is not known: what it returns may come from all that goes in")
@@ -225,6 +224,10 @@ def _object_call(machine: Machine, this: Value, thing: Object, name: str, args: 
         from nbops.lineage.code.ibis_ import backend_method
 
         return backend_method(machine, this, name, args)
+    if thing.kind == "case":
+        from nbops.lineage.code.ibis_values import case_method
+
+        return case_method(machine, this, thing, name, args)
     if thing.kind.startswith("parquet"):
         from nbops.lineage.code.arrow import file_method
 

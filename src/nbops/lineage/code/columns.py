@@ -32,7 +32,7 @@ from nbops.lineage.code.values import (
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
 
-__all__ = ["AGGREGATES", "apply_function", "column_method", "lookup", "row_count", "windowed"]
+__all__ = ["AGGREGATES", "ORDERED", "RANKS", "apply_function", "column_method", "in_order", "lookup", "row_count", "windowed"]
 
 AGGREGATES = frozenset(
     "sum mean median min max std var sem prod product count nunique n_unique first last any all quantile mode idxmin idxmax "
@@ -46,6 +46,7 @@ CUMULATIVE = frozenset(
     "cume_dist ntile row_number ewm_mean ewm_std rolling_mean rolling_sum rolling_max rolling_min rolling_std "
     "rolling_median rolling_var rolling_quantile search_sorted hist".split()
 )
+RANKS = frozenset({"rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "row_number", "cumcount"})
 SAME = frozenset(
     "copy alias rename name set_axis to_series to_numpy to_list tolist to_pylist to_arrow to_frame astype_same view values "
     "head tail sample limit slice gather_every ravel flatten item_ squeeze reset_index_ rechunk clone iloc_ set_sorted "
@@ -114,8 +115,12 @@ def column_method(machine: Machine, col: Col, name: str, args: Arguments) -> Val
         return _namespaced(machine, col, name, args)
     if name in _SPECIAL:
         return _SPECIAL[name](machine, col, args)
-    if name in {"groupby", "rolling", "expanding", "ewm", "resample"}:
+    if name in ORDERED or (name in CUMULATIVE and name != "rank"):
+        col = in_order(machine, col)
+    if name in {"groupby", "rolling", "expanding", "ewm", "resample"} and col.lib != "polars":
         return _grouping(machine, col, name, args)
+    if name in RANKS:
+        return replace(col, deps={}, marks=merge(col.marks, as_influence(col.deps, "window", machine.cell)), flags=frozenset())
     if name in AGGREGATES:
         if name in {"len", "size"}:
             return replace(row_count(Table(rows=col.rows, origins=col.origins), machine.cell), flags=frozenset({"scalar", "agg"}))
@@ -153,6 +158,16 @@ def _as_table(col: Col) -> Table:
         lib=col.lib,
         origins=col.origins,
     )
+
+
+ORDERED = frozenset({"first", "last", "nth", "head", "tail", "implode", "list", "collect", "group_concat", "string_agg", "shift", "diff",  # noqa: E501
+                     "pct_change", "ffill", "bfill", "fill_forward", "forward_fill", "backward_fill", "lag", "lead"})  # fmt: skip
+
+
+def in_order(machine: Machine, col: Col) -> Col:
+    """Let what sorted the rows be an influence on a value that depends on their order."""
+    sorts = {dep: cells for dep, cells in col.rows.items() if dep.kind == "sort"}
+    return replace(col, marks=merge(col.marks, as_influence(sorts, "window", machine.cell))) if sorts else col
 
 
 def _aggregated(machine: Machine, col: Col, args: Arguments) -> Col:
@@ -233,7 +248,7 @@ def _group_names(machine: Machine, args: Arguments) -> list[str] | None:
 
 
 def _grouping(machine: Machine, col: Col, name: str, args: Arguments) -> Value:
-    table = _as_table(col)
+    table = _as_table(in_order(machine, col) if name != "groupby" else col)
     if name == "groupby":
         from nbops.lineage.code.groups import keys_of
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.interpret import lookup
@@ -18,7 +19,7 @@ from nbops.lineage.code.writing import WRITERS, write_table
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
 
-__all__ = ["connection_method", "duckdb_function", "relation_method", "run_magic", "run_sql"]
+__all__ = ["connection_method", "duckdb_function", "relation_method", "run_local", "run_magic", "run_sql"]
 
 _FILE = re.compile(r"[/\\]|\.(?:parquet|csv|tsv|json|ndjson|jsonl|xlsx|arrow|feather|txt|gz|zst|duckdb|db)\b", re.IGNORECASE)
 _DEFAULT = "\0duckdb"
@@ -81,6 +82,15 @@ def run_sql(
             "\0database", machine.new(Object(kind="connection", attributes={"lasting": Const(value=True)}))
         )
     return _run(machine, connection or _default(machine), text, lib, call, params)
+
+
+def run_local(machine: Machine, text: Value, *, lib: str, call: str, tables: Mapping[str, Table] = MappingProxyType({})) -> Value:
+    """Follow SQL over given tables and those that names of the code stand for."""
+    own: dict[str, Value] = {
+        f"relation {name.casefold()}": machine.new(replace(table, lib="relation")) for name, table in tables.items()
+    }
+    connection = machine.new(Object(kind="connection", attributes={"lasting": Const(value=False), **own}))
+    return _run(machine, connection, text, lib, call)
 
 
 def _run(machine: Machine, connection: Value, value: Value, lib: str, call: str, params: Value | None = None) -> Value:
@@ -236,7 +246,9 @@ def connection_method(machine: Machine, connection: Value, name: str, args: Argu
         machine.inserting = isinstance(plain, str) and bool(
             re.match(r"\s*(?:INSERT|MERGE|UPDATE|COPY\s+\w+\s+FROM)\b", plain, re.IGNORECASE)
         )
-        made = _run(machine, connection, text, "relation", f"duckdb.{name}", given)
+        thing = machine.of(connection, Object)
+        lib = "polars" if thing is not None and "frames" in thing.attributes else "relation"
+        made = _run(machine, connection, text, lib, f"duckdb.{name}", given)
         machine.inserting = False
         thing = machine.of(connection, Object)
         if thing is not None:

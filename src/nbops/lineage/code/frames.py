@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.access import get_column, item_of, select, widened
-from nbops.lineage.code.columns import AGGREGATES, CUMULATIVE, apply_function, row_count
+from nbops.lineage.code.columns import AGGREGATES, CUMULATIVE, ORDERED, apply_function, column_method, in_order, row_count
 from nbops.lineage.code.groups import grouped
 from nbops.lineage.code.iteration import row_of
 from nbops.lineage.code.machine import MISSING, Machine, column_of, table_taint
@@ -90,9 +90,10 @@ def frame_method(machine: Machine, ref: Value, name: str, args: Arguments) -> Va
     elif name in _SAME:
         found = replace(table, flags=table.flags - {"row"})
     elif name in _ELEMENTS:
-        found = _elements(machine, table, args)
+        found = _elements(machine, table, args, ordered=name in ORDERED)
     elif name in CUMULATIVE:
-        found = each_column(machine, table, lambda col: machine.blend([col], "aggregation"), "aggregation")
+        empty = type(args)()
+        found = each_column(machine, table, lambda col: machine.col(column_method(machine, col, name, empty)), "aggregation")
     elif name in AGGREGATES:
         return _aggregate_all(machine, table, name, args)
     elif name in {"insert", "update", "pop"}:
@@ -107,7 +108,7 @@ def frame_method(machine: Machine, ref: Value, name: str, args: Arguments) -> Va
     return machine.new(found)
 
 
-def _elements(machine: Machine, table: Table, args: Arguments) -> Table:
+def _elements(machine: Machine, table: Table, args: Arguments, *, ordered: bool) -> Table:
     others = [value for value in args.pos if machine.taint(value).deps]
     if len(others) == 1:
         import ast
@@ -117,7 +118,7 @@ def _elements(machine: Machine, table: Table, args: Arguments) -> Table:
         made = machine.table(binary(machine, ast.Add(), machine.new(table), others[0]))
         if made is not None:
             return made
-    return each_column(machine, table, lambda col: machine.blend([col]))
+    return each_column(machine, table, lambda col: machine.blend([in_order(machine, col) if ordered else col]))
 
 
 def _in_place(machine: Machine, ref: Value, table: Table, name: str, args: Arguments) -> Value:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbops.lineage.code.columns import AGGREGATES, CUMULATIVE, apply_function, row_count, windowed
+from nbops.lineage.code.columns import (
+    AGGREGATES,
+    CUMULATIVE,
+    ORDERED,
+    apply_function,
+    column_method,
+    in_order,
+    row_count,
+    windowed,
+)
 from nbops.lineage.code.iteration import iterate
 from nbops.lineage.code.machine import Machine, column_of, table_taint
 from nbops.lineage.code.multi import Multi
@@ -31,7 +40,7 @@ from nbops.lineage.code.values import (
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
 
-__all__ = ["group_method", "grouped", "keys_of"]
+__all__ = ["group_method", "grouped", "keys_of", "without_order"]
 
 _KEPT = frozenset({"head", "tail", "nth", "sample", "filter"})
 _SHIFTS = frozenset({"shift", "diff", "pct_change", "ffill", "bfill", "fillna", "interpolate"})
@@ -86,6 +95,12 @@ def grouped(machine: Machine, table: Table, name: str, args: Arguments) -> Group
     return Group(table, order, window=True)
 
 
+def without_order(table: Table) -> Table:
+    """Forget how rows were sorted: their groups are put in an order of their own."""
+    rows = {dep: cells for dep, cells in table.rows.items() if dep.kind != "sort"}
+    return table if len(rows) == len(table.rows) else replace(table, rows=rows)
+
+
 def _levels(machine: Machine, table: Table, level: Value | None) -> tuple[Col, ...]:
     plain = machine.plain(level) if level is not None else None
     wanted = plain if isinstance(plain, (list, tuple)) else [plain]
@@ -107,9 +122,11 @@ def group_method(machine: Machine, group: Group, name: str, args: Arguments) -> 
         return _transform(machine, group, args)
     if name in _ORDERED:
         return windowed(machine, Col(rows=group.table.rows, index=group.table.index, origins=group.table.origins), group.keys)
-    if name in CUMULATIVE or name in _SHIFTS:
-        kind = "aggregation" if name in CUMULATIVE else "transformation"
-        return _spread(machine, group, lambda col: machine.blend([col], kind))
+    if name in CUMULATIVE:
+        empty = type(args)()
+        return _spread(machine, group, lambda col: machine.col(column_method(machine, col, name, empty)))
+    if name in _SHIFTS:
+        return _spread(machine, group, lambda col: machine.blend([in_order(machine, col)]))
     if name in {"apply", "pipe"}:
         return _apply(machine, group, args)
     if name in _KEPT:
@@ -126,9 +143,8 @@ def group_method(machine: Machine, group: Group, name: str, args: Arguments) -> 
     if name in {"groups", "indices", "ngroups", "ndim"}:
         return machine.unknown([group])
     if name in AGGREGATES or name == "ohlc":
-        return _shaped(
-            machine, group, {one: machine.blend([_column(machine, group, one)], "aggregation") for one in _selected(group)}
-        )
+        word = Const(name)
+        return _shaped(machine, group, {one: _aggregated(machine, group, one, word) for one in _selected(group)})
     machine.note(f"groupby.{name}(): what it does is not known")
     return machine.unknown([group, *args.all()])
 
@@ -154,7 +170,7 @@ def _shaped(
     machine: Machine, group: Group, columns: dict[str, Col], *, one: bool | None = None, unnamed: bool = False, rest: bool = True
 ) -> Value:
     """Make the table (or series) of a grouping's results: the keys become the index, or columns."""
-    table = _by_keys(machine, group.table, group.keys, "group_by")
+    table = without_order(_by_keys(machine, group.table, group.keys, "group_by"))
     keys = tuple(
         (key.name, replace(key, rows={}, index=(), origin=None, deps=stamped(key.deps, machine.cell))) for key in group.keys
     )
@@ -224,7 +240,7 @@ def _aggregated(machine: Machine, group: Group, name: str, function: Value) -> C
     if isinstance(plain, str):
         if plain == "size":
             return row_count(group.table, machine.cell)
-        return machine.blend([col], "aggregation")
+        return machine.blend([in_order(machine, col) if plain in ORDERED else col], "aggregation")
     if isinstance(function, Module):
         return machine.blend([col], "aggregation")
     made = machine.col(apply_function(machine, function, [col], [col], "agg"))

@@ -53,6 +53,12 @@ def binary(machine: Machine, op: ast.operator, left: Value, right: Value) -> Val
     if isinstance(op, ast.Add) and (_is_text(left) or _is_text(right)) and not (isinstance(left, Col) or isinstance(right, Col)):
         return _concatenated(machine, left, right)
     lazy = next((side for side in (left, right) if isinstance(side, Lazy)), None)
+    if isinstance(left, Lazy) and isinstance(right, Lazy) and left.kind == right.kind == "selector" and left.lib == "polars":
+        word = type(op).__name__
+        if word in {"Sub", "BitAnd", "BitOr"}:
+            from nbops.lineage.code.polars_expressions import combined
+
+            return combined(machine, word, left, right)
     if lazy is not None:
         return lift(machine, lazy, [left, right], machine.blend)
     for side, other in ((left, right), (right, left)):

@@ -29,8 +29,8 @@ from nbops.lineage.code.values import (
 )
 
 if TYPE_CHECKING:
-    from nbops.model import ColumnTransformation  # noqa: I001
     from nbops.lineage.code.expressions import Arguments
+    from nbops.model import ColumnTransformation
 
 __all__ = ["RESHAPES", "as_table", "concat", "dummies", "joined", "melt", "merged", "side_by_side", "stacked"]
 
