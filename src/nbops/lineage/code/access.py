@@ -10,6 +10,7 @@ from nbops.lineage.code.functions import class_member, load_module
 from nbops.lineage.code.iteration import element
 from nbops.lineage.code.joining import choose
 from nbops.lineage.code.machine import MISSING, Machine, column_of, table_taint
+from nbops.lineage.code.multi import Multi
 from nbops.lineage.code.operators import each_column, lift
 from nbops.lineage.code.texts import path_attribute
 from nbops.lineage.code.values import (
@@ -24,6 +25,7 @@ from nbops.lineage.code.values import (
     Map,
     Module,
     Object,
+    Ref,
     Seq,
     Table,
     Taint,
@@ -126,7 +128,7 @@ def _of_bound(machine: Machine, value: Bound, name: str) -> Value:
 
 def column_names(machine: Machine, table: Table) -> Value:
     """Return a table's column names as a list."""
-    items = tuple(Const(name) for name in table.columns)
+    items = tuple(Const(name.levels if isinstance(name, Multi) else name) for name in table.columns)
     return machine.new(Seq(items, exact=not table.open, kind="columns"))
 
 
@@ -192,7 +194,8 @@ def get_column(machine: Machine, value: Value, table: Table, name: str) -> Col:
     origin = (value.at, name) if table.lib == "pandas" and hasattr(value, "at") and "row" not in table.flags else None
     index = table.index if table.lib == "pandas" else ()
     flags = frozenset({"cell"}) if "row" in table.flags else NO_NAMES
-    return replace(col, origin=origin, index=index, flags=flags)
+    home = value.at if table.lib == "ibis" and isinstance(value, Ref) else None
+    return replace(col, origin=origin, index=index, flags=flags, home=home)
 
 
 def select(machine: Machine, table: Table, names: Sequence[str]) -> Table:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.joining import choose
-from nbops.lineage.code.values import Class, Const, Func, Map, Object, Scope, Seq, Value, taint_of
+from nbops.lineage.code.values import Choice, Class, Col, Const, Func, Map, Object, Scope, Seq, Text, Value, taint_of
 
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
@@ -30,8 +30,8 @@ def follow(machine: Machine, function: Func, args: Arguments) -> Value:
         return machine.unknown(args.all())
     scope = Scope({}, function.scope, function.scope.module)
     _bind(machine, function, args, scope)
-    outer, returned, ended = machine.scope, machine.returned, machine.ended
-    machine.scope, machine.returned, machine.ended = scope, [], ""
+    outer, returned, ended, tests = machine.scope, machine.returned, machine.ended, machine.tests
+    machine.scope, machine.returned, machine.ended, machine.tests = scope, [], "", []
     machine.calls.append(node)
     try:
         if isinstance(node, ast.Lambda):
@@ -40,7 +40,7 @@ def follow(machine: Machine, function: Func, args: Arguments) -> Value:
         return _result(machine)
     finally:
         machine.calls.pop()
-        machine.scope, machine.returned, machine.ended = outer, returned, ended
+        machine.scope, machine.returned, machine.ended, machine.tests = outer, returned, ended, tests
 
 
 def _result(machine: Machine) -> Value:
@@ -52,7 +52,13 @@ def _result(machine: Machine) -> Value:
     if not found:
         return Const(None)
     some = [value for value in found if not (isinstance(value, Const) and value.value is None)]
-    return choose(machine, some or found)
+    result = choose(machine, some or found)
+    if machine.tests and isinstance(result, (Col, Const, Choice, Text)):
+        from nbops.lineage.code.stores import conditional
+
+        made = conditional(machine, [machine.col(result)], machine.blend(machine.tests))
+        return made if made.deps or made.marks else result
+    return result
 
 
 def _bind(machine: Machine, function: Func, args: Arguments, scope: Scope) -> None:

@@ -11,7 +11,7 @@ from nbops.lineage.code.iteration import element, iterate
 from nbops.lineage.code.joining import meet, restore, snapshot
 from nbops.lineage.code.machine import MISSING, BudgetError, Machine
 from nbops.lineage.code.stores import assign, delete
-from nbops.lineage.code.values import Class, Const, Func, Map, Module, Scope, Seq, Taint, Text, Value
+from nbops.lineage.code.values import Class, Col, Const, Func, Map, Module, Scope, Seq, Taint, Text, Value
 
 __all__ = ["run"]
 
@@ -164,6 +164,8 @@ def _if(machine: Machine, node: ast.If) -> None:
     known = truth(machine, test)
     machine.controls.append(Taint(params=machine.params(test)))
     try:
+        if isinstance(test, Col):
+            machine.tests.append(test)
         if known is not None:
             run(machine, node.body if known else node.orelse)
         else:

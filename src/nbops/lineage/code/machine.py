@@ -49,6 +49,7 @@ MISSING: Any = object()
 _STEPS = 2_000_000
 _NOTES = 500
 _DEEPEST = 60
+_VALUES = frozenset({"identity", "transformation", "aggregation"})
 Thing = Table | Seq | Map | Object
 _T = TypeVar("_T", Table, Seq, Map, Object)
 
@@ -99,6 +100,8 @@ class Machine:
     ended: str = ""
     """``return``, ``break``, ``continue``, ``raise`` while a block is left."""
     returned: list[Value] = field(default_factory=list)
+    tests: list[Col] = field(default_factory=list)
+    """What decided, inside the function being followed, which way it went."""
     variables: dict[int, set[str]] = field(default_factory=dict)
     injected: set[str] = field(default_factory=set)
     next_address: int = 0
@@ -285,7 +288,8 @@ class Machine:
         if items is not None and items and not isinstance(self.thing(value), Map):
             return self.blend([self.col(item) for item in items], "identity")
         taint = self.taint(value)
-        return Col(taint.deps, taint.marks, taint.rows, taint.params, origins=taint.origins)
+        deps = at_least(taint.deps, "transformation", self.cell) if isinstance(value, Text) else taint.deps
+        return Col(deps, taint.marks, taint.rows, taint.params, origins=taint.origins)
 
     def blend(self, cols: Iterable[Col], kind: str = "transformation") -> Col:
         """Compute one column from several."""
@@ -300,6 +304,7 @@ class Machine:
             name=first.name if first else None,
             index=first.index if first else (),
             lib=first.lib if first else "pandas",
+            home=first.home if first else None,
             origins=NO_NAMES.union(*(col.origins for col in found)),
             flags=frozenset({"scalar"}) if found and all("scalar" in col.flags for col in found) else NO_NAMES,
         )
@@ -402,7 +407,7 @@ def table_taint(table: Table, schemas: Mapping[str, Sequence[str]]) -> Taint:
     deps = dict(merge(*(col.deps for col in cols)))
     for rest in table.rest:
         deps[Dep(rest.source, None, rest.kind, rest.how)] = rest.cells
-    deps.update(table.wide or EMPTY)
+    deps.update({dep: cells for dep, cells in (table.wide or EMPTY).items() if dep.kind in _VALUES})
     whole = {dep.source for dep in deps if dep.column is None and dep.kind != "aggregation"}
     seen: dict[str, set[str]] = {}
     for dep in deps:
@@ -413,7 +418,8 @@ def table_taint(table: Table, schemas: Mapping[str, Sequence[str]]) -> Taint:
         cells = deps.pop(dep)
         wide = replace(dep, column=None)
         deps[wide] = deps.get(wide, frozenset()) | cells
-    marks = merge(*(col.marks for col in cols))
+    more = {dep: cells for dep, cells in (table.wide or EMPTY).items() if dep.kind not in _VALUES}
+    marks = merge(*(col.marks for col in cols), more)
     params = table.params.union(*(col.params for col in cols))
     return Taint(deps, marks, table.rows, params, table.origins)
 
@@ -432,7 +438,8 @@ def column_of(machine: Machine, table: Table, name: str) -> Col:
             found, rows=table.rows, origins=table.origins, lib=table.lib, name=name, params=found.params | table.params
         )
     near = [rest for rest in table.rest if name not in rest.excluded]
-    deps: dict[Dep, frozenset[int]] = dict(table.wide or EMPTY)
+    deps = {dep: cells for dep, cells in (table.wide or EMPTY).items() if dep.kind in _VALUES}
+    marks = {dep: cells for dep, cells in (table.wide or EMPTY).items() if dep.kind not in _VALUES}
     if len(near) == 1 and table.wide is None:
         deps[Dep(near[0].source, name, near[0].kind, near[0].how)] = near[0].cells
     elif near:
@@ -442,7 +449,7 @@ def column_of(machine: Machine, table: Table, name: str) -> Col:
     elif table.wide is None:
         machine.note(f"column {name!r} is not among the known columns of this table: taken to come from all of them")
         deps = dict(guess(table_taint(table, machine.schemas).deps, machine.cell))
-    return Col(deps, EMPTY, table.rows, table.params, name=name, lib=table.lib, origins=table.origins)
+    return Col(deps, marks, table.rows, table.params, name=name, lib=table.lib, origins=table.origins)
 
 
 def foreign(table: Table, col: Col, cell: int) -> Col:

@@ -171,6 +171,8 @@ def _length(machine: Machine, value: Value | None) -> Value:
         return Const(len(thing.items), machine.params(value))
     if isinstance(thing, Table):
         return replace(row_count(thing, machine.cell), flags=frozenset({"scalar"}))
+    if isinstance(value, Col) and value.flags & {"cell", "scalar"}:
+        return machine.blend([value])
     if isinstance(value, Col):
         counted = row_count(Table(rows=value.rows, origins=value.origins), machine.cell)
         return replace(counted, flags=frozenset({"scalar"}))

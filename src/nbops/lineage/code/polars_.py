@@ -474,7 +474,12 @@ def _get_columns(machine: Machine, table: Table, args: Arguments) -> Value:
     return machine.new(Seq(tuple(get_column(machine, ref, table, name) for name in table.columns), exact=not table.open))
 
 
+def _rename(machine: Machine, table: Table, args: Arguments) -> Value:
+    return frame_method(machine, machine.new(table), "rename", type(args)([], {"columns": args.get(0, "mapping") or Const(None)}))
+
+
 _METHODS: Mapping[str, Method] = {
+    "rename": _rename,
     "select": _select,
     "with_columns": _with_columns,
     "select_seq": _select,

@@ -310,7 +310,8 @@ def _pivoted(machine: Machine, table: Table, args: Arguments, positions: tuple[i
     wanted = machine.names(args.get(positions[2], "values"))
     chosen = set(index) | set(across or ())
     values = wanted if wanted is not None else tuple(name for name in table.columns if name not in chosen)
-    keys = [replace(column_of(machine, table, name), rows={}, index=()) for name in (*index, *(across or ()))]
+    keys = [replace(column_of(machine, table, name), rows={}, index=()) for name in index]
+    marks = merge(*(as_influence(column_of(machine, table, name).deps, "conditional", machine.cell) for name in across or ()))
     rows = merge(table.rows, *(as_influence(key.deps, "group_by", machine.cell) for key in keys))
     cols = {name: column_of(machine, table, name) for name in values}
     made = {name: replace(machine.blend([col], kind), rows={}, index=(), name=name) for name, col in cols.items()}
@@ -323,7 +324,7 @@ def _pivoted(machine: Machine, table: Table, args: Arguments, positions: tuple[i
         *({Dep(p.source, None, "aggregation", "assumed"): p.cells} for p in table.rest if wanted is None),
     )
     machine.note("a pivot: its columns' names are data")
-    wide = {replace(dep, how="assumed"): cells for dep, cells in deps.items()}
+    wide = {replace(dep, how="assumed"): cells for dep, cells in merge(deps, marks).items()}
     return replace(base, columns={}, wide=wide)
 
 
@@ -352,7 +353,10 @@ def _explode(machine: Machine, table: Table, args: Arguments) -> Table:
         return widened(machine, table, "explode: the column's name is not known")
     made = table
     for name in names:
-        made = with_column(machine, made, name, machine.blend([column_of(machine, table, name)]))
+        col = column_of(machine, table, name)
+        more = as_influence(merge(col.deps, col.marks), "join", machine.cell)
+        made = with_column(machine, made, name, machine.blend([replace(col, rows={})]))
+        made = replace(made, rows=merge(made.rows, more))
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -62,13 +63,11 @@ def _edges_of(machine: Machine, written: Written, edges: dict[Key, ColumnEdge]) 
     for rest in table.rest:
         _add(machine, edges, written, None, {Dep(rest.source, None, rest.kind, rest.how): rest.cells}, "derived")
     if table.wide:
-        _add(machine, edges, written, None, {_assumed(dep): cells for dep, cells in table.wide.items()}, "derived")
+        values = {dep: cells for dep, cells in table.wide.items() if dep.kind in _STRENGTH}
+        _add(machine, edges, written, None, {replace(dep, how="assumed"): cells for dep, cells in values.items()}, "derived")
+        tests = {dep: cells for dep, cells in table.wide.items() if dep.kind not in _STRENGTH}
+        _add(machine, edges, written, None, {replace(dep, how="assumed"): cells for dep, cells in tests.items()}, "influence")
     _add(machine, edges, written, None, table.rows, "influence")
-
-
-def _assumed(dep: Dep) -> Dep:
-    kind = dep.kind if dep.kind in _STRENGTH else "transformation"
-    return Dep(dep.source, dep.column, kind, "assumed")
 
 
 def _add(machine: Machine, edges: dict[Key, ColumnEdge], written: Written, column: str | None, deps: Deps, kind: str) -> None:

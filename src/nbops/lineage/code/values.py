@@ -147,6 +147,8 @@ class Col:
     lib: str = "pandas"
     origins: frozenset[str] = NO_NAMES
     """What is read for the rows it is of, for counting them."""
+    home: int | None = None
+    """Heap address of the Ibis table that it is of: names in its windows are those of that table."""
     flags: frozenset[str] = NO_NAMES
     """``index``, ``names`` (a table's column names), ``scalar``, ``desc``..."""
 
