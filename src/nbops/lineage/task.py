@@ -62,7 +62,7 @@ def trace(code: TaskCode) -> TaskLineage:
     try:
         found = _sql(code) if code.language == "sql" else _python(code)
     except Exception as error:  # noqa: BLE001 - lineage is no reason for a run to fail; the gap is said
-        return unanalysed(code, f"the analysis failed ({type(error).__name__})")
+        return unanalysed(replace(code, basis=""), f"the analysis failed ({type(error).__name__})")  # tried again next time
     edges = [_named(edge, code) for edge in found.edges]
     edges += _parameters(found.parameters, code)
     kept, notes = _fitted(edges, code)

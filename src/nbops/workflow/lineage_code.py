@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import os
-from importlib import metadata
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbops import lineage
 from nbops.lineage.task import TaskCode
 from nbops.record.secret_values import is_secret_name
 from nbops.workflow.code import function_closure
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["task_code"]
 
-_FORMAT = 1
-"""Raised when lineage of the same code comes out differently, so that it is found anew."""
 _LONGEST_VALUE = 10_000
 _LANGUAGES = {"python": "python", "sql": "sql"}
 
@@ -61,14 +60,15 @@ def task_code(record: TaskRecord, *, records: Mapping[str, TaskRecord], root: Pa
         folders=tuple(dict.fromkeys([str(root), *([str(spec.source.parent)] if spec.source is not None else [])])),
         makes=makes,
         reads=_reads(record, records, names),
-        basis=digest(
-            "lineage",
-            str(_FORMAT),
-            metadata.version("nbops"),
-            str(recipe.get("code", "")),
-            json.dumps(text, sort_keys=True, default=str),
-        )[:16],
+        basis=digest("lineage", _analyser(), str(recipe.get("code", "")), json.dumps(text, sort_keys=True, default=str))[:16],
     )
+
+
+@cache
+def _analyser() -> str:
+    """Return what tells one version of the analyses from another: the names and sizes of their modules."""
+    folder = Path(lineage.__file__).parent
+    return repr(sorted((path.relative_to(folder).as_posix(), path.stat().st_size) for path in folder.rglob("*.py")))
 
 
 def _path(product: Product) -> str:
