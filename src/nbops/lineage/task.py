@@ -22,7 +22,11 @@ _MOST_EDGES = 20_000
 _MOST_NOTES = 20
 _INJECTED = frozenset({"product", "upstream"})
 _PLACE = re.compile(r"^cell (\d+)(?:, )?")
-_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,7}$|[\\/]|\*")
+_FILE = re.compile(
+    r"[\\/*]|\.(arrow|avro|csv|db|duckdb|feather|geojson|gz|h5|hdf5|jsonl?|ndjson|np[yz]|orc|parquet|pickle|pkl|sqlite3?|tsv|txt|xlsx?|xml"
+    r"|zip|zst)$",
+    re.IGNORECASE,
+)
 _LONGEST_NAME = 300
 
 

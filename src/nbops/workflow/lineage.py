@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.task import TaskCode, unanalysed
+from nbops.model import LineageNote, TaskLineage
 from nbops.workflow.lineage_code import task_code
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbops.contract.config import Config
-    from nbops.model import Run, TaskLineage
+    from nbops.model import Run
     from nbops.workflow.taskrecord import TaskRecord
 
 __all__ = ["Tracing"]
@@ -64,7 +65,12 @@ class Tracing:
         if known is not None and record.status == "up_to_date":
             self._found[name] = known
             return
-        code = task_code(record, records=records, root=self._root, config=self._config)
+        try:
+            code = task_code(record, records=records, root=self._root, config=self._config)
+        except Exception as error:  # noqa: BLE001 - lineage is no reason for a build to fail; the gap is said
+            note = LineageNote(message=f"what the analysis needs could not be gathered ({type(error).__name__})")
+            self._found[name] = TaskLineage(task=name, notes=(note,))
+            return
         if known is not None and known.basis == code.basis:
             self._found[name] = known
             return
