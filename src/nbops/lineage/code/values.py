@@ -83,7 +83,7 @@ def at_least(deps: Deps, kind: ColumnTransformation, cell: int) -> Deps:
     """Make derivations at least this strong: a transformed aggregate stays an aggregate."""
     found: dict[Dep, frozenset[int]] = {}
     for dep, cells in deps.items():
-        new = dep if _STRENGTH[dep.kind] >= _STRENGTH[kind] else replace(dep, kind=kind)
+        new = dep if _STRENGTH.get(dep.kind, -1) >= _STRENGTH[kind] else replace(dep, kind=kind)
         found[new] = found.get(new, frozenset()) | cells | {cell}
     return found
 
