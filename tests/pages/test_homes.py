@@ -13,9 +13,11 @@ import pytest
 
 from nbops.contract.config import Config
 from nbops.history.matrix import matrix_rows
+from nbops.history.series import series_of
 from nbops.model import Run
 from nbops.pages.render import render_index, render_run
 from nbops.pages.templating import page as made_page
+from nbops.record.ledger import as_stored
 from nbops.record.store import prune, run_ids, write_run
 from nbops.record.summaries import RunSummary, summaries, summarise
 from nbops.workflow.comparing import beside
@@ -37,7 +39,8 @@ def idle(since: Run, number: int) -> Run:
 def record(reports: Path, run: Run) -> None:
     write_run(reports, run)
     found, cache = beside(run, reports), reports.parent / "cache"
-    render_run(run, reports=reports, accepted=found.accepted, previous=found.previous)
+    series = series_of(as_stored(run), reports=reports, cache=cache)
+    render_run(run, reports=reports, accepted=found.accepted, previous=found.previous, series=series)
     rows = matrix_rows(reports, cache)
     render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows)
 

@@ -7,28 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nbops.pages.changes import changes_view, same_inputs
-from nbops.pages.findings import Finding, fault, findings, headline
+from nbops.pages.findings import Finding, findings, headline
 from nbops.pages.fresh import freshness_rows
 from nbops.pages.graph import draw, in_order
-from nbops.pages.links import Links
+from nbops.pages.links import Links, known
 from nbops.pages.matrix import RowHead, matrix_of
-from nbops.pages.names import page_name
 from nbops.pages.templating import markup
-from nbops.pages.text import count, duration, instant, plural, short, size
+from nbops.pages.text import count, duration, instant, plural, short
 from nbops.pages.timing import gantt, longest_cell
 from nbops.pages.views import (
-    COLUMNS_SHOWN,
     by_severity,
-    column_anchors,
-    columns_of,
     dataset_rows,
     flows,
-    loose_measurements,
     report_link,
     shown,
     strip_rows,
 )
-from nbops.pages.words import RANKS, figure, label, mark, rank, summary_mark
+from nbops.pages.words import RANKS, label, summary_mark
 from nbops.record.homes import task_home
 
 if TYPE_CHECKING:
@@ -37,19 +32,16 @@ if TYPE_CHECKING:
 
     from nbops.history.comparison import Comparison
     from nbops.history.matrix import MatrixRow
-    from nbops.model import CheckResult, Dataset, Environment, GitState, Run, RunError, TaskRun
-    from nbops.pages.notebook import Body
+    from nbops.model import CheckResult, Dataset, Environment, GitState, Run, TaskRun
     from nbops.record.summaries import RunSummary
 
 __all__ = [
     "RUNS_ON_A_PAGE",
     "RowsOf",
     "archived",
-    "dataset_context",
     "history_context",
     "index_context",
     "run_context",
-    "task_context",
 ]
 
 RUNS_ON_A_PAGE = 25
@@ -63,16 +55,6 @@ _CHANGES, _CHANGES_EACH, _CHANGES_ON_INDEX, _CHANGES_BEFORE = 8, 40, 4, 15
 _TASKS, _DATASETS, _CHECKS = 200, 150, 150
 _LOOSE = 200
 _IDLE, _IDLE_REASONS = 100, 20
-
-
-def _known(run: Run, reports: Path, *, root: str, here: str) -> dict[str, Any]:
-    return {
-        "run": run,
-        "root": root,
-        "links": Links(run, reports=reports, root=root, here=here),
-        "known_datasets": {item.name for item in run.datasets},
-        "known_tasks": {task.name for task in run.tasks},
-    }
 
 
 def _run_facts(run: Run) -> list[tuple[str, Any]]:
@@ -110,7 +92,7 @@ def run_context(
     elsewhere = [result for result in good if result.check.dataset not in datasets]
     links = Links(run, reports=reports, root="../../", here="")
     return {
-        **_known(run, reports, root="../../", here=""),
+        **known(run, reports, root="../../", here=""),
         "head": headline(run, found),
         "facts": _run_facts(run),
         "contents": _contents(run, found),
@@ -195,134 +177,6 @@ def _environment(found: Environment | None) -> list[tuple[str, Any]]:
         return []
     pairs = [("Python", found.python), ("Platform", found.platform), ("nbops", found.nbops), ("Fingerprint", found.fingerprint)]
     return [pair for pair in pairs if pair[1]]
-
-
-def dataset_context(run: Run, item: Dataset, *, reports: Path) -> dict[str, Any]:
-    """Return what ``dataset.html.j2`` shows."""
-    results = by_severity([result for result in run.checks if result.check.dataset == item.name])
-    quarantine = [entry for entry in run.quarantine if entry.dataset == item.name]
-    explained = [result for result in results if result.verdict not in {"passed", "skipped"}][:30]
-    broken = any(entry.rows_in != entry.rows_out + entry.rows for entry in quarantine)
-    verdicts = [
-        item.verdict,
-        *(result.verdict for result in results),
-        *(["errored"] if item.error else []),
-        *(["failed"] if broken else []),
-    ]
-    profile = report_link(item.profile, reports)
-    facts = [
-        ("Rows", count(item.rows)),
-        ("Columns", count(len(item.columns)) if item.columns else ""),
-        ("Size", size(item.bytes)),
-        ("File", markup("<code>{}</code>{}", short(item.path, 160), _format(item))),
-        ("Contract", markup("<code>{}</code>", short(item.contract, 120)) if item.contract else "none"),
-        ("Owner", short(item.owner, 80) if item.owner else ""),
-        ("Profile", markup('<a href="../../../{}">profile of the data</a>', markup("{}", profile)) if profile else ""),
-    ]
-    return {
-        **_known(run, reports, root="../../../", here="../"),
-        "item": item,
-        "mark_of": min((mark(verdict) for verdict in verdicts), key=rank),
-        "sentence": _dataset_sentence(run, item),
-        "facts": facts,
-        "failing": any(result.verdict in {"failed", "errored"} for result in results),
-        "checks": shown(results, _CHECKS),
-        "explained": explained,
-        "quarantine": quarantine[:20],
-        "anchors": column_anchors(item.columns),
-        "columns": columns_of(item, most=COLUMNS_SHOWN),
-        "described": any(column.description for column in item.columns[:COLUMNS_SHOWN]),
-        "measurements": shown(loose_measurements(item), _LOOSE),
-        "lineage": _dataset_lineage(run, item),
-        "sla": [(key, figure("freshness", text)) for key, text in sorted(item.sla.items())],  # its numbers are seconds
-    }
-
-
-def _format(item: Dataset) -> str:
-    return "" if item.path.lower().endswith(f".{item.format.lower()}") else f" {short(item.format, 40)}"
-
-
-def _dataset_sentence(run: Run, item: Dataset) -> str:
-    results = [result for result in run.checks if result.check.dataset == item.name]
-    bad = sum(result.verdict not in {"passed", "skipped"} for result in results)
-    judged = (
-        f"{count(bad)} of {plural(len(results), 'check')} did not pass"
-        if bad
-        else f"{plural(len(results), 'check')}, none objected"
-    )
-    content = "not published" if not item.published else "content changed" if item.changed else "content as in the run before"
-    return f"{judged if results else 'No checks'}; {content}"
-
-
-def _dataset_lineage(run: Run, item: Dataset) -> list[tuple[str, Any]]:
-    node = f"dataset:{item.name}"
-    makers = {edge.source for edge in run.lineage if edge.target == node} or ({f"task:{item.task}"} if item.task else set())
-    readers = {edge.target for edge in run.lineage if edge.source == node}
-    made_from = {edge.source for edge in run.lineage if edge.target in makers}
-    made_by = {edge.target for edge in run.lineage if edge.source in readers}
-    sides = (("Made by", makers), ("From", made_from), ("Read by", readers), ("Which make", made_by))
-    return [(title, shown([_split(name) for name in sorted(nodes)], 25)) for title, nodes in sides]
-
-
-def _split(node: str) -> tuple[str, str]:
-    kind, _, name = node.partition(":")
-    return (kind, name) if name else ("file", node)
-
-
-def task_context(run: Run, task: TaskRun, body: Body, *, reports: Path) -> dict[str, Any]:
-    """Return what ``task.html.j2`` shows; ``body`` is its notebook."""
-    cell = task.error.cell if task.error else None
-    lost = cell is not None and cell not in body.anchors
-    problem = _problem(task, task.error, seen=cell is not None and not lost) if task.error else None
-    earlier = (
-        f"runs/{task.last_success}/tasks/{page_name(task.name)}.html"
-        if task.last_success and task.last_success != run.id
-        else None
-    )
-    earlier = report_link(earlier, reports)
-    download = report_link(task.notebook, reports)
-    mine = sorted((item for item in run.datasets if item.task == task.name), key=lambda item: item.name)
-    return {
-        **_known(run, reports, root="../../../", here="../"),
-        "task": task,
-        "mark_of": min([mark(task.status), *(["failed"] if task.error and task.status == "succeeded" else [])], key=rank),
-        "fault": fault(task.error) if task.error else "",
-        "facts": _task_facts(task),
-        "problem": problem,
-        "lost_anchor": cell if lost else None,
-        "parameters": sorted(task.parameters.items()),
-        "products": sorted(task.products.items()),
-        "datasets": shown(mine, 60),
-        "upstream": shown(task.upstream, 60),
-        "is_notebook": task.kind == "notebook" or task.notebook is not None,
-        "body": body,
-        "earlier": f"../../../{earlier}" if earlier else None,
-        "download": f"../../../{download}" if download else None,
-    }
-
-
-def _task_facts(task: TaskRun) -> list[tuple[str, Any]]:
-    return [
-        ("Kind", task.kind),
-        ("Source", markup("<code>{}</code>", short(task.source, 160)) if task.source else ""),
-        ("Started", instant(task.started_at) if task.started_at else ""),
-        ("Took", duration(task.seconds) if task.seconds is not None else ""),
-        ("Peak memory", size(task.peak_memory_bytes) if task.peak_memory_bytes is not None else ""),
-        ("Attempts", count(task.attempts) if task.attempts else ""),
-        ("Last success", markup("<code>{}</code>", short(task.last_success, 60)) if task.last_success else ""),
-    ]
-
-
-def _problem(task: TaskRun, error: RunError, *, seen: bool) -> Finding:
-    """Return a task's error; the cell and its traceback only where the notebook below does not show them."""
-    return Finding(
-        mark="interrupted" if task.status == "interrupted" else "failed",
-        title=error.message,
-        hint=error.hint or "",
-        cell=error.cell,
-        source="" if seen else error.cell_source or "",
-        traceback="" if seen else error.traceback or "",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,7 +297,7 @@ def index_context(
     found, rows_of_datasets = findings(latest), dataset_rows(latest, reports)
     return {
         **context,
-        **_known(latest, reports, root="", here=f"runs/{latest.id}/"),
+        **known(latest, reports, root="", here=f"runs/{latest.id}/"),
         "here": f"runs/{latest.id}/",
         "head": headline(latest, found),
         "facts": [

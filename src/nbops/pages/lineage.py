@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,13 @@ __all__ = ["Node", "anchor", "lineage_context", "nodes_of", "task_mark"]
 _MOST_NODES, _MOST_LINES = 700, 3_000
 _LIT = 70
 """Up to so many nodes the drawing lights up what belongs to a node without a script."""
-_ENTRIES, _COLUMNS = 2_200, 900
-"""Sources and uses, and columns, that the page lists at most."""
+_ROOM, _ROW, _PHRASE = 110_000, 130, 105
+"""Characters that columns may take; about those of one, and of one of its sources, without their names."""
+_TOGETHER = 4
+"""From so many files on that the same tasks read they are one box."""
 _HEIGHT, _SPACE, _LETTER, _LABEL = 38.0, 12.0, 6.7, 26
-_LISTED_UP_TO, _LONG, _SHORT = 130, 80, 15
+_LISTED_UP_TO, _LONG, _SHORT = 60, 60, 8
+_EACH, _EVERY = 8, 12
 _KINDS = ("task", "dataset", "file", "host")
 _FINE = {"up_to_date": "succeeded", "not_selected": "succeeded"}
 
@@ -50,6 +53,13 @@ class Node:
     above: frozenset[str] = field(default_factory=frozenset)
     """Everything upstream, near and far."""
     below: frozenset[str] = field(default_factory=frozenset)
+    members: tuple[str, ...] = ()
+    """Of many files that the same tasks read: their names."""
+
+    @property
+    def title(self) -> str:
+        """What it is called where there is little room."""
+        return f"{count(len(self.members))} files" if self.members else self.name
 
     @property
     def anchor(self) -> str:
@@ -146,10 +156,31 @@ def _pairs(run: Run) -> dict[tuple[str, str], bool]:
     return pairs
 
 
+def _grouped(pairs: Mapping[tuple[str, str], bool]) -> tuple[dict[tuple[str, str], bool], dict[str, tuple[str, ...]]]:
+    """Put files that the same tasks read, and nobody writes, into one node where they are many; return the files of each."""
+    targets: dict[str, set[tuple[str, bool]]] = defaultdict(set)
+    for (source, target), declared in pairs.items():
+        targets[source].add((target, declared))
+    written = {target for _, target in pairs}
+    same: dict[frozenset[tuple[str, bool]], list[str]] = defaultdict(list)
+    for source, ends in targets.items():
+        if source.startswith("file:") and source not in written:
+            same[frozenset(ends)].append(source)
+    group: dict[str, str] = {}
+    members: dict[str, tuple[str, ...]] = {}
+    for sources in same.values():
+        if len(sources) >= _TOGETHER:
+            names = tuple(sorted(_split(source)[1] for source in sources))
+            key = f"file:{names[0]} and {len(names) - 1} more"
+            members[key] = names
+            group |= dict.fromkeys(sources, key)
+    return {(group.get(source, source), target): declared for (source, target), declared in pairs.items()}, members
+
+
 def nodes_of(latest: Latest) -> tuple[dict[str, Node], dict[tuple[str, str], bool]]:
     """Return the nodes by key in a fixed order, and the edges between them with whether each is declared."""
     run = latest.run
-    pairs = _pairs(run)
+    pairs, members = _grouped(_pairs(run))
     keys = {f"task:{task.name}" for task in run.tasks} | {f"dataset:{item.name}" for item in run.datasets}
     keys |= {key for pair in pairs for key in pair}
     upstream: dict[str, list[str]] = {key: [] for key in keys}
@@ -175,6 +206,7 @@ def nodes_of(latest: Latest) -> tuple[dict[str, Node], dict[tuple[str, str], boo
             downstream=tuple(downstream[key]),
             above=_reached(key, upstream),
             below=_reached(key, downstream),
+            members=members.get(key, ()),
         )
     return found, pairs
 
@@ -206,7 +238,7 @@ def _drawn(nodes: Mapping[str, Node], pairs: Iterable[tuple[str, str]]) -> tuple
     wanted = list(pairs)
     if not nodes or len(nodes) > _MOST_NODES or len(wanted) > _MOST_LINES:
         return None
-    labels = {key: short(node.name, _LABEL) or "(empty)" for key, node in nodes.items()}
+    labels = {key: short(node.title, _LABEL) or "(empty)" for key, node in nodes.items()}
     widths = {
         key: float(round(max(_wide(labels[key]), _wide(node.word) + 16 if node.mark else 0) + 24)) for key, node in nodes.items()
     }
@@ -253,6 +285,7 @@ def lineage_context(latest: Latest) -> dict[str, Any]:
         "undeclared": sum(not declared for declared in pairs.values()),
         "rows": shown([_row(nodes, key, many=len(order) > _LISTED_UP_TO) for key in order], _MOST_NODES),
         "columns": columns,
+        "unfolded": {one.dataset.name: one.anchor for one in columns},
         "columns_left_out": sum(len(item.columns) for item in run.datasets) - sum(len(one.rows.items) for one in columns),
         "notes": shown([(part.task, note) for part in run.column_lineage for note in part.notes], 60),
     }
@@ -305,25 +338,40 @@ def _unfolded(run: Run, order: Sequence[str], origins: Origins) -> list[_Unfolde
     """Return the columns of each dataset in the order of the drawing, as many as the page may hold."""
     by_name = {f"dataset:{item.name}": item for item in run.datasets}
     datasets = [by_name[key] for key in order if key in by_name and by_name[key].columns]
-    total = sum(len(item.columns) for item in datasets)
-    each = max(2, min(12, _ENTRIES // max(1, total)))
-    left = _COLUMNS
+    room = _ROOM
     found = []
     for position, item in enumerate(datasets):
-        fair = max(left // (len(datasets) - position), 3)
-        rows = [_column_row(origins, item.name, column.name, each) for column in item.columns[:fair]]
-        left = max(0, left - len(rows))
+        rows, taken = _rows_within(origins, item, room // (len(datasets) - position))
+        room -= taken
         found.append(
             _Unfolded(
                 dataset=item,
                 anchor=anchor("dataset", item.name),
                 rows=Shown(items=tuple(rows), more=len(item.columns) - len(rows)),
-                every=shown(origins.of_all(item.name), 12),
-                deciding=shown(origins.rows_of(item.name), 12),
+                every=shown(origins.of_all(item.name), _EVERY),
+                deciding=shown(origins.rows_of(item.name), _EVERY),
                 traced=sum(bool(row.origins.items) for row in rows),
             )
         )
     return found
+
+
+def _rows_within(origins: Origins, item: Dataset, room: int) -> tuple[list[_ColumnRow], int]:
+    """Return as many columns as there is room for, and the characters that they take."""
+    rows: list[_ColumnRow] = []
+    taken = 0
+    for column in item.columns:
+        row = _column_row(origins, item.name, column.name, _EACH)
+        phrases = (*row.origins.items, *row.decided.items)
+        taken += (
+            _ROW
+            + min(len(column.name), 60)
+            + sum(_PHRASE + min(len(one.dataset), 60) + 20 * len(one.columns[:8]) for one in phrases)
+        )
+        if taken > room:
+            return rows, room
+        rows.append(row)
+    return rows, taken
 
 
 def _column_row(origins: Origins, dataset: str, column: str, most: int) -> _ColumnRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbops.pages.names import page_name
 from nbops.pages.views import report_link
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from nbops.model import Run
 
-__all__ = ["Links"]
+__all__ = ["Links", "known"]
 
 
 class Links:
@@ -55,3 +55,14 @@ class Links:
     def _to(self, page: str) -> str:
         other = self._elsewhere.get(page)
         return f"{self._here}{page}" if other is None else f"{self._root}{other}"
+
+
+def known(run: Run, reports: Path, *, root: str, here: str) -> dict[str, Any]:
+    """Return what every page of a run needs to lead elsewhere; arguments as for :class:`Links`."""
+    return {
+        "run": run,
+        "root": root,
+        "links": Links(run, reports=reports, root=root, here=here),
+        "known_datasets": {item.name for item in run.datasets},
+        "known_tasks": {task.name for task in run.tasks},
+    }

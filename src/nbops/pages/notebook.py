@@ -10,9 +10,11 @@ import base64
 import json
 import re
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -22,7 +24,7 @@ from nbops.pages.text import clean, count, cut, duration, plural, size
 from nbops.record.figures import FIGURES, figure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from nbops.model import TaskRun
 
@@ -39,6 +41,7 @@ _PAPERMILL_ERROR = "papermill-error-cell-tag"
 _RULER = re.compile(r"(?:\x1b\[[\d;]*m)*-{20,}")
 _FILE = "file "  # before the name of a figure, where its base64 would stand
 _INJECTED = "injected-parameters"
+_NOTHING: Mapping[int, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +67,18 @@ class NotebookPages:
         self._figures = reports / FIGURES
         self._exporter: Any = None
 
-    def render(self, path: Path, task: TaskRun) -> Body:
+    def render(self, path: Path, task: TaskRun, *, told: Mapping[int, Sequence[str]] = _NOTHING) -> Body:
         """Return an executed notebook as a fragment; what is wrong with the file is said, not raised.
 
         Args:
             path: The executed notebook, scrubbed already.
             task: The task it belongs to: gives seconds and status by cell.
+            told: Cell to sentences about what it did to data.
         """
         try:
             if path.stat().st_size > _MOST_BYTES:
                 return Body(problem=f"The executed notebook is too large to show ({size(path.stat().st_size)}).")
-            notebook, numbers = _prepare(_read(path), task, self._figures)
+            notebook, numbers = _prepare(_read(path), task, self._figures, told)
             html = order_headings(self._convert(notebook), top=3)
         except FileNotFoundError:
             return Body(problem="The executed notebook is not kept with this run.")
@@ -125,7 +129,7 @@ def _figure(output: Any, cell: Any, mime: str) -> str:
     return str(Markup('<img src="{}" alt="{}">').format(source, clean(text)))
 
 
-def _prepare(notebook: Any, task: TaskRun, figures: Path) -> tuple[Any, list[int]]:
+def _prepare(notebook: Any, task: TaskRun, figures: Path, told: Mapping[int, Sequence[str]]) -> tuple[Any, list[int]]:
     """Return a notebook of our own making, with bounded outputs, and the numbers of its cells as the ledger counts them."""
     nodes: Any = import_module("nbformat.v4")
     runs = {cell.index: cell for cell in task.cells}
@@ -145,6 +149,7 @@ def _prepare(notebook: Any, task: TaskRun, figures: Path) -> tuple[Any, list[int
         if len(kept) >= _MOST_CELLS:
             break
         info = _info(cell, number, runs.get(index) if number is not None else None, tags)
+        info["told"] = [clean(cut(text, 300)) for text in told.get(number, ())] if number is not None else []
         if number is not None and (number == failing or info["status"] == "failed"):
             info |= {"status": "failed", "open": True}
         kept.append(_cell(cell, info, budget, nodes))

@@ -19,6 +19,8 @@ __all__ = ["HOW", "TRANSFORMATIONS", "Origins", "Phrase"]
 HOW = {"sql": "from SQL", "static": "from the code", "observed": "observed", "assumed": "assumed"}
 """How an edge is known, in words."""
 
+_PARAMETER = "parameter:"
+
 TRANSFORMATIONS = {
     "identity": "as it is",
     "transformation": "computed",
@@ -36,9 +38,11 @@ TRANSFORMATIONS = {
 class Phrase:
     """Columns of one dataset at the other end of edges that have the rest in common."""
 
+    kind: str
+    """``dataset``, ``parameters``, ``task`` (what it made itself), or ``outside``."""
     dataset: str
     columns: tuple[str, ...]
-    """Empty: all columns of it (of an origin), or its rows (of a use)."""
+    """Empty: all columns of it (of an origin), or its rows (of a use); of parameters their names."""
     derived: bool
     what: str
     how: str
@@ -79,9 +83,12 @@ class Origins:
         return _phrases([edge for edge in self._into.get((dataset, None), ()) if edge.kind == "influence"], source=True)
 
     def uses_of(self, dataset: str, column: str) -> tuple[Phrase, ...]:
-        """Return what is made of a column, and what rows it decides."""
-        edges = [*self._from.get((dataset, column), ()), *self._from.get((dataset, None), ())]
-        return _phrases(edges, source=False)
+        """Return what is made of a column, and what rows it decides; beside that stands what :meth:`uses_of_all` says."""
+        return _phrases(self._from.get((dataset, column), ()), source=False)
+
+    def uses_of_all(self, dataset: str) -> tuple[Phrase, ...]:
+        """Return what is made of a dataset where it is not known of which of its columns."""
+        return _phrases(self._from.get((dataset, None), ()), source=False)
 
     def users(self, dataset: str, column: str) -> tuple[int, int]:
         """Return how many columns are made of a column, and of how many datasets it decides the rows."""
@@ -133,15 +140,26 @@ def _reached(start: str, onward: Mapping[str, Iterable[str]]) -> frozenset[str]:
     return frozenset(seen - {start})
 
 
+def _named(name: str) -> dict[str, str]:
+    if name == _PARAMETER:
+        return {"kind": "parameters", "dataset": ""}
+    for prefix, kind in (("task:", "task"), ("file:", "outside"), ("host:", "outside")):
+        if name.startswith(prefix) and name != prefix:
+            return {"kind": kind, "dataset": name.removeprefix(prefix)}
+    return {"kind": "dataset", "dataset": name}
+
+
 def _phrases(edges: Iterable[ColumnEdge], *, source: bool) -> tuple[Phrase, ...]:
     grouped: dict[tuple[bool, str, str, str, str, tuple[int, ...]], set[str | None]] = defaultdict(set)
     for edge in edges:
         name, column = (edge.source, edge.source_column) if source else (edge.target, edge.target_column)
+        if name.startswith(_PARAMETER):
+            name, column = _PARAMETER, name.removeprefix(_PARAMETER)
         influence = edge.kind != "derived"
         grouped[influence, name, edge.transformation, edge.how, edge.task, edge.cells].add(column)
     return tuple(
         Phrase(
-            dataset=name,
+            **_named(name),
             columns=() if None in columns else tuple(sorted(column for column in columns if column is not None)),
             derived=not influence,
             what=TRANSFORMATIONS.get(transformation, transformation),

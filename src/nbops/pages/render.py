@@ -7,20 +7,16 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from nbops.pages.contexts import (
-    RUNS_ON_A_PAGE,
-    archived,
-    dataset_context,
-    history_context,
-    index_context,
-    run_context,
-    task_context,
-)
+from nbops.pages.cells import stories
+from nbops.pages.contexts import RUNS_ON_A_PAGE, archived, history_context, index_context, run_context
+from nbops.pages.dataset import dataset_context
 from nbops.pages.files import put
 from nbops.pages.links import Links
 from nbops.pages.names import page_name
 from nbops.pages.notebook import Body, NotebookPages
+from nbops.pages.origins import Origins
 from nbops.pages.overview import render_overview
+from nbops.pages.task import task_context
 from nbops.pages.templating import STYLESHEET, page, template_hash
 from nbops.pages.views import report_link
 from nbops.quality.profile import STYLESHEET as PROFILE_STYLESHEET
@@ -28,11 +24,12 @@ from nbops.record.ledger import as_stored
 from nbops.record.store import ledger_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from nbops.history.comparison import Comparison
     from nbops.history.matrix import MatrixRow
+    from nbops.history.series import Series
     from nbops.model import Run, TaskRun
     from nbops.pages.contexts import RowsOf
     from nbops.record.summaries import RunSummary
@@ -43,7 +40,14 @@ _HEAD = 2_000
 """Bytes of a page in which what it was made of is written."""
 
 
-def render_run(run: Run, *, reports: Path, accepted: Comparison | None = None, previous: Comparison | None = None) -> list[Path]:
+def render_run(
+    run: Run,
+    *,
+    reports: Path,
+    accepted: Comparison | None = None,
+    previous: Comparison | None = None,
+    series: Series | None = None,
+) -> list[Path]:
     """Write the pages of a run: one of its own, one a dataset, one a task, and the stylesheet that all pages share.
 
     A task that was up to date and a dataset that was carried over have a page with the run that made them, linked from here.
@@ -56,6 +60,7 @@ def render_run(run: Run, *, reports: Path, accepted: Comparison | None = None, p
         reports: The project's ``reports`` folder.
         accepted: The run compared with the last accepted one before it; None when there is none.
         previous: The run compared with the one before it, when that is another.
+        series: What earlier runs measured of each dataset; without it pages tell of this run only.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -70,16 +75,20 @@ def render_run(run: Run, *, reports: Path, accepted: Comparison | None = None, p
     context = run_context(run, reports=reports, accepted=accepted, previous=previous)
     paths = [_stylesheet(reports), put(folder / "index.html", page("run.html.j2", context))]
     links = Links(run, reports=reports, root="", here="")
+    origins = Origins(run)
     for item in run.datasets:
         if not links.own_dataset(item.name):
             continue
-        html = page("dataset.html.j2", dataset_context(run, item, reports=reports))
+        html = page(
+            "dataset.html.j2",
+            dataset_context(run, item, reports=reports, origins=origins, points=(series or {}).get(item.name, ())),
+        )
         paths.append(put(folder / "datasets" / f"{page_name(item.name)}.html", html))
     for task in run.tasks:
         if not links.own_task(task.name):
             continue
-        body = _body(task, notebooks, reports)
-        html = page("task.html.j2", task_context(run, task, body, reports=reports))
+        body = _body(task, notebooks, reports, told=stories(task, origins.made_by(task.name)))
+        html = page("task.html.j2", task_context(run, task, body, reports=reports, origins=origins))
         paths.append(put(folder / "tasks" / f"{page_name(task.name)}.html", html))
     return paths
 
@@ -155,9 +164,9 @@ def _stylesheet(reports: Path) -> Path:
     return put(reports / "assets" / "nbops.css", STYLESHEET.read_text(encoding="utf-8"))
 
 
-def _body(task: TaskRun, notebooks: NotebookPages, reports: Path) -> Body:
+def _body(task: TaskRun, notebooks: NotebookPages, reports: Path, *, told: Mapping[int, Sequence[str]]) -> Body:
     if task.notebook is None:
         return Body(problem="This task did not run, so there is no executed notebook." if task.kind == "notebook" else "")
     if report_link(task.notebook, reports) is None:
         return Body(problem="The executed notebook is not kept with this run.")
-    return notebooks.render(reports / task.notebook, task)
+    return notebooks.render(reports / task.notebook, task, told=told)

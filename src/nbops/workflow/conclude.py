@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.errors import DataError, GuardError
 from nbops.history.matrix import matrix_rows
+from nbops.history.series import series_of
 from nbops.pages.names import page_name
 from nbops.pages.render import render_index, render_run
 from nbops.pages.vocabulary import page_words
 from nbops.record.commit import commit_reports
 from nbops.record.figures import FIGURES, lifted
 from nbops.record.guard import refuse, scan
+from nbops.record.ledger import as_stored
 from nbops.record.notebook import dump_notebook
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
 from nbops.record.store import prune, replace_file, run_before, write_run
@@ -139,7 +141,13 @@ def _render(run: Run, reports: Path, *, cache: Path, keep: int) -> tuple[str, ..
     """Write the pages; the ledger is safe by now, so whatever goes wrong here is said and can be made good."""
     try:
         found = beside(run, reports)
-        render_run(run, reports=reports, accepted=found.accepted, previous=found.previous)
+        render_run(
+            run,
+            reports=reports,
+            accepted=found.accepted,
+            previous=found.previous,
+            series=series_of(as_stored(run), reports=reports, cache=cache),
+        )
         prune(reports, keep)
         rows = matrix_rows(reports, cache)
         render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows)

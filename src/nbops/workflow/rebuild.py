@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbops.errors import LedgerError
 from nbops.history.matrix import matrix_rows
+from nbops.history.series import series_of
 from nbops.pages.render import render_index, render_run
 from nbops.record.store import latest_run, loader, read_run, run_ids, runs_with_pages
 from nbops.record.summaries import summaries
@@ -60,7 +61,13 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
             problems.append(str(error))
             continue
         found = beside(run, reports)
-        made = render_run(run, reports=reports, accepted=found.accepted, previous=found.previous)
+        made = render_run(
+            run,
+            reports=reports,
+            accepted=found.accepted,
+            previous=found.previous,
+            series=series_of(run, reports=reports, cache=root / ".nbops/cache"),
+        )
         pages += len(made) - 1  # the stylesheet is no page
         done.append(wanted)
     listed = summaries(reports, root / ".nbops/cache")

@@ -129,6 +129,8 @@
   button("Clear", "", () => { find.value = ""; search(); choose(-1); });
   const start = () => {
     const number = nodes.findIndex((node) => "#" + node.id === location.hash);
+    const there = location.hash.startsWith("#c-") && document.getElementById(location.hash.slice(1));
+    if (there) there.open = true;
     if (number >= 0) { choose(number); nodes[number].scrollIntoView({ block: "nearest", inline: "center" }); }
   };
   window.addEventListener("hashchange", start);

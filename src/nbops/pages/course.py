@@ -1,0 +1,198 @@
+"""The course of a dataset over runs: small drawings with the numbers beside them, and versions of its content."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nbops.pages.text import count, size, value
+from nbops.pages.words import AGES, figure, mark, rank
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nbops.history.series import Point
+    from nbops.model import CheckResult
+
+__all__ = ["Course", "Version", "check_courses", "measured_courses", "versions"]
+
+_WIDTH, _HEIGHT, _EDGE = 84.0, 18.0, 2.0
+_RUN_ID = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
+_BAD = frozenset({"failed", "errored", "warned"})
+_NAMES = {
+    "nullValues": "null values",
+    "distinctValues": "distinct values",
+    "minimum": "smallest",
+    "maximum": "largest",
+    "mean": "mean",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A number over runs."""
+
+    title: str
+    column: str
+    line: str
+    """Path of the drawing, 84 by 18 CSS pixels; empty when the number never changed."""
+    spots: tuple[tuple[float, float, str], ...]
+    """Places of points whose check objected, with the verdict."""
+    text: str
+    """The same in words."""
+    objected: str
+    """In how many runs the check objected; empty when in none."""
+    first: str
+    last: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A content that the dataset had."""
+
+    at: str
+    run: str
+    rows: int | None
+    more: int | None
+    """Rows more (or less) than the version before."""
+    bytes: int | None
+    content: str
+    verdict: str
+    published: bool
+
+
+def _instant(run_id: str) -> str:
+    found = _RUN_ID.match(run_id)
+    return "{}-{}-{}T{}:{}:{}Z".format(*found.groups()) if found else run_id
+
+
+def _line(numbers: Sequence[float]) -> tuple[str, list[tuple[float, float]]]:
+    """Return a line through numbers, the first at the left, and the place of each."""
+    low, high = min(numbers), max(numbers)
+    step = (_WIDTH - 2 * _EDGE) / max(1, len(numbers) - 1)
+    span = high - low
+    if not span or not math.isfinite(span):  # so far apart that they overflow: nothing that a drawing can show
+        return "", [(_EDGE + step * at, _HEIGHT / 2) for at in range(len(numbers))]
+    places = [
+        (round(_EDGE + step * at, 1), round(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * ((number - low) / span), 1))
+        for at, number in enumerate(numbers)
+    ]
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in places), places
+
+
+def check_courses(results: Sequence[CheckResult], points: Sequence[Point]) -> Mapping[str, Course | None]:
+    """Return the course of each check by its id; None where there is but one run to tell of."""
+    return {result.check.id: _of_check(result, points) for result in results}
+
+
+def _of_check(result: CheckResult, points: Sequence[Point]) -> Course | None:
+    seen = [point.checks[result.check.id] for point in points if result.check.id in point.checks]
+    if len(seen) < 2:  # noqa: PLR2004
+        return None
+    unit = " %" if result.check.unit == "percent" else ""
+    numbers = [(one.observed, one.verdict) for one in seen if one.observed is not None]
+    objected = sum(one.verdict in _BAD for one in seen)
+    said = f"{count(objected)} of {count(len(seen))} objected" if objected else ""
+    if not numbers:
+        return _course(result.check.metric, [], line="", said=said, unit=unit)
+    line, places = _line([number for number, _ in numbers])
+    spots = [(x, y, mark(verdict)) for (x, y), (_, verdict) in zip(places, numbers, strict=True) if verdict in _BAD]
+    return _course(result.check.metric, [number for number, _ in numbers], line=line, spots=spots, said=said, unit=unit)
+
+
+def _course(
+    metric: str,
+    numbers: Sequence[float],
+    *,
+    line: str,
+    column: str = "",
+    spots: Sequence[tuple[float, float, str]] = (),
+    said: str = "",
+    unit: str = "",
+) -> Course:
+    def told(number: float) -> str:
+        whole = int(number) if number.is_integer() and abs(number) < 2**53 else number
+        text = figure(metric, number) if metric in AGES else size(int(number)) if metric == "bytes" else value(whole)
+        return f"{text}{unit}"
+
+    texts = [told(number) for number in numbers]
+    low, high = (told(min(numbers)), told(max(numbers))) if numbers else ("", "")
+    if not texts:
+        text = said or "never objected"
+    elif len(set(numbers)) == 1:
+        text = f"always {texts[0]}" + (f"; {said}" if said else "")
+    else:
+        text = f"{texts[0]} to {texts[-1]}, from {low} to {high}" + (f"; {said}" if said else "")
+    return Course(
+        title=_NAMES.get(metric, metric),
+        column=column,
+        line=line,
+        spots=tuple(spots) if line else (),
+        text=text,
+        objected=said,
+        first=texts[0] if texts else "",
+        last=texts[-1] if texts else "",
+        low=low,
+        high=high,
+    )
+
+
+def measured_courses(points: Sequence[Point], *, most: int) -> tuple[tuple[Course, ...], int, int]:
+    """Return the courses of rows, size and columns that changed; and how many did not change, or are left out.
+
+    Args:
+        points: The dataset's points, the oldest first.
+        most: Courses at most; those that changed the most, for their size, come first after rows and size.
+    """
+    if len(points) < 2:  # noqa: PLR2004
+        return (), 0, 0
+    courses: list[tuple[float, Course]] = []
+    constant = 0
+    whole = (("rows", [point.rows for point in points]), ("bytes", [point.bytes for point in points]))
+    for title, taken in whole:
+        numbers = [float(number) for number in taken if number is not None]
+        if len(numbers) > 1:
+            courses.append((float("inf"), _course(title, numbers, line=_line(numbers)[0])))
+    for metric, column in points[-1].measured:
+        numbers = [point.measured[metric, column] for point in points if (metric, column) in point.measured]
+        if len(numbers) < 2:  # noqa: PLR2004
+            continue
+        line, _ = _line(numbers)
+        if not line:
+            constant += 1
+            continue
+        moved = (max(numbers) - min(numbers)) / max(abs(max(numbers)), abs(min(numbers)))
+        courses.append((moved, _course(metric, numbers, line=line, column=column)))
+    courses.sort(key=lambda pair: (-pair[0], pair[1].title != "rows", pair[1].column, pair[1].title))
+    found = tuple(course for _, course in courses[:most])
+    return found, constant, len(courses) - len(found)
+
+
+def versions(points: Sequence[Point], *, most: int) -> tuple[Version, ...]:
+    """Return the contents that a dataset had, the newest first: a point whose content is that of the one before makes none."""
+    found: list[Version] = []
+    before: Point | None = None
+    for point in points:
+        if point.content is None or (before is not None and point.content == before.content):
+            continue
+        known = before is not None and before.rows is not None and point.rows is not None
+        found.append(
+            Version(
+                at=_instant(point.run),
+                run=point.run,
+                rows=point.rows,
+                more=point.rows - before.rows
+                if known and before and before.rows is not None and point.rows is not None
+                else None,
+                bytes=point.bytes,
+                content=point.content,
+                verdict=min([point.verdict, *(one.verdict for one in point.checks.values())], key=rank),
+                published=point.published,
+            )
+        )
+        before = point
+    return tuple(found[::-1][:most])
