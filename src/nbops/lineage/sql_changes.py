@@ -56,7 +56,7 @@ def _all_of(source: Scope, result: Relation) -> None:
 
 
 def _merge_update(then: exp.Update, inside: Scope, source: Scope, result: Relation) -> None:
-    if any(isinstance(entry, exp.Star) for entry in then.expressions):
+    if not then.expressions or any(isinstance(entry, exp.Star) for entry in then.expressions):
         _all_of(source, result)
     for entry in then.expressions:
         if isinstance(entry, exp.EQ):
@@ -66,10 +66,11 @@ def _merge_update(then: exp.Update, inside: Scope, source: Scope, result: Relati
 def _merge_insert(then: exp.Insert, columns: Sequence[str] | None, source: Scope, result: Relation) -> None:
     """Take in an INSERT of MERGE, which sees the source alone."""
     listed = then.this
-    if isinstance(listed, exp.Star) or (isinstance(listed, exp.Var) and listed.name.upper() == "ROW"):
+    given = then.args.get("expression")
+    row = isinstance(listed, exp.Star) or (isinstance(listed, exp.Var) and listed.name.upper() == "ROW")
+    if row or (listed is None and not given):
         _all_of(source, result)
         return
-    given = then.args.get("expression")
     values = given.expressions if isinstance(given, exp.Tuple) else ([given] if isinstance(given, exp.Expression) else [])
     names = [entry.name for entry in listed.expressions] if isinstance(listed, exp.Tuple) else list(columns or [])
     if not names and values:

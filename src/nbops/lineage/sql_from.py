@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from nbops.lineage.sql_model import NOTHING, TRANSFORMATION, Relation, Touch, Value, align, as_touches, merge, strengthen
-from nbops.lineage.sql_names import base, file_arguments, table_name
+from nbops.lineage.sql_model import (
+    AGGREGATION,
+    NOTHING,
+    TRANSFORMATION,
+    Relation,
+    Touch,
+    Value,
+    align,
+    as_touches,
+    merge,
+    strengthen,
+)
+from nbops.lineage.sql_names import GENERATORS, base, file_arguments, relation_called, table_name
 from nbops.lineage.sql_pivots import pivoted
 from nbops.lineage.sql_scope import Scope, Source
 from nbops.lineage.sql_stars import relation_of, star
@@ -37,6 +48,11 @@ def add_from(node: exp.Expression, scope: Scope, sink: set[Touch]) -> None:
         scope.sources += _sources(clause.this, scope, sink)
         _attached(clause.this, scope, sink)
     _attached(node, scope, sink)
+    if isinstance(node.args.get("match"), exp.Expression):
+        scope.context.note("MATCH_RECOGNIZE is beyond analysis: widened to all columns")
+        whole = strengthen(merge(source.relation.row() for source in scope.sources), AGGREGATION)
+        touches = set().union(*(source.relation.touches for source in scope.sources))
+        scope.sources = [Source("", Relation([(None, whole)], rows=scope.rows(), touches=touches))]
 
 
 def _attached(node: exp.Expression, scope: Scope, sink: set[Touch]) -> None:
@@ -166,10 +182,11 @@ def _table(node: exp.Table, scope: Scope, sink: set[Touch]) -> tuple[Relation, s
     """Return a named table, file, view, CTE, or a function that stands as a table."""
     rows_from = node.args.get("rows_from")
     if rows_from:
-        pieces = [_function(entry.this, scope, sink) for entry in rows_from]
-        whole = merge(piece.row() for piece in pieces)
-        return Relation(opaque=whole), "", ()
+        pieces = [_plain(entry, scope, sink)[0] for entry in rows_from]
+        return Relation(opaque=merge(piece.row() for piece in pieces)), "", ()
     inner = node.args.get("this")
+    if type(inner).__name__ == "DynamicIdentifier" and isinstance(inner, exp.Expression) and isinstance(inner.this, exp.Literal):
+        return table_relation(inner.this.name, scope), inner.this.name, ()
     if isinstance(inner, exp.Func) and isinstance(inner, exp.Expression) and not isinstance(inner, exp.Dot):
         return _function(inner, scope, sink), inner.name if isinstance(inner, exp.Anonymous) else "", ()
     name = table_name(node)
@@ -199,17 +216,21 @@ def _function(node: exp.Expression, scope: Scope, sink: set[Touch]) -> Relation:
         return relations[0] if len(relations) == 1 else align(relations, by_name=True)
     if isinstance(node, exp.Unnest):
         return _unnest(node, scope, sink)
+    named = relation_called(node, scope.context.dialect)
+    if named is not None:
+        return table_relation(named, scope)
     values = [evaluate(argument, scope, sink) for argument in as_expressions(node)]
     value = strengthen(merge(values), TRANSFORMATION) if values else NOTHING
+    macro = scope.context.macros.get(node.name.lower()) if isinstance(node, exp.Anonymous) else None
+    if macro is not None:
+        names, body = macro
+        return scope.context.query(body, Scope(scope.context, None, aliases=dict(zip(names, values, strict=False))))
     sink |= as_touches(value, "join")
-    names = _FUNCTION_COLUMNS.get(type(node).__name__, ())
-    if not names and not isinstance(node, exp.Explode):
-        scope.context.note(f"what {_called(node)}() returns is not known: its columns are made of its arguments")
-    return Relation([(name, value) for name in names], opaque=value)
-
-
-def _called(node: exp.Expression) -> str:
-    return node.name if isinstance(node, exp.Anonymous) else type(node).__name__.lower()
+    columns = _FUNCTION_COLUMNS.get(type(node).__name__, ())
+    if isinstance(node, exp.Anonymous) and not value.origins and node.name.lower() not in GENERATORS:
+        scope.context.note(f"what {node.name}() returns is not known")
+        return table_relation(f"{node.name}()", scope)
+    return Relation([(name, value) for name in columns], opaque=value)
 
 
 def _unnest(node: exp.Expression, scope: Scope, sink: set[Touch]) -> Relation:

@@ -72,8 +72,11 @@ def placed(relation: Relation, name: str, columns: Sequence[str] | None, context
         return relation.renamed(columns)
     if not relation.open and relation.opaque is None and not relation.columns:
         return relation
-    context.note(f"which columns of {name} it goes to is not known: widened to all columns")
-    return Relation([(None, relation.row())], rows=relation.rows, touches=relation.touches, sorting=relation.sorting)
+    context.note(f"which columns go to which of {name} is not known: widened to all columns")
+    whole = relation.row()
+    return Relation(
+        [(column, whole) for column in columns], rows=relation.rows, touches=relation.touches, sorting=relation.sorting
+    )
 
 
 def grow(name: str, relation: Relation, context: Context, writes: Writes) -> None:
@@ -112,9 +115,8 @@ def insert_into(node: exp.Insert, scope: Scope, writes: Writes) -> None:
     name, columns = targets(table, context)
     relation = placed(relation, name, names or columns, context, by_name=bool(node.args.get("by_name")))
     grow(name, relation, context, writes)
-    conflict = node.args.get("conflict")
-    if isinstance(conflict, exp.Expression):
-        _conflict(conflict, table, relation, scope, writes)
+    if isinstance(node.args.get("conflict"), exp.Expression):
+        _conflict(node, table, relation, scope, writes)
 
 
 def _table_and_names(node: exp.Expression | None) -> tuple[exp.Expression | None, list[str] | None]:
@@ -124,24 +126,26 @@ def _table_and_names(node: exp.Expression | None) -> tuple[exp.Expression | None
     return node, None
 
 
-def _conflict(conflict: exp.Expression, table: exp.Table, relation: Relation, scope: Scope, writes: Writes) -> None:
+def _conflict(node: exp.Insert, table: exp.Table, relation: Relation, scope: Scope, writes: Writes) -> None:
     """Follow ON CONFLICT DO UPDATE and ON DUPLICATE KEY UPDATE."""
+    conflict, source = node.args["conflict"], node.args.get("expression")
+    alias = source.alias if isinstance(source, (exp.Values, exp.Subquery)) else ""
     name, columns = targets(table, scope.context)
     missing: Cells = [(column, Value()) for column in columns or () if relation.find(column) is None]
     given = Relation([*relation.columns, *missing], relation.open, relation.hidden, relation.opaque)
     sink: set[Touch] = set()
     changed: Cells = []
-    own, inserted = own_source(table, scope.context), Source("excluded", given)
+    own, inserted = own_source(table, scope.context), [Source("excluded", given)]
+    if alias:
+        inserted.append(Source(alias, given))
     for entry in conflict.expressions:
         if isinstance(entry, exp.EQ):
             # a name without a table is the table's own column
             expression = entry.expression.transform(_inserted_values)
-            changed += assigned(
-                entry.this, expression, Scope(scope.context, Scope(scope.context, scope, [inserted]), [own]), sink
-            )
+            changed += assigned(entry.this, expression, Scope(scope.context, Scope(scope.context, scope, inserted), [own]), sink)
     where = conflict.args.get("where")
     if isinstance(where, exp.Expression):
-        inside = Scope(scope.context, Scope(scope.context, scope, [inserted]), [own])
+        inside = Scope(scope.context, Scope(scope.context, scope, inserted), [own])
         sink |= evaluate(where.this, inside, sink, "filter").touches
     writes.table(name, Relation(changed, touches=sink), temporary=name.lower() in writes.temporaries, keep=True)
 

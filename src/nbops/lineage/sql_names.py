@@ -12,7 +12,7 @@ from nbops.lineage.sql_model import IDENTITY, Relation, Value
 if TYPE_CHECKING:
     from nbops.lineage.sql_scope import Context
 
-__all__ = ["base", "file_arguments", "known_columns", "table_name"]
+__all__ = ["GENERATORS", "base", "file_arguments", "known_columns", "relation_called", "table_name"]
 
 _DEFAULT_SCHEMAS = frozenset({"main", "memory.main", "public", "dbo", "default", "spark_catalog.default", "temp", "memory"})
 """Schemas that a name without one means."""
@@ -22,6 +22,15 @@ _READER_NAMES = (
     "read_ndjson_objects read_text read_blob read_xlsx st_read delta_scan iceberg_scan sniff_csv read_files parquet_metadata "
     "parquet_schema read_avro"
 )
+_SCANS = frozenset({"sqlite_scan", "postgres_scan", "mysql_scan", "postgres_scan_pushdown", "query_table"})
+"""Table functions whose arguments name a table of another database."""
+_GENERATOR_NAMES = (
+    "range generate_series generator sequence explode glob repeat repeat_row unnest json_each json_tree flatten seq "
+    "duckdb_tables duckdb_columns duckdb_views duckdb_settings duckdb_functions duckdb_extensions duckdb_databases duckdb_types "
+    "pragma_table_info pragma_database_list pg_settings information_schema summary generate_date_array split_to_table"
+)
+GENERATORS = frozenset(_GENERATOR_NAMES.split())
+"""Table functions that read nothing but their arguments."""
 _READERS = frozenset(_READER_NAMES.split())
 """Table functions whose first argument names files."""
 
@@ -86,3 +95,14 @@ def file_arguments(function: exp.Expression) -> list[str] | None:
     if entries and all(isinstance(entry, exp.Literal) and entry.is_string for entry in entries):
         return [entry.name for entry in entries if entry is not None]
     return None
+
+
+def relation_called(function: exp.Expression, dialect: str) -> str | None:
+    """Return the name of what a table function reads, by its arguments or as it is written; None when it reads none."""
+    if isinstance(function, exp.Anonymous) and function.name.lower() in _SCANS:
+        arguments = function.expressions
+        if arguments and all(isinstance(entry, exp.Literal) for entry in arguments):
+            return ".".join(entry.name for entry in arguments)
+    reads = isinstance(function, (exp.ReadParquet, exp.ReadCSV))
+    reads = reads or (isinstance(function, exp.Anonymous) and function.name.lower() in _READERS | _SCANS)
+    return function.sql(dialect=dialect, normalize_functions="lower")[:200] if reads else None

@@ -320,6 +320,10 @@ def _distinct(node: exp.Select, scope: Scope, relation: Relation, sink: set[Touc
 def _sorted(node: exp.Select, scope: Scope, relation: Relation, sink: set[Touch]) -> None:
     distinct = node.args.get("distinct")
     chooses = any(node.args.get(key) for key in ("limit", "offset"))
+    for key in ("limit", "offset"):
+        clause = node.args.get(key)
+        if isinstance(clause, exp.Expression) and clause.find(exp.Query):
+            sink |= evaluate(clause, scope, sink, "filter").touches
     chooses = chooses or (isinstance(distinct, exp.Expression) and distinct.args.get("on") is not None)
     scope.aliases_first = True
     for key in ("order", "sort", "cluster"):

@@ -57,6 +57,8 @@ class Context:
     """Views and temporary tables that earlier statements made, by name in lower case."""
     known: dict[str, Sequence[str]] = field(default_factory=dict)
     """Columns of tables that earlier statements made, and that stay."""
+    macros: dict[str, tuple[list[str], exp.Expression]] = field(default_factory=dict)
+    """Macros that earlier statements made, by name in lower case: parameters in lower case and body."""
     reads: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     place: str = ""
@@ -125,6 +127,13 @@ class Scope:
                     if found is not None:
                         return found
         return name
+
+    def at(self, place: str) -> Value:
+        """Return Snowflake's ``$1``: the column of a place, of staged files and of what has no names."""
+        listed = [value for source in self.sources for _, value in source.relation.columns]
+        if place.isdigit() and listed and int(place) <= len(listed):
+            return listed[int(place) - 1]
+        return self.resolve([f"${place}"]) if any(source.relation.open for source in self.sources) else NOTHING
 
     def resolve(self, parts: Sequence[str]) -> Value:
         """Return what a column is made of.

@@ -90,22 +90,56 @@ def project(node: exp.Expression, scope: Scope, sink: set[Touch], place: int) ->
         return _changed(node, star(scope, scope.sources), scope, sink)
     if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
         return _star_of(node, scope, sink)
-    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Star):
-        output = Output()
-        output.add(None, strengthen(evaluate(node.this, scope, sink), TRANSFORMATION))
-        return output
+    if isinstance(node, (exp.Like, exp.ILike)) and isinstance(node.this, exp.Star) and isinstance(node.expression, exp.Literal):
+        return _matching(star(scope, scope.sources), node.expression.name, scope, fold=isinstance(node, exp.ILike))
     many = _columns_node(node)
     if many is not None:
         return _each(node, many, scope, sink)
     output = Output()
-    if isinstance(node, exp.Aliases):
-        value = evaluate(node.this, scope, sink)
-        for identifier in node.expressions:
-            output.add(identifier.name, value, node.this)
-    elif type(node).__name__ in {"Inline", "Stack"}:
-        output.add(None, evaluate(node, scope, sink), node)
+    names = _several(node, scope)
+    if names is None:
+        _one(output, node, scope, sink, place)
+    elif isinstance(node, exp.Explode):
+        for entry in node.this.expressions:
+            output.add(entry.name or None, strengthen(evaluate(entry, scope, sink), TRANSFORMATION), entry)
     else:
-        output.add(_name(node, scope, place), evaluate(node, scope, sink), node)
+        value = evaluate(node.this if isinstance(node, exp.Aliases) else node, scope, sink)
+        for name in names:
+            output.add(name, value, node)
+    return output
+
+
+def _several(node: exp.Expression, scope: Scope) -> list[str | None] | None:
+    """Return the names of the columns that one expression makes, where it makes several; None for an unknown number of them."""
+    if isinstance(node, exp.Aliases):
+        return [identifier.name for identifier in node.expressions]
+    if isinstance(node, exp.QueryTransform):
+        schema = node.args.get("schema")
+        return [entry.name for entry in schema.expressions] if isinstance(schema, exp.Expression) else [None]
+    if isinstance(node, exp.Explode) and isinstance(node.this, exp.Struct) and scope.context.dialect == "duckdb":
+        return [None]
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Star):
+        return [None]
+    return [None] if type(node).__name__ in {"Inline", "Stack"} else None
+
+
+def _one(output: Output, node: exp.Expression, scope: Scope, sink: set[Touch], place: int) -> None:
+    """Append the column that an ordinary expression makes."""
+    unpacked = node.find(exp.Columns)
+    if unpacked is not None:
+        scope.binding = merge(value for _, value in _chosen(unpacked.this, scope, sink).columns)
+    output.add(_name(node, scope, place), evaluate(node, scope, sink), node)
+    scope.binding = None
+
+
+def _matching(everything: Output, pattern: str, scope: Scope, *, fold: bool) -> Output:
+    """Return the columns of a star whose names match a pattern of LIKE."""
+    output = Output(hidden=everything.hidden)
+    for name, value in everything.columns:
+        if name is None or _like(name.lower() if fold else name, pattern.lower() if fold else pattern):
+            output.add(name, value)
+    if everything.open:
+        output.add(None, merge(source.relation.row() for source in scope.sources if source.relation.open))
     return output
 
 

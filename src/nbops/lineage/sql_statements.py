@@ -21,19 +21,15 @@ from nbops.lineage.sql_inserts import grow, insert_into, inserts_into, own_sourc
 
 __all__ = ["inner_statement", "run_statement"]
 
-_HARMLESS = (
-    exp.Set,
-    exp.Use,
-    exp.Pragma,
-    exp.Attach,
-    exp.Detach,
-    exp.Transaction,
-    exp.Commit,
-    exp.Rollback,
-    exp.Describe,
-    exp.Comment,
+_HARMLESS_NAMES = (
+    "Set Use Pragma Attach Detach Transaction Commit Rollback Describe Comment Show Grant Revoke Analyze Install Semicolon"
 )
+_HARMLESS = tuple(getattr(exp, name) for name in _HARMLESS_NAMES.split() if hasattr(exp, name))
 """Statements that move no data."""
+_COMMANDS = frozenset(
+    {"EXPLAIN", "SHOW", "VACUUM", "ANALYZE", "LOAD", "INSTALL", "GRANT", "REVOKE", "CHECKPOINT", "OPTIMIZE", "RESET"}
+)
+"""Such statements that sqlglot does not take apart."""
 
 
 def run_statement(node: exp.Expression, context: Context, writes: Writes) -> None:
@@ -85,7 +81,7 @@ def _follow(node: exp.Expression, scope: Scope, writes: Writes) -> None:
         if isinstance(node, kind):
             follow(node, scope, writes)
             return
-    if not isinstance(node, _HARMLESS):
+    if not isinstance(node, _HARMLESS) and not (isinstance(node, exp.Command) and str(node.this).upper() in _COMMANDS):
         what = node.name if isinstance(node, exp.Command) else type(node).__name__
         scope.context.note(f"{what.upper()} is beyond analysis")
 
@@ -127,8 +123,7 @@ def _create(node: exp.Create, scope: Scope, writes: Writes) -> None:
         names = [entry.name for entry in table.expressions if isinstance(entry, (exp.ColumnDef, exp.Identifier, exp.Column))]
         table = table.this
     if kind not in {"TABLE", "VIEW"} or not isinstance(table, exp.Table):
-        if node.args.get("expression") is not None:
-            context.note(f"CREATE {kind} is beyond analysis")
+        _macro(node, context)
         return
     properties = node.args.get("properties")
     temporary = isinstance(properties, exp.Expression) and any(
@@ -153,9 +148,35 @@ def _create(node: exp.Create, scope: Scope, writes: Writes) -> None:
         context.note(f"how {name} is made is beyond analysis")
 
 
+def _macro(node: exp.Create, context: Context) -> None:
+    """Keep a macro or function of SQL, to be followed where it is called."""
+    called, body = node.this, node.args.get("expression")
+    if isinstance(called, exp.UserDefinedFunction) and isinstance(body, exp.Expression) and not isinstance(body, exp.Literal):
+        names = [entry.name.lower() for entry in called.expressions]
+        context.macros[table_name(called.this).lower()] = (names, body)
+    elif body is not None:
+        context.note(f"CREATE {str(node.args.get('kind') or '').upper()} is beyond analysis")
+
+
+def _cache(node: exp.Cache, scope: Scope, writes: Writes) -> None:
+    """Follow Spark's ``CACHE TABLE name AS query``, which makes a temporary view."""
+    source = node.args.get("expression")
+    if isinstance(source, exp.Expression):
+        _made(node.this, query(source, scope), scope.context, writes, temporary=True)
+    else:
+        _only_read(node, scope, writes)
+
+
+def _copied(entry: exp.Expression, scope: Scope) -> Relation:
+    """Return what COPY takes rows from: a query, a file, a stage or a table."""
+    if is_query(entry):
+        return query(entry, scope)
+    return table_relation(entry.name if isinstance(entry, exp.Literal) else table_name(entry), scope)
+
+
 def _copy(node: exp.Copy, scope: Scope, writes: Writes) -> None:
     """Follow ``COPY ... TO file`` and ``COPY table FROM file``."""
-    files = [entry.name or table_name(entry) for entry in node.args.get("files") or [] if isinstance(entry, exp.Expression)]
+    files = [entry for entry in node.args.get("files") or [] if isinstance(entry, exp.Expression)]
     this, names = node.this, None
     if isinstance(this, exp.Schema):
         names, this = [entry.name for entry in this.expressions], this.this
@@ -169,12 +190,12 @@ def _copy(node: exp.Copy, scope: Scope, writes: Writes) -> None:
         else:
             relation = query(this, scope)
         for file in files:
-            writes.table(file, relation)
+            writes.table(file.name or table_name(file), relation)
         return
     name, columns = targets(this, scope.context)
     for file in files:
-        given = table_relation(file, scope)
-        grow(name, placed(given, name, names or columns, scope.context), scope.context, writes)
+        given = placed(_copied(file, scope), name, names or columns, scope.context, by_name=name.startswith("@"))
+        grow(name, given, scope.context, writes)
 
 
 def _rearrange(node: exp.Expression, scope: Scope, writes: Writes) -> None:
@@ -201,6 +222,7 @@ _FOLLOWERS: dict[type[exp.Expression], Callable[[Any, Scope, Writes], None]] = {
     exp.Update: update_table,
     exp.Delete: delete_from,
     exp.Copy: _copy,
+    exp.Cache: _cache,
     exp.Drop: _rearrange,
     exp.Alter: _rearrange,
     exp.Summarize: _only_read,

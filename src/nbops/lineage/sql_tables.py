@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["tables_of"]
 
-_READ = frozenset({"from", "join", "using"})
+_READ = frozenset({"from", "join", "infile", "inpath"})
 _WRITE = frozenset({"into", "table", "view", "update", "overwrite"})
-_NOISE = frozenset({"if", "not", "exists", "only", "lateral", "table", "into"})
+_NOISE = frozenset({"if", "not", "exists", "only", "lateral", "table", "into", "directory", "local", "outfile"})
 _NO_NAMES = frozenset({"select", "values", "unnest", "set", "where", "on", "as", "with", "flatten"})
 
 
@@ -33,13 +33,14 @@ def tables_of(tokens: Sequence[Token], context: Context, writes: Writes) -> None
         writes: Takes those that are written.
     """
     own = _own_names(tokens)
+    using = {"using"} if tokens and tokens[0].text.lower() in {"merge", "delete"} else set()
     read: dict[str, None] = {}
     written: dict[str, None] = {}
     for place, token in enumerate(tokens):
         word = token.text.lower()
         if token.token_type in {TokenType.STRING, TokenType.IDENTIFIER}:
             continue
-        kind = read if word in _READ else written if word in _WRITE else None
+        kind = read if word in _READ | using else written if word in _WRITE else None
         if kind is None:
             continue
         name = _name(tokens, place + 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from nbops.lineage.sql_model import (
@@ -19,10 +17,7 @@ from nbops.lineage.sql_model import (
     merge,
     strengthen,
 )
-from nbops.lineage.sql_scope import PER_STEP
-
-if TYPE_CHECKING:
-    from nbops.lineage.sql_scope import Scope
+from nbops.lineage.sql_scope import PER_STEP, Scope
 
 __all__ = ["as_expressions", "column_parts", "evaluate", "is_query"]
 
@@ -38,7 +33,16 @@ _AGGREGATES = frozenset(_AGGREGATE_NAMES.split())
 _RANKINGS = ("RowNumber", "Rank", "DenseRank", "PercentRank", "CumeDist", "Ntile")
 _NEIGHBOURS = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 """Functions over windows that pick one row's value: no aggregation."""
+_MULTIPLIER_NAMES = (
+    "json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text json_object_keys "
+    "jsonb_object_keys json_each jsonb_each json_each_text jsonb_each_text regexp_split_to_table regexp_matches string_to_table "
+    "generate_subscripts"
+)
+_MULTIPLIERS = frozenset(_MULTIPLIER_NAMES.split())
+"""Functions that return several rows for one."""
 _EXPLODERS = (exp.Explode, exp.Unnest, exp.Inline)
+_WRAPPERS = (exp.Alias, exp.Paren, exp.Aliases, exp.Where, exp.Having, exp.Ordered, exp.IgnoreNulls, exp.RespectNulls)
+"""What changes no value."""
 _Job = tuple[exp.Expression, int, "Influence | None", frozenset[str]]
 
 
@@ -118,28 +122,46 @@ class _Evaluation:
         return Value(inner.origins, frozenset(inner.touches))
 
     def step(self, node: exp.Expression, strength: int, influence: Influence | None, bound: frozenset[str]) -> None:
+        if isinstance(node, (exp.Identifier, exp.Literal, exp.Var, exp.DataType)):
+            return
+        if isinstance(node, _WRAPPERS):
+            self.push(node.this, strength, influence, bound)
+            return
+        done = (
+            self.names(node, strength, influence, bound)
+            or self.queries(node, strength, influence)
+            or self.chooses(node, strength, influence, bound)
+            or self.collects(node, strength, influence, bound)
+        )
+        if not done:
+            self.other(node, influence, strength, bound)
+
+    def names(self, node: exp.Expression, strength: int, influence: Influence | None, bound: frozenset[str]) -> bool:
+        """Look up what is a name, of one column or of many."""
         if isinstance(node, exp.Column):
             self.column(node, strength, influence, bound)
-        elif isinstance(node, (exp.Identifier, exp.Literal, exp.Var, exp.DataType)):
-            return
+        elif isinstance(node, exp.Parameter):
+            if self.scope.context.dialect == "snowflake" and isinstance(node.this, exp.Literal):
+                self.add(self.scope.at(node.this.name), strength, influence)
         elif isinstance(node, exp.Dot) and (parts := _dotted(node)) and parts[0].lower() not in bound:
             self.add(self.scope.resolve(parts), strength, influence)
-        elif isinstance(
-            node, (exp.Alias, exp.Paren, exp.Aliases, exp.Where, exp.Having, exp.Ordered, exp.IgnoreNulls, exp.RespectNulls)
-        ):
-            self.push(node.this, strength, influence, bound)
-        elif isinstance(node, exp.Exists) and is_query(node.this):
-            self.exists(node.this, influence)
-        elif is_query(node):
-            self.subquery(node, strength, influence)
         elif isinstance(node, exp.Columns):
             self.add(self.scope.binding or self.everything(), strength, influence)
         elif isinstance(node, exp.Star):
             self.add(self.scope.binding or self.everything(), TRANSFORMATION, influence)
-        elif self.chooses(node, strength, influence, bound) or self.collects(node, strength, influence, bound):
-            return
         else:
-            self.other(node, influence, strength, bound)
+            return False
+        return True
+
+    def queries(self, node: exp.Expression, strength: int, influence: Influence | None) -> bool:
+        """Take in a query inside an expression."""
+        if isinstance(node, exp.Exists) and is_query(node.this):
+            self.exists(node.this, influence)
+        elif is_query(node):
+            self.subquery(node, strength, influence)
+        else:
+            return False
+        return True
 
     def column(self, node: exp.Column, strength: int, influence: Influence | None, bound: frozenset[str]) -> None:
         parts = column_parts(node)
@@ -217,6 +239,9 @@ class _Evaluation:
         while node is not None:
             self.push(node.args.get("partition_by"), TRANSFORMATION, kind, bound)
             self.push(node.args.get("order"), TRANSFORMATION, kind, bound)
+            spec = node.args.get("spec")
+            if isinstance(spec, exp.Expression):
+                self.push([spec.args.get("start"), spec.args.get("end")], TRANSFORMATION, kind, bound)
             name = node.alias or (node.this.name if seen and isinstance(node.this, exp.Identifier) else "")
             following = self.scope.windows.get(name.lower()) if name and name.lower() not in seen else None
             seen.add(name.lower())
@@ -248,6 +273,8 @@ class _Evaluation:
         elif isinstance(node, (exp.ArgMax, exp.ArgMin)):
             self.add(self.sub(node.this, bound), AGGREGATION, influence)
             self.push(node.args.get("expression"), TRANSFORMATION, kind, bound)
+        elif isinstance(node, exp.Anonymous) and node.name.lower() in self.scope.context.macros:
+            self.macro(node, strength, influence, bound)
         elif _is_aggregate(node):
             inner = [self.sub(child, bound) for child in as_expressions(node) if not _is_star(child)]
             value = merge(inner)
@@ -255,6 +282,12 @@ class _Evaluation:
         else:
             return False
         return True
+
+    def macro(self, node: exp.Anonymous, strength: int, influence: Influence | None, bound: frozenset[str]) -> None:
+        names, body = self.scope.context.macros[node.name.lower()]
+        values = [self.sub(argument, bound) for argument in node.expressions]
+        inside = Scope(self.scope.context, None, aliases=dict(zip(names, values, strict=False)))
+        self.add(evaluate(body, inside, self.sink), max(strength, TRANSFORMATION), influence)
 
     def other(self, node: exp.Expression, influence: Influence | None, strength: int, bound: frozenset[str]) -> None:
         """Take apart an ordinary function or operator: all arguments enter the value."""
@@ -274,7 +307,7 @@ class _Evaluation:
             relation = self.scope.context.query(node.expressions[0], self.scope)
             self.sink |= relation.touches
             self.add(relation.row(), AGGREGATION if relation.rows else TRANSFORMATION, influence)
-        elif isinstance(node, _EXPLODERS):
+        elif isinstance(node, _EXPLODERS) or (isinstance(node, exp.Anonymous) and node.name.lower() in _MULTIPLIERS):
             inner = [self.sub(child, bound) for child in as_expressions(node) if not isinstance(child, exp.TableAlias)]
             value = merge(inner)
             self.add(value, stronger, influence)

@@ -69,10 +69,17 @@ def test_an_unknown_dialect_is_said_and_read_as_common_sql() -> None:
     assert "klingon" in lineage.notes[0]
 
 
-def test_unknown_statements_are_said() -> None:
-    lineage = analyse_sql("GRANT SELECT ON t TO u; CALL f(1); SUMMARIZE t", schemas=SCHEMAS)
-    assert len(lineage.notes) == 3
+def test_what_is_beyond_analysis_is_said() -> None:
+    lineage = analyse_sql("GRANT SELECT ON t TO u; EXPLAIN SELECT 1; CALL f(1); SUMMARIZE t", schemas=SCHEMAS)
+    assert len(lineage.notes) == 2
     assert lineage.edges == ()
+    unknown = analyse_sql("SELECT * FROM f(1)", target="out")
+    assert _derived(unknown) == {("f()", None, None)}
+    assert any("f()" in note for note in unknown.notes)
+    pattern = "MATCH_RECOGNIZE (ORDER BY b MEASURES FIRST(a) AS f PATTERN (x y+) DEFINE x AS a > 1)"
+    wide = analyse_sql(f"SELECT * FROM t {pattern}", dialect="snowflake", schemas=SCHEMAS, target="out")
+    assert _derived(wide) == {("t", "a", None), ("t", "b", None)}
+    assert "MATCH_RECOGNIZE" in wide.notes[0]
 
 
 @pytest.mark.parametrize(
