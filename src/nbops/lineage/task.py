@@ -70,7 +70,8 @@ def trace(code: TaskCode) -> TaskLineage:
     edges = [_named(edge, code) for edge in found.edges]
     edges += _parameters(found.parameters, code)
     kept, notes = _fitted(edges, code)
-    kept += _completed(kept, {_name(name, code): columns for name, columns in found.columns.items()}, code, notes)
+    written = {_name(name, code): columns for name, columns in found.columns.items()}
+    kept += _completed(kept, written, code, said=found.notes, notes=notes)
     if len(kept) > _MOST_EDGES:
         notes.append(LineageNote(message=f"{len(kept):,} edges are more than are kept; they are widened to whole datasets"))
         kept = _widened(kept)
@@ -224,6 +225,8 @@ def _completed(
     edges: Sequence[ColumnEdge],
     written: Mapping[str, tuple[str, ...] | None],
     code: TaskCode,
+    *,
+    said: Sequence[LineageNote],
     notes: list[LineageNote],
 ) -> list[ColumnEdge]:
     """Return edges for the columns that none derives: made by the code alone where that is known, else assumed from all read."""
@@ -237,7 +240,7 @@ def _completed(
                 found += _assumed(code, name, None)
                 notes.append(LineageNote(message=f"{name}: its columns are not known; all that is read is assumed"))
             continue
-        made = {column.casefold() for column in written.get(name) or ()}
+        made = set() if _is_hazy(name, edges, said) else {column.casefold() for column in written.get(name) or ()}
         left = [column for column in columns if (name, column) not in derived]
         own = [column for column in left if column.casefold() in made]
         found += [replace(_edge(code, f"task:{code.task}", name, column), how="static") for column in own]
@@ -252,6 +255,12 @@ def _completed(
                 LineageNote(message=f"{name}: where {which} come from the code does not tell; all that is read is assumed")
             )
     return found
+
+
+def _is_hazy(name: str, edges: Sequence[ColumnEdge], said: Sequence[LineageNote]) -> bool:
+    """Return whether something was beyond analysis in the cells that make a dataset: it may have lost what enters a column."""
+    cells = {cell for edge in edges if edge.target == name for cell in edge.cells}
+    return any(note.cell is None or not cells or note.cell in cells for note in said)
 
 
 def _assumed(code: TaskCode, target: str, column: str | None) -> list[ColumnEdge]:

@@ -59,7 +59,7 @@ class Tracing:
             records: All tasks of the build.
         """
         name = record.spec.name
-        if not record.plans and not any(product.kind == "relation" for product in record.spec.products):
+        if all(product.kind == "notebook" for product in record.spec.products):
             return
         known = self._before.get(name)
         if known is not None and record.status == "up_to_date":

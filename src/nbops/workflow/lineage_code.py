@@ -121,10 +121,12 @@ def _names(records: Mapping[str, TaskRecord], root: Path) -> dict[str, str]:
 
 
 def _makes(record: TaskRecord, names: Mapping[str, str]) -> dict[str, tuple[str, ...] | None]:
-    """Return the datasets and relations that a task makes, with their columns."""
+    """Return what a task makes besides its notebook, with columns where they are known."""
     columns = {audit.dataset.name: tuple(column.name for column in audit.dataset.columns) for audit in record.audits}
     found: dict[str, tuple[str, ...] | None] = {plan.name: columns.get(plan.name) or None for plan in record.plans}
-    found.update({names[_path(item)]: None for item in record.spec.products if item.kind == "relation"})
+    for product in record.spec.products:
+        if product.kind != "notebook":  # a model, a JSON file, a relation
+            found.setdefault(names[_path(product)], None)
     return found
 
 
