@@ -56,7 +56,7 @@ class TaskCode:
     reads: tuple[str, ...] = ()
     """Names of what the task is known to read, for where the code does not tell."""
     basis: str = ""
-    seconds: float = 10.0
+    seconds: float = 5.0
 
 
 def trace(code: TaskCode) -> TaskLineage:

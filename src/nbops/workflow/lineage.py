@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Tracing"]
 
 _POLL_SECONDS = 0.02
-_GRACE_SECONDS = 15.0
-"""Beyond what each analysis may take, for starting and for a busy machine."""
+_MOST_SECONDS = 30.0
+"""That a build waits, after its last task, for analyses that are not done."""
 
 
 class Tracing:
@@ -50,6 +50,10 @@ class Tracing:
         self._found: dict[str, TaskLineage] = {}
         self._asked: dict[int, TaskCode] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._sent: list[int] = []
+        """What the process was asked."""
+        self._lost: set[int] = set()
+        """What a process died of."""
 
     def offer(self, record: TaskRecord, records: Mapping[str, TaskRecord]) -> None:
         """Have the code of a task analysed that published something, unless its lineage is known.
@@ -84,7 +88,7 @@ class Tracing:
         Args:
             records: All tasks of the build.
         """
-        self._collect(sum(code.seconds for code in self._asked.values()) + _GRACE_SECONDS)
+        self._collect(_MOST_SECONDS)
         for number, code in sorted(self._asked.items()):
             answer = self._answer(number)
             # nobody knows better than to assume; without the hash it is tried again by the next build in which it runs
@@ -110,11 +114,11 @@ class Tracing:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / f"{number}.request").write_bytes(pickle.dumps(self._asked[number]))
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None and not self._lost:
                 self._start()
             self._send(number)
         except OSError:
-            self.close()  # what was asked is said to be unknown
+            self._revive()
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "nbops.lineage.worker", str(self._folder)]
@@ -131,6 +135,7 @@ class Tracing:
 
     def _send(self, number: int) -> None:
         if self._process is not None and self._process.stdin is not None:
+            self._sent.append(number)
             self._process.stdin.write(f"{number}\n".encode())
             self._process.stdin.flush()
 
@@ -141,23 +146,28 @@ class Tracing:
             return None
         return found
 
+    def _open(self) -> list[int]:
+        """Return the requests that may still be answered."""
+        return [n for n in self._asked if n not in self._lost and not (self._folder / f"{n}.result").exists()]
+
     def _collect(self, seconds: float) -> None:
-        """Wait until every request is answered; when the process dies of one, another goes on with the next."""
+        """Wait until every request is answered; when the process dies of one, another goes on with the rest."""
         deadline = time.monotonic() + seconds
-        for number in sorted(self._asked):
-            result = self._folder / f"{number}.result"
-            while not result.exists() and time.monotonic() < deadline and self._process is not None:
-                if self._process.poll() is not None:
-                    self._go_on(after=number)
-                    break
+        while self._open() and time.monotonic() < deadline and self._process is not None:
+            if self._process.poll() is not None:
+                self._revive()
+            else:
                 time.sleep(_POLL_SECONDS)
         self.close()
 
-    def _go_on(self, *, after: int) -> None:
-        self.close()
-        left = [number for number in self._asked if number > after and not (self._folder / f"{number}.result").exists()]
-        with contextlib.suppress(OSError):
-            if left:
-                self._start()
-            for number in left:
-                self._send(number)
+    def _revive(self) -> None:
+        """Start anew for what is left, without the request that the process was at when it died."""
+        while (left := self._open()) and (self._process is None or self._process.poll() is not None):
+            self._lost.add(next((number for number in self._sent if number in left), left[0]))
+            self.close()
+            self._sent.clear()
+            with contextlib.suppress(OSError):
+                for number in self._open():
+                    if self._process is None:
+                        self._start()
+                    self._send(number)
