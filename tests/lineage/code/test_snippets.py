@@ -27,7 +27,7 @@ SCHEMAS = {
     "orders.parquet": ("id", "cid", "pid", "amount", "qty", "day", "note"),
     "customers.parquet": ("cid", "name", "country"),
     "products.parquet": ("pid", "title", "price"),
-    "events.parquet": ("id", "cid", "at", "action"),
+    "events.parquet": ("id", "cid", "seen_at", "action"),
 }
 LETTERS = {name[0]: name for name in SCHEMAS}
 TARGET = "out.parquet"
@@ -137,21 +137,21 @@ def _tables(rows=36):
             "id": list(range(rows)),
             "cid": [pick.randrange(1, 7) for _ in range(rows)],
             "pid": [pick.randrange(1, 9) for _ in range(rows)],
-            "amount": [None if at % 11 == 5 else round(pick.uniform(1, 200), 2) for at in range(rows)],
+            "amount": [None if at % 11 == 5 else float(pick.randrange(1, 40) * 5) for at in range(rows)],
             "qty": [pick.randrange(0, 12) for _ in range(rows)],
             "day": [pick.choice(days) for _ in range(rows)],
             "note": [pick.choice(["x", "y z", "some words", None]) for _ in range(rows)],
         },
         "customers.parquet": {
-            "cid": list(range(1, 7)),
-            "name": [f" {first} {last}" for first, last in zip("abcdef", "uvwxyz", strict=True)],
-            "country": ["de", "uk", "de", "fr", "uk", "de"],
+            "cid": list(range(1, 6)),
+            "name": [f"{first} {last}" for first, last in zip("abcde", "uvwxy", strict=True)],
+            "country": ["de", "uk", "de", "fr", "uk"],
         },
         "products.parquet": {"pid": list(range(1, 9)), "title": list("ABCDEFGH"), "price": [float(at) for at in range(8)]},
         "events.parquet": {
             "id": list(range(100, 120)),
             "cid": [pick.randrange(1, 7) for _ in range(20)],
-            "at": [pick.choice(days) for _ in range(20)],
+            "seen_at": [pick.choice(days) for _ in range(20)],
             "action": [pick.choice(["buy", "look"]) for _ in range(20)],
         },
     }
@@ -162,6 +162,8 @@ def _changed(values, way):
         return values[1:] + values[:1]
     if way == 1:
         return values[::-1]
+    if way == 4:
+        return [None if at % 2 else value for at, value in enumerate(values)]
     first = next(value for value in values if value is not None)
     if isinstance(first, str):
         other = ("2023-09-28", "2025-02-14")[way % 2] if first.startswith("2024") else f"{first}q w"
@@ -201,7 +203,8 @@ def test_the_truth_is_what_the_libraries_do(library, tmp_path, monkeypatch):
 def _shown(code, values):
     """Polars' groups, and what is unique, come in any order."""
     loose = values is not None and ("group_by(" in code or "unique(" in code)
-    return repr(sorted(map(repr, values)) if loose else values)
+    shown = [f"{value:.6g}" if isinstance(value, float) else repr(value) for value in values or ()]
+    return sorted(shown) if loose else shown
 
 
 def _differences(library, snippet, folder, monkeypatch):
@@ -215,12 +218,12 @@ def _differences(library, snippet, folder, monkeypatch):
             continue
         for column in columns:
             moved = set()
-            for way in range(4 if (source, column) in used else 2):
+            for way in range(5 if (source, column) in used else 2):
                 tables = _tables()
                 tables[source][column] = _changed(tables[source][column], way)
                 try:
                     new = _run(library, snippet, tables, folder, monkeypatch)
-                except Exception:  # keys that are no longer unique, texts that are no dates: not every change can be tried
+                except Exception:  # noqa: BLE001 - keys that are no longer unique, texts that are no dates: not every change can be tried
                     continue
                 moved |= {
                     name for name in base.keys() | new.keys() if _shown(code, base.get(name)) != _shown(code, new.get(name))
@@ -230,7 +233,7 @@ def _differences(library, snippet, folder, monkeypatch):
             if named and None not in allowed and not any(edge[0] == source and edge[1] is None for edge in truth):
                 wrong.append(f"{library}: {snippet['name']}: {source} {column} changes {sorted(map(str, named))}")
             still = {edge[2] for edge in truth if edge[:2] == (source, column) and edge[2] is not None} - moved
-            if still:
+            if still and not snippet.get("sometimes"):
                 wrong.append(f"{library}: {snippet['name']}: {source} {column} changes nothing of {sorted(still)}")
             if None in allowed and not moved:
                 wrong.append(f"{library}: {snippet['name']}: {source} {column} changes no row")

@@ -220,13 +220,9 @@ def file_method(machine: Machine, ref: Value, thing: Object, name: str, args: Ar
         return _aggregated(machine, thing, args)
     if name in {"write_table", "write_batch", "write"} and args.pos:
         path = thing.attributes["path"]
-        table = machine.table(args.pos[0])
-        machine.write(
-            machine.path(path),
-            table or machine_table(machine, args.pos[0]),
-            f"pyarrow.parquet.ParquetWriter.{name}",
-            machine.params(path),
-        )
+        made = machine.table(args.pos[0]) or machine_table(machine, args.pos[0])
+        table = machine.table(_only(machine, machine.new(made), thing.attributes["schema"])) or made
+        machine.write(machine.path(path), table, f"pyarrow.parquet.ParquetWriter.{name}", machine.params(path))
     return ref if name == "__enter__" else Taint()
 
 

@@ -10,6 +10,7 @@ from nbops.lineage.code.frames import frame_method
 from nbops.lineage.code.functions import follow, instantiate
 from nbops.lineage.code.groups import group_method
 from nbops.lineage.code.joining import choose
+from nbops.lineage.code.machine import taint_table
 from nbops.lineage.code.numbers import number_function
 from nbops.lineage.code.pandas_ import pandas_function
 from nbops.lineage.code.plain import builtin, container_method, standard
@@ -32,6 +33,7 @@ from nbops.lineage.code.values import (
     Text,
     Value,
 )
+from nbops.lineage.code.writing import WRITERS, write_table
 
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
@@ -248,6 +250,10 @@ def _object_call(machine: Machine, this: Value, thing: Object, name: str, args: 
             return Const(None)
     if name == "__enter__":
         return this
+    if name in WRITERS and thing.kind.removesuffix(" object") not in _QUIET:
+        return write_table(machine, taint_table(machine.guessed(machine.taint(this))), name, args)
+    if thing.kind.removesuffix(" object") in _QUIET:
+        return machine.new(Object(kind=thing.kind))
     data = [value for value in args.all() if machine.taint(value) != Taint()]
     known = machine.taint(machine.unknown(data))
     if known.deps or known.marks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = ["Arguments", "evaluate"]
 _BUILTINS = frozenset(dir(builtins))
 _CONSTANTS = {"None": None, "True": True, "False": False, "__name__": "__main__", "__file__": "notebook"}
 _LONGEST_TEXT = 1_000_000
+_WIDE = re.compile(r"\d{4}")
+"""A width that no one reads."""
 
 
 class Arguments:
@@ -99,14 +102,10 @@ def formatted(machine: Machine, found: Value, spec: Value, conversion: int = -1)
     plain, how = machine.plain(found), machine.plain(spec)
     if plain is MISSING or how is MISSING:
         return found
+    if not isinstance(how, str) or _WIDE.search(how) or isinstance(plain, (list, dict)):
+        return found
     try:
-        shown = (
-            repr(plain)
-            if conversion == ord("r")
-            else format(plain, how)
-            if isinstance(how, str) and len(how) < 20
-            else str(plain)
-        )
+        shown = repr(plain) if conversion == ord("r") else format(plain, how)
     except (TypeError, ValueError, OverflowError, MemoryError):
         return found
     return Const(shown, machine.params(found))

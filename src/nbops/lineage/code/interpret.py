@@ -15,7 +15,7 @@ from nbops.lineage.code.values import Class, Col, Const, Func, Map, Module, Scop
 
 __all__ = ["run"]
 
-_UNROLLED = 300
+_UNROLLED = 6_000
 
 
 def run(machine: Machine, body: Sequence[ast.stmt]) -> None:

@@ -46,7 +46,7 @@ def element(machine: Machine, value: Value) -> Value:
             return machine.new(union(tables))
     if isinstance(thing, Object) and thing.kind == "rows":
         return thing.attributes["row"]
-    return machine.unknown([value])
+    return machine.unknown([value], kind=thing.kind if isinstance(thing, Object) else "")
 
 
 def params_only(thing: Map) -> list[Value]:

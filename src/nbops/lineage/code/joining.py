@@ -32,7 +32,7 @@ def snapshot(machine: Machine) -> Snapshot:
 def restore(machine: Machine, state: Snapshot) -> None:
     """Go back to what was remembered."""
     heap, names = state
-    machine.heap = dict(heap)
+    machine.heap = {**machine.heap, **heap}  # what was made on the way left stays: it may have been returned
     for scope, known in zip(_scopes(machine), names, strict=True):
         scope.names.clear()
         scope.names.update(known)
@@ -108,4 +108,10 @@ def choose(machine: Machine, options: list[Value]) -> Value:
         return machine.unknown(flat)
     if all(isinstance(option, Ref) and machine.table(option) is not None for option in flat):
         return machine.new(union([table for table in map(machine.table, flat) if table is not None]))
+    maps = [thing for thing in map(machine.thing, flat) if isinstance(thing, Map)]
+    if len(maps) == len(flat):
+        joined: Thing = maps[0]
+        for other in maps[1:]:
+            joined = _join_thing(machine, joined, other)
+        return machine.new(joined)
     return Choice(tuple(flat))

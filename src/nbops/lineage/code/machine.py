@@ -426,8 +426,7 @@ def table_taint(table: Table, schemas: Mapping[str, Sequence[str]]) -> Taint:
 
 def taint_table(taint: Taint, lib: str = "pandas") -> Table:
     """Return a table of which nothing is known but what may have entered it."""
-    wide = merge(taint.deps, at_least(taint.marks, "transformation", -1))
-    return Table(wide=wide, rows=taint.rows, params=taint.params, lib=lib, origins=taint.origins)
+    return Table(wide=merge(taint.deps, taint.marks), rows=taint.rows, params=taint.params, lib=lib, origins=taint.origins)
 
 
 def column_of(machine: Machine, table: Table, name: str) -> Col:

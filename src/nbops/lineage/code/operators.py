@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -122,7 +123,7 @@ def _plain(machine: Machine, op: ast.operator, left: Const | Text, right: Const 
 def _percent(machine: Machine, left: Const, right: Value) -> Value:
     plain = machine.plain(right)
     params = left.params | machine.params(right)
-    if plain is not MISSING and len(left.value) < _LARGEST:
+    if plain is not MISSING and len(left.value) < _LARGEST and not re.search(r"%[^a-zA-Z%]*(?:\d{4}|\*)", left.value):
         try:
             if not any(isinstance(item, int) and abs(item) > 1e6 for item in (plain if isinstance(plain, tuple) else (plain,))):
                 return Const(left.value % (tuple(plain) if isinstance(plain, list) else plain), params)

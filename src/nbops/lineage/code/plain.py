@@ -44,6 +44,12 @@ def builtin(machine: Machine, name: str, args: Arguments) -> Value:
         return machine.unknown([first])
     if name in {"print", "help", "input", "breakpoint", "__nbops_unknown__"}:
         return Taint()
+    if name.startswith("str.") and isinstance(first, (Const, Text)):
+        from nbops.lineage.code.texts import text_method
+
+        return text_method(machine, first, name.removeprefix("str."), type(args)(args.pos[1:], args.kw)) or machine.unknown(
+            [first]
+        )
     if name == "__nbops_sql__":
         from nbops.lineage.code.duckdb_ import run_magic
 

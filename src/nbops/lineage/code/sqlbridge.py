@@ -101,7 +101,8 @@ def _table_of(
     all_params = params.union(*(table.params for table in inner))
     known = frozenset(builder.columns)
     wide = builder.wide
-    if names is None and not builder.rest and wide is None and not builder.columns:
+    asked = target != _TARGET or not found.writes
+    if asked and names is None and not builder.rest and wide is None and not builder.columns:
         wide = taint_table(taint_of([table_taint(table, machine.schemas) for table in inner])).wide
     return Table(
         columns=builder.columns,

@@ -66,6 +66,8 @@ def text_method(machine: Machine, value: Const | Text, name: str, args: Argument
         return None
     if isinstance(value.value, str) and len(value.value) > _LONGEST:
         return None
+    if name == "zfill" and not (plain and isinstance(plain[0], int) and plain[0] < 1000):
+        return None
     if (
         name == "replace"
         and isinstance(value.value, str)
