@@ -210,31 +210,36 @@ def _shown(code, values):
 def _differences(library, snippet, folder, monkeypatch):
     truth = truth_of(snippet)
     base = _run(library, snippet, _tables(), folder, monkeypatch)
-    used = {(source, column) for source, column, *_ in truth if column is not None}
-    code = snippet["code"]
+    counted = {edge[0] for edge in truth if edge[1] is None}
     wrong = []
-    for source, columns in SCHEMAS.items():
-        if not any(edge[0] == source for edge in truth) and source not in code:
+    for source, column in ((source, column) for source, columns in SCHEMAS.items() for column in columns):
+        allowed = {edge[2] for edge in truth if edge[:2] == (source, column)}
+        if not allowed and source not in snippet["code"] and not any(edge[0] == source for edge in truth):
             continue
-        for column in columns:
-            moved = set()
-            for way in range(5 if (source, column) in used else 2):
-                tables = _tables()
-                tables[source][column] = _changed(tables[source][column], way)
-                try:
-                    new = _run(library, snippet, tables, folder, monkeypatch)
-                except Exception:  # noqa: BLE001 - keys that are no longer unique, texts that are no dates: not every change can be tried
-                    continue
-                moved |= {
-                    name for name in base.keys() | new.keys() if _shown(code, base.get(name)) != _shown(code, new.get(name))
-                }
-            allowed = {edge[2] for edge in truth if edge[:2] == (source, column)}
-            named = {name for name in moved if name not in allowed}
-            if named and None not in allowed and not any(edge[0] == source and edge[1] is None for edge in truth):
-                wrong.append(f"{library}: {snippet['name']}: {source} {column} changes {sorted(map(str, named))}")
-            still = {edge[2] for edge in truth if edge[:2] == (source, column) and edge[2] is not None} - moved
-            if still and not snippet.get("sometimes"):
-                wrong.append(f"{library}: {snippet['name']}: {source} {column} changes nothing of {sorted(still)}")
-            if None in allowed and not moved:
-                wrong.append(f"{library}: {snippet['name']}: {source} {column} changes no row")
+        moved = _moved(library, snippet, (source, column), base, allowed, (folder, monkeypatch))
+        where = f"{library}: {snippet['name']}: {source} {column}"
+        if moved - allowed and None not in allowed and source not in counted:
+            wrong.append(f"{where} changes {sorted(moved - allowed)}")
+        if allowed - {None} - moved and "sometimes" not in snippet:
+            wrong.append(f"{where} changes nothing of {sorted(allowed - {None} - moved)}")
+        if None in allowed and not moved:
+            wrong.append(f"{where} changes no row")
     return wrong
+
+
+def _moved(library, snippet, changed, base, allowed, place):
+    """Return the written columns that some change of a read column changes."""
+    source, column = changed
+    moved = set()
+    for way in range(5 if allowed else 1):
+        tables = _tables()
+        tables[source][column] = _changed(tables[source][column], way)
+        try:
+            new = _run(library, snippet, tables, *place)
+        except Exception:  # noqa: BLE001, S112 - keys that are no longer unique, texts that are no dates: another change will do
+            continue
+        code = snippet["code"]
+        moved |= {name for name in base.keys() | new.keys() if _shown(code, base.get(name)) != _shown(code, new.get(name))}
+        if allowed and moved >= allowed - {None} and moved:
+            break
+    return moved
