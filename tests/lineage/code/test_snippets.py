@@ -209,14 +209,13 @@ def _shown(code, values):
 
 def _differences(library, snippet, folder, monkeypatch):
     truth = truth_of(snippet)
-    base = _run(library, snippet, _tables(), folder, monkeypatch)
     counted = {edge[0] for edge in truth if edge[1] is None}
     wrong = []
     for source, column in ((source, column) for source, columns in SCHEMAS.items() for column in columns):
         allowed = {edge[2] for edge in truth if edge[:2] == (source, column)}
         if not allowed and source not in snippet["code"] and not any(edge[0] == source for edge in truth):
             continue
-        moved = _moved(library, snippet, (source, column), base, allowed, (folder, monkeypatch))
+        moved = _moved((library, snippet), (source, column), allowed, (folder, monkeypatch))
         where = f"{library}: {snippet['name']}: {source} {column}"
         if moved - allowed and None not in allowed and source not in counted:
             wrong.append(f"{where} changes {sorted(moved - allowed)}")
@@ -227,16 +226,17 @@ def _differences(library, snippet, folder, monkeypatch):
     return wrong
 
 
-def _moved(library, snippet, changed, base, allowed, place):
+def _moved(which, changed, allowed, place):
     """Return the written columns that some change of a read column changes."""
-    source, column = changed
+    (library, snippet), (source, column) = which, changed
+    base = _run(library, snippet, _tables(), *place)
     moved = set()
     for way in range(5 if allowed else 1):
         tables = _tables()
         tables[source][column] = _changed(tables[source][column], way)
         try:
             new = _run(library, snippet, tables, *place)
-        except Exception:  # noqa: BLE001, S112 - keys that are no longer unique, texts that are no dates: another change will do
+        except Exception:  # noqa: BLE001 - keys that are no longer unique, texts that are no dates: another change will do
             continue
         code = snippet["code"]
         moved |= {name for name in base.keys() | new.keys() if _shown(code, base.get(name)) != _shown(code, new.get(name))}
