@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from sql_random import random_query
 from sql_truth import Case, cases
 
 from nbops.lineage.sql import analyse_sql
@@ -125,3 +126,66 @@ def test_most_edges_are_seen_when_values_change(base: duckdb.DuckDBPyConnection)
                     unseen.append(f"{case.name}: {edge.source}.{edge.source_column} -> {edge.target_column}")
     assert seen > 150
     assert len(unseen) <= 0.05 * (seen + len(unseen)), "\n".join(unseen)
+
+
+PLAIN = {
+    table: {column: kind for column, kind in columns.items() if kind in {"INT", "TEXT", "DATE"}}
+    for table, columns in TYPES.items()
+}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_changes_in_a_query_made_at_random_has_an_edge(seed: int, base: duckdb.DuckDBPyConnection) -> None:
+    sql = random_query(seed, {table: PLAIN[table] for table in ("orders", "items", "customers", "archive")})
+    case = Case("duckdb", str(seed), sql, {table: list(columns) for table, columns in TYPES.items()}, frozenset(), run=True)
+    lineage = analyse_sql(sql, schemas=case.schemas, target="out")
+    assert lineage.notes == (), sql
+    names = set(_result(base, sql, "main"))
+    assert set(lineage.columns["out"] or ()) == names, sql
+    silent = [change for change in _changes(base, case, lineage.reads) if not _explains(lineage, *change)]
+    assert not silent, f"{silent} in {sql}"
+
+
+STARTS = ("INSERT ", "UPDATE ", "DELETE ", "CREATE ", "MERGE ")
+WRITES = [case for case in cases("duckdb") if not case.run and case.sql.startswith(STARTS) and " MACRO " not in case.sql]
+WRITES = [case for case in WRITES if case.name != "a table that stays is a source of its own"]
+
+
+@pytest.mark.parametrize("case", WRITES, ids=[case.name for case in WRITES])
+def test_what_changes_in_a_table_that_is_written_has_an_edge(case: Case, base: duckdb.DuckDBPyConnection) -> None:
+    lineage = analyse_sql(case.sql, schemas=case.schemas)
+    before = _written(base, case.sql, "main", lineage.writes)
+    assert before
+    for table in lineage.reads:
+        for column in TYPES.get(table, {}):
+            for variant in range(VARIANTS):
+                after = _written(base, case.sql, f"{table}_{column}_{variant},main", lineage.writes)
+                for target, name in before:
+                    own = target == table  # what is there changes as well, whatever the statement does
+                    if before[target, name] != after[target, name] and not own:
+                        assert any(
+                            edge.source == table
+                            and edge.source_column in {column, None}
+                            and edge.target == target
+                            and edge.target_column in {name, None}
+                            for edge in lineage.edges
+                        ), f"{table}.{column} changes {target}.{name}"
+
+
+def _written(
+    connection: duckdb.DuckDBPyConnection, sql: str, schema: str, targets: tuple[str, ...]
+) -> dict[tuple[str, str], Counter[str]]:
+    """Return the values of each column of what some SQL writes; nothing of it stays."""
+    connection.execute(f"SET search_path = '{schema}'")
+    connection.execute("BEGIN")
+    try:
+        connection.execute(sql)
+        found: dict[tuple[str, str], Counter[str]] = {}
+        for target in targets:
+            done = connection.execute(f"SELECT * FROM {target}")
+            rows = done.fetchall()
+            for place, entry in enumerate(done.description or []):
+                found[target, entry[0]] = Counter(repr(row[place]) for row in rows)
+        return found
+    finally:
+        connection.execute("ROLLBACK")
