@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nbops.model import CellRun, RunError, TaskRun
-from nbops.pages.notebook import Body, NotebookPages
+from nbops.pages.notebook import NotebookPages
 from nbops.pages.sanitise import order_headings, safe_html
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nbops.pages.body import Body
 
 ACTIVE = {
     "script",
@@ -251,3 +253,46 @@ def test_a_figure_that_is_kept_as_a_file_is_shown_from_there(tmp_path, nb):
     body = NotebookPages(tmp_path).render(path, task)
     assert f"""<img alt='a "bar"' src="../../../{FIGURES}/{name}"/>""" in body.html
     assert (path.parent / f"../../../{FIGURES}/{name}").resolve().is_file()
+
+
+def test_a_notebook_that_was_foreseen_is_shown_as_one_that_was_not(tmp_path, monkeypatch):
+    shown = {"output_type": "display_data", "data": {"text/html": "<b>2</b>", "text/plain": "2"}, "metadata": {}}
+    cells = [{"cell_type": "code", "source": "1 + 1", "metadata": {}, "execution_count": 1, "outputs": [shown]}]
+    text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    path = tmp_path / "t.ipynb"
+    path.write_text(text)
+    task = TaskRun(name="t", kind="notebook", status="succeeded", cells=(CellRun(index=0, seconds=0.4999, status="succeeded"),))
+    pages = NotebookPages(tmp_path)
+    plain = pages.render(path, task)
+    pages.foresee(text, task, figures=())
+    with monkeypatch.context() as patch:
+        patch.setattr("nbops.pages.notebook._convert", lambda _: pytest.fail("it was made already"))
+        assert pages.render(path, task) == plain
+    assert pages.render(path, task) == plain  # what was made ahead is used once
+
+
+@pytest.mark.parametrize("what", ["text", "seconds", "status"])
+def test_what_was_foreseen_differently_is_made_anew(tmp_path, what):
+    def notebook(source):
+        cell = {"cell_type": "code", "source": source, "metadata": {}, "execution_count": 1, "outputs": []}
+        return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+    def task(seconds, status):
+        return TaskRun(name="t", kind="notebook", status="failed", cells=(CellRun(index=0, seconds=seconds, status=status),))
+
+    pages = NotebookPages(tmp_path)
+    pages.foresee(notebook("before"), task(1.0, "succeeded"), figures=())
+    path = tmp_path / "t.ipynb"
+    path.write_text(notebook("after" if what == "text" else "before"))
+    now = task(75.0 if what == "seconds" else 1.0, "failed" if what == "status" else "succeeded")
+    html = str(pages.render(path, now).html)
+    assert {"text": "after", "seconds": "1 min 15 s", "status": "raised here"}[what] in html
+
+
+def test_what_cannot_be_foreseen_is_no_error(tmp_path):
+    pages = NotebookPages(tmp_path)
+    pages.foresee("no notebook", TaskRun(name="t", kind="notebook", status="failed"), figures=())
+    pages.foresee("[]", TaskRun(name="t", kind="notebook", status="failed"), figures=("x.png",))
+    path = tmp_path / "t.ipynb"
+    path.write_text("no notebook")
+    assert "cannot be shown" in pages.render(path, TaskRun(name="t", kind="notebook", status="failed")).problem

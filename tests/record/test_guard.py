@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from nbops.errors import GuardError
 from nbops.record.guard import GuardFinding, refuse, scan
 from nbops.record.scrub import PersonalValues
-from nbops.record.secret_values import _HINTS, SECRET_PATTERNS
+from nbops.record.secret_values import SECRET_PATTERNS, _may_hold
 
 ROOT = Path("/home/ann/work/shop")
 SECRET = "hunter2-correct-horse"
@@ -142,6 +142,6 @@ def test_what_a_pattern_finds_its_hint_finds_too(kind):
     @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
     @given(strategies.from_regex(pattern))
     def holds(text):
-        assert _HINTS[kind].search(text)
+        assert _may_hold(kind, text, text.casefold())
 
     holds()

@@ -6,8 +6,10 @@ prints 100 MB makes a build crawl and a report nobody can open. This engine keep
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from nbclient.util import run_sync
@@ -37,6 +39,10 @@ except Exception:
     pass"""
 """For an environment that may be without nbops; binds no name."""
 
+_SAVE_SECONDS = 0.5
+"""papermill writes the notebook before and after each cell, which for small cells costs more than they do. It is only needed when
+the task's process is killed: what a notebook did up to this long before is then on the disk."""
+
 _RICH_FACTOR = 5
 """Rich outputs (tables, figures) come whole or not at all, so they may be this many times larger than printed text."""
 
@@ -48,6 +54,34 @@ class _BoundedClient(PapermillNotebookClient):  # type: ignore[misc]
         super().__init__(nb_man, **options)
         self._max_output_bytes = max_output_bytes
         self._printed: dict[int, int] = {}
+        self._saved = time.monotonic()
+        self._save = nb_man.save
+        nb_man.save = self._save_if_due
+
+    def _save_if_due(self, **options: Any) -> None:
+        if time.monotonic() - self._saved >= _SAVE_SECONDS:
+            self._save_now(**options)
+
+    def _save_now(self, **options: Any) -> None:
+        self._save(**options)
+        self._saved = time.monotonic()
+
+    def execute(self, **options: Any) -> Any:
+        """Run the notebook; from then on papermill saves it as ever."""
+        try:
+            return super().execute(**options)
+        finally:
+            self.nb_man.save = self._save
+
+    async def async_execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+        """Run a cell; when it takes long, the notebook is saved with this cell shown as running."""
+        save = asyncio.get_running_loop().call_later(_SAVE_SECONDS, self._save_now)
+        try:
+            return await super().async_execute_cell(cell, cell_index, **options)
+        finally:
+            save.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
 
     async def async_start_new_kernel_client(self) -> Any:
         """Start the kernel's client; kernels that were not forked are asked to observe themselves, as the others do anyway."""

@@ -7,6 +7,7 @@ private name to its contract, so that a different version fails there and not in
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 import warnings
@@ -428,9 +429,9 @@ def _redirected(task: Any, staged: Mapping[str, str]) -> Iterator[None]:
             product._identifier = originals[key]  # noqa: SLF001
         for converter, path in zip(converters, paths, strict=True):
             converter._path_to_output = path  # noqa: SLF001
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with suppress(Exception):
+        if multiprocessing.parent_process() is None:  # a process of the task's own is about to end
+            with warnings.catch_warnings(), suppress(Exception):
+                warnings.simplefilter("ignore")
                 task.source.render(task.params)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.kernels.server import Server
 
-__all__ = ["address", "notices", "observe", "prestart", "report_start", "running", "stop"]
+__all__ = ["address", "notices", "observe", "prestart", "remembers", "report_start", "running", "stop"]
 
 _server: Server | None = None
 _observer: Callable[[int], None] | None = None
@@ -40,6 +40,13 @@ def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None
         _server.remember(imports)
     elif _server is None and config.kernels == "warm" and supported():
         _server = Server(root, preload=config.preload, imports=imports)
+
+
+def remembers(root: Path) -> bool:
+    """Return whether it is known from an earlier run what the project's notebooks import."""
+    from nbops.kernels.preload import load_memory  # noqa: PLC0415
+
+    return load_memory(root.resolve())["imports"] is not None
 
 
 def running() -> bool:

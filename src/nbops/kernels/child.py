@@ -31,6 +31,7 @@ def run(
     path: list[str],
     environment: dict[str, str],
     blas: Any,
+    loaded: frozenset[str],
 ) -> int:
     """Run a kernel until it ends; called right after the fork.
 
@@ -42,6 +43,7 @@ def run(
         path: ``sys.path``.
         environment: The kernel's variables.
         blas: What sets the threads of BLAS libraries, if any.
+        loaded: Names of the modules that the server had loaded.
 
     Returns:
         The exit code.
@@ -58,7 +60,6 @@ def run(
     _forget()
     if blas is not None:
         blas.limit(limits=_blas_threads(environment))
-    before = frozenset(sys.modules)
     from nbops.kernels.app import run_app  # noqa: PLC0415 - imported ahead
 
     code = 0
@@ -66,7 +67,7 @@ def run(
         run_app(request["arguments"][1:], link=link)
     except SystemExit as error:
         code = _exit_code(error)
-    _end(before)
+    _end(loaded)
     return code
 
 

@@ -52,7 +52,9 @@ class ForkedProcess:
             return None if self._exists() else self._ended(_LOST)
         except (OSError, ValueError):
             message = None
-        return self._ended(int(message["code"]) if message is not None else _LOST)
+        if message is None:
+            return self._ended(_LOST)
+        return self._ended(int(message["code"]), swept=True)
 
     def _exists(self) -> bool:
         try:
@@ -63,10 +65,12 @@ class ForkedProcess:
             pass
         return True
 
-    def _ended(self, code: int) -> int:
+    def _ended(self, code: int, *, swept: bool = False) -> int:
+        """Note the end; ``swept``: who tells of it has killed what was left of the session before."""
         self.returncode = code
         self._connection.close()
-        kill_session(self.pid)
+        if not swept:
+            kill_session(self.pid)
         return code
 
     async def ended(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["LeftOut", "blas_controller", "import_ahead", "import_kernel", "is_project_module", "shadowed", "threads"]
+__all__ = ["LeftOut", "blas_controller", "import_ahead", "import_kernel", "is_project_module", "rehearse", "shadowed", "threads"]
 
 _KERNEL = ("ipykernel.kernelapp", "nbops.kernels.app")
 _KERNEL_PARTS = (
@@ -24,8 +24,15 @@ _KERNEL_PARTS = (
     "ipykernel.eventloops",
     "ipykernel.embed",
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
     "IPython.core.pylabtools",
     "IPython.extensions.storemagic",
+    "concurrent.futures.thread",
+    "faulthandler",
+    "pdb",
     "psutil",
     "sqlite3",
     "tornado.platform.asyncio",
@@ -132,6 +139,26 @@ def _import(name: str, *, root: Path) -> None:
     for module in [module for module in sys.modules if module.split(".", 1)[0] == "matplotlib_inline"]:
         del sys.modules[module]  # it binds itself to the running shell when it is imported, and there is none yet
     _compare(before)
+
+
+def rehearse() -> None:
+    """Do once what the first cells of most notebooks do, as far as it leaves nothing behind.
+
+    What Python and libraries find out on the way (patterns, parts that they import on first use) need not be found out in each
+    kernel.
+    """
+    with contextlib.suppress(Exception):  # a library of another version: kernels do without
+        transformer: Any = importlib.import_module("IPython.core.inputtransformer2").TransformerManager()
+        for code in ("value = {'a': 1}\nvalue", "%time value", "!ls", "value?"):
+            transformer.transform_cell(code)
+            transformer.check_complete(code)
+    with contextlib.suppress(Exception):
+        pandas: Any = sys.modules.get("pandas")
+        if pandas is not None:
+            frame = pandas.DataFrame({"number": [1.5, 2.0], "whole": [1, 2], "text": ["a", "b"]})
+            repr(frame)
+            frame._repr_html_()
+            repr(frame["number"])
 
 
 def _compare(before: _State) -> None:

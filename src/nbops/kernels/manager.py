@@ -7,6 +7,7 @@ import time
 from queue import Empty
 from typing import Any
 
+import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import DottedObjectName, Type
@@ -15,10 +16,20 @@ __all__ = ["PromptClient", "PromptManager"]
 
 _ANSWER_SECONDS = 1.0
 _FIRST_SECONDS = 0.05
+_RETRY_MILLISECONDS = 3
 
 
 class PromptClient(AsyncKernelClient):
     """jupyter_client's client, with a start that ends when both channels have answered."""
+
+    def start_channels(self, *arguments: Any, **options: Any) -> None:
+        """Connect to a kernel that may be just starting; see jupyter_client's method of this name.
+
+        After an attempt at an address where nobody listens yet, ZeroMQ waits for 0.1 to 0.2 s, which is longer than a forked
+        kernel takes to start.
+        """
+        self.context.setsockopt(zmq.RECONNECT_IVL, _RETRY_MILLISECONDS)  # of the sockets that are made from now on
+        super().start_channels(*arguments, **options)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until the kernel answers on the shell channel and its output channel is connected.

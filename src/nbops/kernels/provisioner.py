@@ -64,12 +64,12 @@ class WarmProvisioner(LocalProvisioner):
         forked = self._fork(cmd, self._scrub_kwargs(options))
         if forked is None:
             connection_info = await super().launch_kernel(cmd, **options)
-        else:
+            self._session = self.pid
+        else:  # who forked it clears its session away
             self.process: Any = forked
             self.pid = self.pgid = forked.pid
             self.cwd = options.get("cwd") or Path.cwd()
             connection_info = self.connection_info
-        self._session = self.pid
         if self.pid is not None:
             kernels.report_start(self.pid)
         return connection_info

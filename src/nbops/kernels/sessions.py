@@ -22,6 +22,8 @@ def session_members(session: int) -> list[int]:
         if not entry.isdigit():
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
+            if os.getsid(int(entry)) != session:  # one call instead of a file to read: most processes are somebody else's
+                continue
             fields = Path("/proc", entry, "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
             if fields[0] not in "ZX" and int(fields[_SESSION_FIELD]) == session:
                 found.append(int(entry))

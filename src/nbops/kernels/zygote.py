@@ -67,7 +67,11 @@ class _Zygote:
                 self._again(without=name)
         if loading.threads() != 1:
             raise RuntimeError("ipykernel itself starts threads when it is imported")
+        loading.rehearse()
+        if loading.threads() != 1:
+            raise RuntimeError("a rehearsal of what notebooks do starts threads")
         self._blas = loading.blas_controller()
+        self._loaded = frozenset(sys.modules)  # made once: a kernel that makes it touches, and so copies, every name
         self._set_by_imports = {name: value for name, value in os.environ.items() if before.get(name) != value}
         sys.stdout.flush()
         sys.stderr.flush()
@@ -204,6 +208,7 @@ class _Zygote:
                 path=path,
                 environment={**self._set_by_imports, **request["environment"]},
                 blas=self._blas,
+                loaded=self._loaded,
             )
         except BaseException:  # noqa: BLE001 - a kernel must never come back into the server's loop
             import traceback  # noqa: PLC0415

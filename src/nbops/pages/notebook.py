@@ -7,18 +7,22 @@ one static form, cut to a bounded size and sanitised, so that nothing which a no
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import import_module
+from contextlib import suppress
+from functools import cache
+from importlib import import_module, metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from nbops.pages.body import Body
+from nbops.pages.compiled import compiled_templates
 from nbops.pages.sanitise import has_content, order_headings, safe_html, safe_markdown
 from nbops.pages.text import clean, count, cut, duration, plural, size
 from nbops.record.figures import FIGURES, figure_of
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
     from nbops.model import TaskRun
 
-__all__ = ["Body", "NotebookPages"]
+__all__ = ["NotebookPages"]
 
 _MOST_BYTES = 60_000_000
 _MOST_CELLS = 2_000
@@ -37,27 +41,20 @@ _SOURCE = 20_000
 _HTML = 300_000
 _IMAGE = 1_500_000
 _PAGE = 6_000_000
+_MOST_FORESEEN = 2_000_000
+"""Characters of a notebook that is converted ahead: what takes long would keep a build from its tasks."""
+_MOST_KEPT = 50_000_000
 _PAPERMILL_ERROR = "papermill-error-cell-tag"
 _RULER = re.compile(r"(?:\x1b\[[\d;]*m)*-{20,}")
+_TOLD = re.compile(r"\n?<!--told (\d+)-->")
+_FIGURE_NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg)")
 _FILE = "file "  # before the name of a figure, where its base64 would stand
 _INJECTED = "injected-parameters"
 _NOTHING: Mapping[int, Sequence[str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """What a task's page shows of its notebook."""
-
-    html: Markup = field(default_factory=Markup)
-    problem: str = ""
-    """Why there is nothing to show, as a sentence."""
-    cells: int = 0
-    anchors: frozenset[int] = frozenset()
-    """Cell numbers that have an anchor ``cell-N``."""
-
-
 class NotebookPages:
-    """Renders notebooks; the exporter is made at the first one, as nbconvert takes a second to import.
+    """Renders notebooks.
 
     Args:
         reports: The project's ``reports`` folder, which holds the figures.
@@ -65,7 +62,6 @@ class NotebookPages:
 
     def __init__(self, reports: Path) -> None:
         self._figures = reports / FIGURES
-        self._exporter: Any = None
 
     def render(self, path: Path, task: TaskRun, *, told: Mapping[int, Sequence[str]] = _NOTHING) -> Body:
         """Return an executed notebook as a fragment; what is wrong with the file is said, not raised.
@@ -78,36 +74,102 @@ class NotebookPages:
         try:
             if path.stat().st_size > _MOST_BYTES:
                 return Body(problem=f"The executed notebook is too large to show ({size(path.stat().st_size)}).")
-            notebook, numbers = _prepare(_read(path), task, self._figures, told)
-            html = order_headings(self._convert(notebook), top=3)
+            made, numbers = self._converted(path.read_text(encoding="utf-8"), task)
+            html = _with_told(made, told)
         except FileNotFoundError:
             return Body(problem="The executed notebook is not kept with this run.")
         except Exception as error:  # noqa: BLE001  # any file may lie there; the page is due all the same
             return Body(problem=f"The executed notebook cannot be shown: {type(error).__name__}.")
         return Body(html=Markup(html), cells=len(numbers), anchors=frozenset(numbers))  # noqa: S704  # sanitised
 
-    def _convert(self, notebook: Any) -> str:
-        if self._exporter is None:
-            self._exporter = _make_exporter()
-        return str(self._exporter.from_notebook_node(notebook)[0])
+    @staticmethod
+    def load() -> None:
+        """Import what converts notebooks, which the first page would wait for otherwise."""
+        _make_exporter()
+
+    def foresee(self, text: str, task: TaskRun, *, figures: Iterable[str]) -> None:
+        """Convert a notebook that is expected to be rendered later, and keep the result for then; nothing is raised.
+
+        Args:
+            text: The executed notebook as it is expected to be: when it is not, this was in vain.
+            task: The task it belongs to.
+            figures: Names of its figures, which are not among the files yet.
+        """
+        coming = frozenset(figures)
+        if len(text) > _MOST_FORESEEN or sum(len(html) for html, _ in _foreseen.values()) > _MOST_KEPT:
+            return
+        with suppress(Exception):  # it is said when the page is due
+            notebook, numbers = _prepare(_read(text), task, _Budget(_PAGE, self._figures, coming=coming))
+            _foreseen[_key(text, task, coming)] = _convert(notebook), numbers
+
+    def _converted(self, text: str, task: TaskRun) -> tuple[str, list[int]]:
+        known = _foreseen.pop(_key(text, task, self._there(text)), None) if _foreseen else None
+        if known is not None:
+            return known
+        notebook, numbers = _prepare(_read(text), task, _Budget(_PAGE, self._figures))
+        return _convert(notebook), numbers
+
+    def _there(self, text: str) -> frozenset[str]:
+        """Return the figures that the text may name, as far as they are kept."""
+        return frozenset(name for name in _FIGURE_NAME.findall(text) if (self._figures / name).is_file())
 
 
-def _read(path: Path) -> Any:
+_foreseen: dict[str, tuple[str, list[int]]] = {}
+"""Fragments that were made ahead, with the numbers of their cells."""
+
+
+def _key(text: str, task: TaskRun, figures: frozenset[str]) -> str:
+    """Return what a fragment is made of: the notebook, what the ledger says of its cells, the figures that are kept."""
+    cells = [(cell.index, cell.status, None if cell.seconds is None else duration(cell.seconds)) for cell in task.cells]
+    made_of = json.dumps([text, cells, task.error.cell if task.error else None, sorted(figures)])
+    return hashlib.sha256(made_of.encode()).hexdigest()
+
+
+def _with_told(html: str, told: Mapping[int, Sequence[str]]) -> str:
+    """Put sentences about cells where the template left a mark for them; nothing else in a fragment is a comment."""
+
+    def items(match: re.Match[str]) -> str:
+        texts = [Markup("<li>{}</li>").format(clean(cut(text, 300))) for text in told.get(int(match[1]), ())]
+        return Markup('\n<ul class="told">{}</ul>').format(Markup("").join(texts)) if texts else ""
+
+    return _TOLD.sub(items, html)
+
+
+def _convert(notebook: Any) -> str:
+    """Return a prepared notebook as a fragment.
+
+    nbconvert's own ``HTMLExporter`` looks through its result once more for what our template has already: descriptions of
+    images, and elements that can be focused.
+    """
+    exporter, templates, highlight = _make_exporter()
+    language = notebook.metadata["language_info"]
+    lexer = language.get("pygments_lexer", language["name"])
+    exporter.register_filter("highlight_code", highlight(pygments_lexer=lexer, parent=exporter))
+    return order_headings(str(templates.from_notebook_node(exporter, notebook)[0]), top=3)
+
+
+def _read(text: str) -> Any:
     nbformat: Any = import_module("nbformat")
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # missing cell ids and the like: nothing that a reader of the page needs
-        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        return nbformat.reads(text, as_version=4)
 
 
-def _make_exporter() -> Any:
+@cache
+def _make_exporter() -> tuple[Any, Any, Any]:
+    """Return nbconvert's exporter, its class that fills templates, and what highlights code; it takes a while to import."""
     exporters: Any = import_module("nbconvert.exporters")
-    return exporters.HTMLExporter(
+    exporter = exporters.HTMLExporter(
         template_name="nbops",
         extra_template_basedirs=[str(Path(__file__).parent / "nbconvert")],
         exclude_anchor_links=True,
+        default_preprocessors=["nbconvert.preprocessors.HighlightMagicsPreprocessor"],  # the others have nothing to do here
+        optimistic_validation=True,  # once, not after each of them
         filters={"ansi": _ansi, "figure": _figure, "static_markdown": _markdown},
     )
+    exporter.environment.bytecode_cache = compiled_templates("nbconvert", metadata.version("nbconvert"))
+    return exporter, exporters.TemplateExporter, import_module("nbconvert.filters").Highlight2HTML
 
 
 def _ansi(text: str) -> str:
@@ -129,14 +191,13 @@ def _figure(output: Any, cell: Any, mime: str) -> str:
     return str(Markup('<img src="{}" alt="{}">').format(source, clean(text)))
 
 
-def _prepare(notebook: Any, task: TaskRun, figures: Path, told: Mapping[int, Sequence[str]]) -> tuple[Any, list[int]]:
+def _prepare(notebook: Any, task: TaskRun, budget: _Budget) -> tuple[Any, list[int]]:
     """Return a notebook of our own making, with bounded outputs, and the numbers of its cells as the ledger counts them."""
     nodes: Any = import_module("nbformat.v4")
     runs = {cell.index: cell for cell in task.cells}
     failing = task.error.cell if task.error else None
     kept: list[Any] = []
     numbers: list[int] = []
-    budget = _Budget(_PAGE, figures)
     index = -1
     for cell in notebook.cells:
         tags = cell.metadata.get("tags") or []
@@ -149,7 +210,6 @@ def _prepare(notebook: Any, task: TaskRun, figures: Path, told: Mapping[int, Seq
         if len(kept) >= _MOST_CELLS:
             break
         info = _info(cell, number, runs.get(index) if number is not None else None, tags)
-        info["told"] = [clean(cut(text, 300)) for text in told.get(number, ())] if number is not None else []
         if number is not None and (number == failing or info["status"] == "failed"):
             info |= {"status": "failed", "open": True}
         kept.append(_cell(cell, info, budget, nodes))
@@ -193,9 +253,13 @@ def _info(cell: Any, number: int | None, run: Any, tags: Sequence[str]) -> dict[
 class _Budget:
     """Characters that a page may still take, and where its figures are."""
 
-    def __init__(self, most: int, figures: Path) -> None:
+    def __init__(self, most: int, figures: Path, *, coming: frozenset[str] = frozenset()) -> None:
         self._left = most
-        self.figures = figures
+        self._figures = figures
+        self._coming = coming
+
+    def has(self, figure: str) -> bool:
+        return figure in self._coming or (self._figures / figure).is_file()
 
     def take(self, text: str) -> bool:
         if len(text) > self._left:
@@ -248,7 +312,7 @@ def _kept_figure(output: Any, budget: _Budget) -> dict[str, str] | None:
     if found is None:
         return None
     name, mime = found
-    if not (budget.figures / name).is_file():
+    if not budget.has(name):
         return {"text/plain": "Not shown: this figure is not kept any more."}
     return {mime: f"{_FILE}{name}"}
 

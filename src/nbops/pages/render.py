@@ -7,13 +7,13 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from nbops.pages.body import Body
 from nbops.pages.cells import stories
 from nbops.pages.contexts import RUNS_ON_A_PAGE, archived, history_context, index_context, run_context
 from nbops.pages.dataset import dataset_context
 from nbops.pages.files import put
 from nbops.pages.links import Links
 from nbops.pages.names import page_name
-from nbops.pages.notebook import Body, NotebookPages
 from nbops.pages.origins import Origins
 from nbops.pages.overview import render_overview
 from nbops.pages.task import task_context
@@ -71,7 +71,6 @@ def render_run(
     """
     folder = ledger_path(reports, run.id).parent
     run = as_stored(run)
-    notebooks = NotebookPages(reports)
     context = run_context(run, reports=reports, accepted=accepted, previous=previous)
     paths = [_stylesheet(reports), put(folder / "index.html", page("run.html.j2", context))]
     links = Links(run, reports=reports, root="", here="")
@@ -87,7 +86,7 @@ def render_run(
     for task in run.tasks:
         if not links.own_task(task.name):
             continue
-        body = _body(task, notebooks, reports, told=stories(task, origins.made_by(task.name)))
+        body = _body(task, reports, told=stories(task, origins.made_by(task.name)))
         html = page("task.html.j2", task_context(run, task, body, reports=reports, origins=origins))
         paths.append(put(folder / "tasks" / f"{page_name(task.name)}.html", html))
     return paths
@@ -164,9 +163,11 @@ def _stylesheet(reports: Path) -> Path:
     return put(reports / "assets" / "nbops.css", STYLESHEET.read_text(encoding="utf-8"))
 
 
-def _body(task: TaskRun, notebooks: NotebookPages, reports: Path, *, told: Mapping[int, Sequence[str]]) -> Body:
+def _body(task: TaskRun, reports: Path, *, told: Mapping[int, Sequence[str]]) -> Body:
     if task.notebook is None:
         return Body(problem="This task did not run, so there is no executed notebook." if task.kind == "notebook" else "")
     if report_link(task.notebook, reports) is None:
         return Body(problem="The executed notebook is not kept with this run.")
-    return notebooks.render(reports / task.notebook, task, told=told)
+    from nbops.pages.notebook import NotebookPages  # noqa: PLC0415 - loads what reads foreign HTML
+
+    return NotebookPages(reports).render(reports / task.notebook, task, told=told)

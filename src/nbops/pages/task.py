@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbops.model import Run, RunError, TaskRun
+    from nbops.pages.body import Body
     from nbops.pages.cells import CellRow
-    from nbops.pages.notebook import Body
     from nbops.pages.origins import Origins
 
 __all__ = ["task_context"]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from nbops.pages import text, timing, words
+from nbops.pages.compiled import compiled_templates
 from nbops.pages.names import page_name
 from nbops.pages.views import balance
 
@@ -64,6 +66,15 @@ def _by_rows(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
 
 
+def _stamp(file: str) -> str:
+    """Return what tells one state of a file from another; settings in it decide how templates are compiled."""
+    try:
+        found = Path(file).stat()
+    except OSError:  # bundled in an archive
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -73,6 +84,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_final,
+        bytecode_cache=compiled_templates("pages", metadata.version("nbops"), _stamp(__file__)),
     )
     environment.filters.update(
         balance=balance,

@@ -200,10 +200,7 @@ class _Job:
         if not changes:
             self._refresh_index(tree)
             return CommitOutcome(status="nothing", commit=head, message="Reports are unchanged; there is nothing to commit.")
-        identity, note = _identity(self._git)
-        parents = ["-p", head] if head else []
-        writer = replace(self._git, environment=identity)
-        commit = writer.call("commit-tree", "--no-gpg-sign", tree, *parents, data=self.message).decode().strip()
+        writer, commit, note = self._written(tree, head)
         if self._head() != head:
             return None
         index_note = self._refresh_index(tree)
@@ -214,14 +211,23 @@ class _Job:
         text = f"Committed {len(changes)} file{'s' if len(changes) != 1 else ''} as {commit[:10]}.{note}{index_note}"
         return CommitOutcome(status="committed", commit=commit, message=text, files=len(changes))
 
+    def _written(self, tree: str, head: str | None) -> tuple[Git, str, str]:
+        """Write the commit; return git as who commits, the commit, and a note when git does not know who that is."""
+        arguments = ("commit-tree", "--no-gpg-sign", tree, *(("-p", head) if head else ()))
+        strict = _strict(self._git)
+        with suppress(GitError):  # nearly always it does
+            return strict, strict.call(*arguments, data=self.message).decode().strip(), ""
+        identity, note = _identity(self._git)
+        writer = replace(self._git, environment=identity)
+        return writer, writer.call(*arguments, data=self.message).decode().strip(), note
+
     def _head(self) -> str | None:
         return self._git.maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
 
     def _add(self, git: Git, head: str | None) -> None:
         """Take what lies on disk into the index."""
         there = (self._git.folder / self._folder).exists()
-        tracked = head is not None and bool(git.call("ls-files", "-z", "--", f":(top,literal){self._folder}"))
-        if not there and not tracked:
+        if not there and (head is None or not git.call("ls-files", "-z", "--", f":(top,literal){self._folder}")):
             return
         paths = [self._folder] if self.files is None else self._named(git)
         if not paths:
@@ -230,7 +236,9 @@ class _Job:
         junk = [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}" for name in _JUNK]
         junk += [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}/**" for name in _JUNK]
         data = b"\0".join(os.fsencode(item) for item in (*wanted, *junk))
-        sparse = ["--sparse"] if git.maybe("config", "--type=bool", "core.sparseCheckout") == "true" else []
+        # git writes that file when it makes a work tree sparse, and leaves it there
+        thinned = (self.repository.folder / "info/sparse-checkout").exists()
+        sparse = ["--sparse"] if thinned and git.maybe("config", "--type=bool", "core.sparseCheckout") == "true" else []
         options = ["--all", "--force", *sparse, "--pathspec-from-file=-", "--pathspec-file-nul"]
         git.call("add", *options, data=data)
 
@@ -375,9 +383,14 @@ def _changes(git: Git, head: str | None) -> list[_Change]:
     return [_Change(path, *about.split(" ")[:2]) for about, path in (entry.split("\t", 1) for entry in staged if entry)]
 
 
+def _strict(git: Git) -> Git:
+    """Return git that fails where it would have to guess who commits."""
+    return replace(git, settings=(*git.settings, "user.useConfigOnly=true"))
+
+
 def _identity(git: Git) -> tuple[dict[str, str], str]:
     """Return who commits, as environment variables, and a note when git does not know."""
-    strict = replace(git, settings=(*git.settings, "user.useConfigOnly=true"))
+    strict = _strict(git)
     if strict.maybe("var", "GIT_AUTHOR_IDENT") and strict.maybe("var", "GIT_COMMITTER_IDENT"):
         return {}, ""
     name, address = _FALLBACK

@@ -28,6 +28,7 @@ FIGURES = "assets/figures"
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg"}
 _NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg)")
 _MOST = 1_500_000  # characters of base64; larger ones stay where they are, and no page shows them
+_MOST_MADE = 50_000_000  # bytes of pictures that are kept in memory
 _PALETTE = 256
 _BEGINS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
@@ -64,7 +65,7 @@ def _output(output: Mapping[str, Any], up: str, files: dict[str, bytes]) -> Mapp
         picture = _decoded(data.get(mime), _BEGINS[mime])
         if picture is None:
             continue
-        small = _smaller(picture) if mime == "image/png" else picture
+        small = _smaller_once(picture) if mime == "image/png" else picture
         name = f"{hashlib.sha256(small).hexdigest()[:32]}.{ending}"
         files[name] = small
         return _referring(output, mime, name, up)
@@ -90,6 +91,20 @@ def _decoded(text: Any, begins: bytes) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return picture if picture.startswith(begins) else None
+
+
+_made: dict[str, bytes] = {}
+"""What was made of pictures, by their hashes: a build looks at its notebooks while it goes on, and again at its end."""
+
+
+def _smaller_once(picture: bytes) -> bytes:
+    known = hashlib.sha256(picture).hexdigest()
+    small = _made.get(known)
+    if small is None:
+        small = _smaller(picture)
+        if sum(map(len, _made.values())) + len(small) <= _MOST_MADE:
+            _made[known] = small
+    return small
 
 
 def _smaller(picture: bytes) -> bytes:

@@ -17,7 +17,7 @@ import base64
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -76,14 +76,17 @@ class _Eyes:
     personal: PersonalValues
     paths: PathMask
 
-    def find(self, text: str, *, visible: str) -> Iterator[tuple[int, int, str, str]]:
-        """Yield start, end, kind and stand-in of everything private in ``text``."""
+    def find(self, text: str, *, visible: Callable[[], str]) -> Iterator[tuple[int, int, str, str]]:
+        """Yield start, end, kind and stand-in of everything private in ``text``; ``visible`` is called only when it matters."""
         for start, end, kind in find_through(text, self.secrets.find):
             yield start, end, kind, MASK
         for start, end, new in find_through(text, self.paths.find):
             yield start, end, "machine path", new
+        seen: str | None = None
         for start, end, kind in self.personal.find(text, numbers="telling"):
-            if kind == "phrase" or visible[start:end] == text[start:end]:
+            if kind != "phrase" and seen is None:
+                seen = visible()
+            if kind == "phrase" or (seen is not None and seen[start:end] == text[start:end]):
                 yield start, end, "personal value", PERSONAL_MASK
 
 
@@ -155,7 +158,7 @@ class _Lines:
 
 
 def _scan_text(path: str, text: str, eyes: _Eyes, *, depth: int = 0) -> Iterator[GuardFinding]:
-    spans = sorted(eyes.find(text, visible=_visible(path, text)), key=lambda span: (span[0], -span[1]))
+    spans = sorted(eyes.find(text, visible=lambda: _visible(path, text)), key=lambda span: (span[0], -span[1]))
     lines = _Lines(text, spans)
     last = 0
     for index, (start, end, kind, _) in enumerate(spans[:_PER_FILE]):
@@ -168,7 +171,7 @@ def _scan_text(path: str, text: str, eyes: _Eyes, *, depth: int = 0) -> Iterator
 
 
 def _scan_file(path: str, data: bytes, eyes: _Eyes) -> Iterator[GuardFinding]:
-    for span in eyes.find(path, visible=path):
+    for span in eyes.find(path, visible=lambda: path):
         yield GuardFinding(
             path=eyes.paths.mask(eyes.personal.mask(eyes.secrets.mask(path))), line=1, kind=f"{span[2]} in the name", excerpt=""
         )

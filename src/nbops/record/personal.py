@@ -145,6 +145,8 @@ class _Builder:
 
     def take(self, kind: str) -> dict[int, NDArray[np.uint64]]:
         """Return the sorted hashes of a kind, by number of words or digits."""
+        if not self._pending and not self._done:
+            return {}
         import numpy as np  # noqa: PLC0415
 
         self._flush()

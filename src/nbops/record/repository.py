@@ -48,11 +48,17 @@ def open_repository(root: Path) -> Repository:
     git = Git(folder=root)
     if git.line("rev-parse", "--is-inside-work-tree") != "true":
         raise GitError("the project is in a repository without a work tree (bare, or inside .git)")
-    top = Path(git.line("rev-parse", "--show-toplevel"))
-    found = git.line("rev-parse", "--show-prefix")
-    folder = root / git.line("rev-parse", "--git-dir")
-    index = root / git.line("rev-parse", "--git-path", "index")
-    return Repository(git=Git(folder=top), prefix=found, folder=folder, index=index)
+    top, prefix, folder, index = _places(git)
+    return Repository(git=Git(folder=Path(top)), prefix=prefix, folder=root / folder, index=root / index)
+
+
+def _places(git: Git) -> Sequence[str]:
+    """Return the top of the work tree, the path of the folder below it, the git folder and the index, asked for in one call."""
+    wanted = (("--show-toplevel",), ("--show-prefix",), ("--git-dir",), ("--git-path", "index"))
+    found = os.fsdecode(git.call("rev-parse", *(word for words in wanted for word in words))).removesuffix("\n").split("\n")
+    if len(found) != len(wanted):  # a path with a line break in it
+        found = [git.line("rev-parse", *words) for words in wanted]
+    return found
 
 
 def in_the_middle(repository: Repository) -> str | None:
@@ -92,17 +98,30 @@ def git_state(root: Path, *, ignore: Sequence[str] = ("reports",)) -> GitState |
     """
     try:
         repository = open_repository(root)
-        commit = repository.git.maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
-        branch = repository.git.maybe("symbolic-ref", "--quiet", "--short", "HEAD")
     except GitError:
         return None
     exclude = [f":(top,exclude,literal){repository.prefix}{Path(path).as_posix()}" for path in ignore]
     quick = Git(folder=repository.git.folder, seconds=_STATUS_SECONDS)
     try:
         listed = quick.call(
-            "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--", ":(top)", *exclude
+            *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames", "--untracked-files=normal"),
+            *("--", ":(top)", *exclude),
         )
     except GitError:
+        try:
+            commit = repository.git.maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+            branch = repository.git.maybe("symbolic-ref", "--quiet", "--short", "HEAD")
+        except GitError:
+            return None
         return GitState(commit=commit, branch=branch, dirty=True)
-    changed = [entry for entry in os.fsdecode(listed).split("\0") if entry]
-    return GitState(commit=commit, branch=branch, dirty=bool(changed), changed_files=len(changed))
+    # https://git-scm.com/docs/git-status#_porcelain_format_version_2
+    entries = [entry for entry in os.fsdecode(listed).split("\0") if entry]
+    about = dict(entry.split(" ", 2)[1:] for entry in entries if entry.startswith("# branch."))
+    changed = sum(1 for entry in entries if not entry.startswith("# "))
+    commit, branch = about.get("branch.oid"), about.get("branch.head")
+    return GitState(
+        commit=None if commit == "(initial)" else commit,
+        branch=None if branch == "(detached)" else branch,
+        dirty=changed > 0,
+        changed_files=changed,
+    )

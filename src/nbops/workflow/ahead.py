@@ -2,15 +2,80 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from nbops import kernels
+from nbops.adapters.pipeline_yaml import read_pipeline
+from nbops.errors import ConfigError
+from nbops.pipeline import TaskSpec
+from nbops.workflow.fingerprint import Fingerprinter
+from nbops.workflow.hashing import HashCache
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from typing import Any
 
-    from nbops.pipeline import TaskSpec
-    from nbops.workflow.fingerprint import Fingerprinter
+    from nbops.contract.config import Config
 
-__all__ = ["imported_by"]
+__all__ = ["imported_by", "start_kernels_early"]
+
+_PARTS: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
+    {"pandas": ("parquet", frozenset({"pyarrow", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet"}))}
+)
+"""A library to a word, and to what the library imports itself once code with that word runs."""
+_TEXT = frozenset({".py"})
+_NOTEBOOK = frozenset({".ipynb"})
+
+
+def start_kernels_early(root: Path, config: Config, *, pipeline: Path | None, values: Mapping[str, Any]) -> None:
+    """Start the process that kernels are forked from before anything is known of the pipeline but its file.
+
+    What it imports was remembered from the last run; before the first one, it is read from the sources of the tasks.
+
+    Args:
+        root: The project's root.
+        config: Its settings.
+        pipeline: The pipeline file, or None where there is none to be read.
+        values: What ``--env--NAME VALUE`` sets.
+    """
+    foreseen = None
+    if pipeline is not None and config.kernels == "warm" and not kernels.remembers(root):
+        with suppress(ConfigError, OSError):
+            file = read_pipeline(pipeline, values=values)
+            foreseen = _foreseen(root, config, [task.source for task in file.tasks if task.source is not None])
+    kernels.prestart(root, config, imports=foreseen)
+
+
+def _foreseen(root: Path, config: Config, sources: Iterable[Path]) -> tuple[str, ...] | None:
+    """Return what the sources import as far as they can be read without Ploomber; None when none of them can."""
+    tasks = []
+    for number, source in enumerate(sources):
+        with suppress(OSError, UnicodeDecodeError, ValueError, KeyError, TypeError):
+            code = _code_of(source)
+            if code is not None:
+                tasks.append(_notebook(str(number), source, code))
+    if not tasks:
+        return None
+    hashes = HashCache(root / ".nbops/cache/hashes.json")
+    return imported_by(tasks, fingerprinter=Fingerprinter(root=root, tasks=tuple(tasks), config=config, hashes=hashes))
+
+
+def _notebook(name: str, source: Path, code: tuple[str, ...]) -> TaskSpec:
+    return TaskSpec(name=name, kind="notebook", source=source, code=code, language="python", upstream=(), products=())
+
+
+def _code_of(source: Path) -> tuple[str, ...] | None:
+    """Return the code of a source, None when it is neither notebook nor Python: a percent script is Python as it stands."""
+    if source.suffix in _TEXT:
+        return (source.read_text(encoding="utf-8"),)
+    if source.suffix not in _NOTEBOOK:
+        return None
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    return tuple("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
 def imported_by(tasks: Iterable[TaskSpec], *, fingerprinter: Fingerprinter) -> tuple[str, ...]:
@@ -21,13 +86,18 @@ def imported_by(tasks: Iterable[TaskSpec], *, fingerprinter: Fingerprinter) -> t
         fingerprinter: Knows what code imports, and remembers it from build to build.
     """
     found: set[str] = set()
+    code: list[str] = []
     for task in tasks:
         if task.kind != "notebook" or task.language != "python":
             continue
+        code += task.code
         imports, outside = fingerprinter.imports(task)
         found |= outside
         for item in imports:
             if item.level == 0 and item.module.split(".")[0] in outside:
                 # a name that is taken from a package may be a module: what is none is left out when it is looked for
                 found |= {item.module, *(f"{item.module}.{name}" for name in item.names if name.islower())}
+    for name, (mark, parts) in _PARTS.items():
+        if name in found and any(mark in cell for cell in code):
+            found |= parts
     return tuple(sorted(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from nbops.adapters import ploomber, ploomber_entry
 from nbops.adapters.env_file import environment_values, given_values
 from nbops.adapters.ploomber import DagRunner, SingleTaskRunner
 from nbops.contract.config import load_config
+from nbops.errors import ConfigError
 from nbops.workflow.status import stale_tasks
 
 if TYPE_CHECKING:
@@ -17,7 +19,30 @@ if TYPE_CHECKING:
 
 __all__ = ["attach"]
 
+_FORCED = frozenset({"-f", "--force"})
+
 ploomber.mend_metadata()  # attach is looked up before anything is rendered, which is when a broken metadata file hurts
+
+
+def _start_kernels() -> None:
+    """Have the process that kernels are forked from import while the pipeline is rendered, where notebooks are sure to run."""
+    from nbops.workflow.ahead import start_kernels_early  # noqa: PLC0415 - only builds need it
+
+    root = Path.cwd().resolve()
+    with suppress(ConfigError, OSError):  # the build says so
+        config = load_config(root)
+        start_kernels_early(root, config, pipeline=ploomber_entry.entry_point(root, sys.argv), values=given_values(sys.argv))
+
+
+def _is_first_build() -> bool:
+    """Return whether Ploomber's command line builds everything: it was told to, or nothing was built here before."""
+    if Path(sys.argv[0] if sys.argv else "").name != "ploomber" or sys.argv[1:2] != ["build"]:
+        return False
+    return not _FORCED.isdisjoint(sys.argv) or not any(Path(".nbops/state").glob("*.json"))
+
+
+if _is_first_build():
+    _start_kernels()
 
 
 def attach(dag: Any) -> None:

@@ -39,6 +39,7 @@ from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 from nbops.workflow.lineage import Tracing
 from nbops.workflow.lock import project_lock
+from nbops.workflow.meanwhile import Meanwhile
 from nbops.workflow.profiling import Profiling
 from nbops.workflow.progress import Progress, duration
 from nbops.workflow.running import RunningLedger
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
     from nbops.pipeline import Runner, TaskSpec
+    from nbops.record.scrub import Scrubber
 
 __all__ = ["BuildResult", "build"]
 
@@ -149,6 +151,7 @@ class _Build:
         self.ledger = RunningLedger(self._refresh)
         self.profiles = Profiling(root, config, {})
         self.tracing = Tracing(root, config, folder=root / ".nbops/work" / self.run_id / "lineage", previous=self.previous)
+        self.meanwhile = Meanwhile(root, self.reports, scrubber=self._scrubber_of_all)
 
     def _new_id(self) -> str:
         """Return an id that sorts after every earlier one, also of a run begun in the same second."""
@@ -237,6 +240,7 @@ class _Build:
             share=share,
             profiles=self.profiles,
             tracing=self.tracing,
+            meanwhile=self.meanwhile,
             ledger=self.ledger,
             earlier=self._earlier(),
         )
@@ -295,8 +299,17 @@ class _Build:
         """
         if all(record.status == "up_to_date" for record in self.records.values() if record.done):
             return
-        scrubber = scrubber_for(self.root, self.config, self.runner.parameters(), self.records, personal=None)
-        write_run(self.reports, scrubber.run(without_quotes(self._snapshot(status="running"))))
+        write_run(self.reports, self._scrubber().run(without_quotes(self._snapshot(status="running"))))
+
+    def _scrubber(self) -> Scrubber:
+        """Return what scrubs all but personal values, which are known only at the end."""
+        return scrubber_for(self.root, self.config, self.runner.parameters(), self.records, personal=None)
+
+    def _scrubber_of_all(self) -> Scrubber:
+        """Return the same as it will be once every task has run."""
+        staged = {name: publish.planned(self.root, run_id=self.run_id, task=record.spec) for name, record in self.records.items()}
+        records = {name: replace(record, aliases=staged[name].aliases()) for name, record in self.records.items()}
+        return scrubber_for(self.root, self.config, self.runner.parameters(), records, personal=None)
 
     def _snapshot(
         self, *, status: Literal["running", "succeeded", "failed", "interrupted"], notebooks: Mapping[str, str] | None = None
@@ -345,6 +358,7 @@ class _Build:
                 records=self.records,
                 contracts=contracts,
                 profiles=self.profiles,
+                meanwhile=self.meanwhile,
                 wait=0.0 if status == "interrupted" else self.config.profile_wait,
                 stop=self.stop,
             )

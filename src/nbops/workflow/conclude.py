@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.contract.records import Contract, ContractColumn
     from nbops.model import Notice, Run
+    from nbops.workflow.meanwhile import Meanwhile
     from nbops.workflow.profiling import Profiling
     from nbops.workflow.stop import StopSignals
 
@@ -99,6 +100,7 @@ def conclude(
     records: Mapping[str, TaskRecord],
     contracts: Mapping[str, Contract],
     profiles: Profiling,
+    meanwhile: Meanwhile,
     wait: float,
     stop: StopSignals,
 ) -> Conclusion:
@@ -112,6 +114,7 @@ def conclude(
         records: What is known of each task.
         contracts: Contracts by dataset.
         profiles: What was asked to make profiles while the tasks ran.
+        meanwhile: What is done while it is waited for them.
         wait: Seconds to wait for what is left of them.
         stop: Ends that waiting.
 
@@ -127,7 +130,7 @@ def conclude(
     scrubber = scrubber_for(root, config, parameters, records, personal=personal)
     first = run_of({}, ())
     notebooks = _write_notebooks(reports, first.id, records, scrubber)
-    pages, notices = profiles.finish(first.datasets, seconds=wait, stop=stop)
+    pages, notices = profiles.finish(first.datasets, seconds=wait, stop=stop, meanwhile=meanwhile)
     run = run_of(notebooks, notices)
     run = replace(run, datasets=tuple(replace(d, profile=pages.get(d.name)) for d in run.datasets))
     run = carried_over(scrubber.run(run), run_before(reports, run.id))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbops.workflow.costs import Cost
     from nbops.workflow.fingerprint import Fingerprinter
     from nbops.workflow.lineage import Tracing
+    from nbops.workflow.meanwhile import Meanwhile
     from nbops.workflow.profiling import Profiling
     from nbops.workflow.progress import Progress
     from nbops.workflow.running import RunningLedger
@@ -64,6 +65,8 @@ class Context:
     profiles: Profiling
     tracing: Tracing
     """Finds the lineage of columns."""
+    meanwhile: Meanwhile
+    """What is done while the build would only wait."""
     ledger: RunningLedger
     """The ledger on disk while the build goes on."""
     earlier: Callable[[str, str], Earlier | None]

@@ -237,6 +237,7 @@ class Finisher:
         if record.published:
             self._context.profiles.offer(tuple(audit.dataset for audit in record.audits))
             self._context.tracing.offer(record, self._records)
+        self._context.meanwhile.ended(record)
         self._context.ledger.changed()
         self._ended(name)
 

@@ -16,10 +16,11 @@ from nbops.adapters.lean_imports import lean_imports
 from nbops.adapters.pipeline_yaml import find_pipeline
 from nbops.contract.config import load_config
 from nbops.errors import ConfigError, NbopsError, PipelineError, TaskError
+from nbops.workflow.ahead import start_kernels_early
 from nbops.workflow.outlook import notebooks_to_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["SWITCH", "launch"]
@@ -51,9 +52,12 @@ def launch(root: Path, arguments: Sequence[str]) -> None:
         SystemExit: The arguments are wrong (2), or the build was stopped.
     """
     os.chdir(root)
-    notebooks = _runs_notebooks(root, arguments)
+    given = [after for option, after in itertools.pairwise(arguments) if option == "--entry-point"]
+    pipeline = root / given[-1] if given else find_pipeline(root)
+    values = given_values(arguments)
+    notebooks = _runs_notebooks(root, pipeline, values, forced="--force" in arguments)
     if notebooks:
-        kernels.prestart(root, load_config(root))  # it imports while Ploomber does
+        start_kernels_early(root, load_config(root), pipeline=pipeline, values=values)  # it imports while Ploomber does
     sys.argv[:] = ["nbops", *arguments]
     sys.path.insert(0, str(root))  # as Ploomber's own command does
     try:
@@ -75,15 +79,13 @@ def _run(ploomber: Any) -> None:
         raise PipelineError(ploomber.message_of(error)) from error
 
 
-def _runs_notebooks(root: Path, arguments: Sequence[str]) -> bool:
+def _runs_notebooks(root: Path, pipeline: Path | None, values: Mapping[str, Any], *, forced: bool) -> bool:
     """Return whether the build is going to run notebooks, as far as can be told cheaply."""
-    given = [after for option, after in itertools.pairwise(arguments) if option == "--entry-point"]
-    pipeline = root / given[-1] if given else find_pipeline(root)
     try:
         config = load_config(root)
     except ConfigError:
         return False  # the build says so
-    return notebooks_to_run(root, config, pipeline=pipeline, values=given_values(arguments), forced="--force" in arguments)
+    return notebooks_to_run(root, config, pipeline=pipeline, values=values, forced=forced)
 
 
 def _ploomber(*, notebooks: bool) -> Any:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
     from nbops.model import Dataset
+    from nbops.workflow.meanwhile import Meanwhile
     from nbops.workflow.stop import StopSignals
 
 __all__ = ["Profiling"]
@@ -72,7 +73,7 @@ class Profiling:
         self._profiler.poll()
 
     def finish(
-        self, datasets: Iterable[Dataset], *, seconds: float, stop: StopSignals
+        self, datasets: Iterable[Dataset], *, seconds: float, stop: StopSignals, meanwhile: Meanwhile
     ) -> tuple[dict[str, str], tuple[Notice, ...]]:
         """Wait for what is left, but no longer than stated.
 
@@ -80,6 +81,7 @@ class Profiling:
             datasets: The run's datasets.
             seconds: Time to wait.
             stop: Ends the waiting when the user stops the build.
+            meanwhile: What is done in that time.
 
         Returns:
             Dataset to its page below ``reports/``, and a notice for each profile that could not be made, or not in time: the page
@@ -87,7 +89,8 @@ class Profiling:
         """
         deadline = time.monotonic() + seconds
         while self._profiler.pending and not stop.stopped() and (left := deadline - time.monotonic()) > 0:
-            wait([stop.fileno(), *self.events], timeout=min(left, _POLL_SECONDS))
+            if not wait([stop.fileno(), *self.events], timeout=0.0 if meanwhile.pending else min(left, _POLL_SECONDS)):
+                meanwhile.step()
             stop.drain()
             self.collect()
         results = {result.dataset: result for result in self._profiler.results(0.0, waited=seconds)}

@@ -26,7 +26,18 @@ if TYPE_CHECKING:
 
     from nbops.pipeline import TaskSpec
 
-__all__ = ["Staging", "flush", "is_decided", "missing_products", "publish", "recover", "set_aside", "stage", "undeclared"]
+__all__ = [
+    "Staging",
+    "flush",
+    "is_decided",
+    "missing_products",
+    "planned",
+    "publish",
+    "recover",
+    "set_aside",
+    "stage",
+    "undeclared",
+]
 
 _STAGING_DIR = ".nbops/staging"
 _FAILED_DIR = ".nbops/failed"
@@ -66,15 +77,23 @@ def _folder_name(task: str) -> str:
 
 
 def stage(root: Path, *, run_id: str, task: TaskSpec) -> Staging:
-    """Make an empty staging folder for an attempt.
+    """Make an empty staging folder for an attempt."""
+    staging = planned(root, run_id=run_id, task=task)
+    if staging.folder.exists():
+        shutil.rmtree(staging.folder)
+    staging.tree.mkdir(parents=True)
+    for path in staging.staged.values():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return staging
+
+
+def planned(root: Path, *, run_id: str, task: TaskSpec) -> Staging:
+    """Return where an attempt at a task is going to write; nothing is made.
 
     A product outside the project's file system is staged beside its final path: a rename cannot cross file systems.
     """
     folder = root / _STAGING_DIR / run_id / _folder_name(task.name)
-    if folder.exists():
-        shutil.rmtree(folder)
     tree = folder / "tree"
-    tree.mkdir(parents=True)
     staged: dict[str, str] = {}
     final: dict[str, str] = {}
     for index, product in enumerate(task.products):
@@ -87,7 +106,6 @@ def stage(root: Path, *, run_id: str, task: TaskSpec) -> Staging:
             path = folder / "outside" / str(index) / target.name
         else:
             path = target.parent / f".nbops-{run_id}-{index}" / target.name
-        path.parent.mkdir(parents=True, exist_ok=True)
         staged[product.key], final[product.key] = str(path), str(target)
     return Staging(
         folder=folder,

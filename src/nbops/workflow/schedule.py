@@ -211,6 +211,8 @@ class Scheduler:
             time_limit=context.config.for_task(name).time_limit,
         )
         self._running[name] = _Running(process=process, staging=staging, work=kind, expected=self._expected(name))
+        if record.spec.kind == "notebook":
+            context.meanwhile.expect()
         context.share.running = len(self._running)
 
     # -- in the task's process --------------------------------------------------------------------------------------------
@@ -262,7 +264,10 @@ class Scheduler:
         if self._running and context.progress.live:
             moments.append(now + _LIVE_SECONDS)
         least = min(moments)
-        wait(events, timeout=None if least == float("inf") else max(0.0, least - now))
+        if not self._running or not context.meanwhile.pending:
+            wait(events, timeout=None if least == float("inf") else max(0.0, least - now))
+        elif not wait(events, timeout=0.0):
+            context.meanwhile.step()
         context.stop.drain()
         context.profiles.collect()
         now = time.monotonic()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nbops.errors import TaskError
+from nbops import plugins
+from nbops.errors import NbopsError, TaskError
 from nbops.kernels.watching import OBSERVE_VARIABLE, install
 from nbops.pipeline import ExecuteOptions, Runner, TaskSpec
 from nbops.quality.notes import read_notes
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Made", "audit_task", "child_environment", "execute_task", "noted_by", "prepare_audit"]
 
 _NOTED = "notebook of "
+
+_prepared = False
+"""Whether this process, or the one that it was forked from, has what audits need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,15 @@ def execute_task(runner: Runner, task: TaskSpec, *, staging: Staging, config: Co
 
 def prepare_audit() -> None:
     """Load what audits need, so that processes forked from here have it; a build with nothing to measure does without."""
+    global _prepared  # noqa: PLW0603 - inherited by what this process forks
+    if _prepared:
+        return
+    _prepared = True
+    engine: Any = importlib.import_module("nbops.quality.engine")
     importlib.import_module("nbops.quality.audit")
+    engine.warm()
+    with suppress(NbopsError):  # the audit says so
+        plugins.names("nbops.checks")  # looks through the metadata of all that is installed, once
 
 
 def audit_task(

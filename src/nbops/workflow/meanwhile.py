@@ -1,0 +1,89 @@
+"""What the end of a build needs, done while the build would only wait for its tasks.
+
+Nothing depends on it: what was not done by the end is done then, and what was done for a page that turns out different was
+done in vain. A step is short, because tasks that end wait for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from nbops.record.figures import lifted
+from nbops.record.notebook import dump_notebook
+from nbops.workflow.assemble import task_run
+from nbops.workflow.taskrecord import load_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from nbops.pages.notebook import NotebookPages
+    from nbops.record.scrub import Scrubber
+    from nbops.workflow.taskrecord import TaskRecord
+
+__all__ = ["Meanwhile"]
+
+_IMPORTS = ("nbformat.v4", "nbops.pages.notebook", "nbconvert.exporters")
+
+
+def _load(name: str) -> None:
+    import_module(name)
+
+
+class Meanwhile:
+    """Steps that are taken one at a time.
+
+    Args:
+        root: The project's root.
+        reports: Its ``reports`` folder.
+        scrubber: Makes what scrubs notebooks as it will be at the end, as far as that can be told; asked once.
+    """
+
+    def __init__(self, root: Path, reports: Path, *, scrubber: Callable[[], Scrubber]) -> None:
+        self._root = root
+        self._reports = reports
+        self._make_scrubber = scrubber
+        self._scrubber: Scrubber | None = None
+        self._steps: deque[Callable[[], None]] = deque()
+        self._begun = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self._steps)
+
+    def expect(self) -> None:
+        """Load what pages are made with: a task is about to run."""
+        if not self._begun:
+            self._begun = True
+            self._steps.extend(partial(_load, name) for name in _IMPORTS)
+            self._steps.append(lambda: self._pages().load())
+
+    def ended(self, record: TaskRecord) -> None:
+        """Make the notebook of a task that has come to its end into what its page will show."""
+        if record.notebook is not None:
+            self._steps.append(partial(self._foresee, record))
+
+    def step(self) -> None:
+        """Take the next step; what goes wrong in it is said at the end, where it is done again."""
+        if self._steps:
+            with suppress(Exception):
+                self._steps.popleft()()
+
+    def _pages(self) -> NotebookPages:
+        from nbops.pages.notebook import NotebookPages  # noqa: PLC0415 - a build with nothing to do makes no such page
+
+        return NotebookPages(self._reports)
+
+    def _foresee(self, record: TaskRecord) -> None:
+        notebook = load_notebook(record.notebook) if record.notebook is not None else None
+        if notebook is None:
+            return
+        self._scrubber = self._scrubber or self._make_scrubber()
+        scrubbed, figures = lifted(self._scrubber.notebook(notebook), up="../../../")
+        task = task_run(record, root=self._root, notebook=None)
+        self._pages().foresee(dump_notebook(scrubbed), task, figures=figures)
