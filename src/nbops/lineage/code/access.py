@@ -286,6 +286,10 @@ def _of_map(machine: Machine, thing: Map, key: Value) -> Value:
             return found
         return thing.other if thing.other is not None else machine.unknown([Const(None, thing.params)])
     options = list(thing.items.values())
+    if machine.taint(key).deps and options and all(isinstance(option, (Const, Col)) for option in options):
+        made = machine.blend([machine.col(key)])  # a value looked up by data is made of it, as by `map`
+        cols = [option for option in options if isinstance(option, Col)]
+        return machine.blend([made, *cols]) if cols else made
     if thing.other is not None:
         options.append(thing.other)
     return choose(machine, options) if options else machine.unknown([key])

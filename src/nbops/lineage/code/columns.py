@@ -254,6 +254,9 @@ def _grouping(machine: Machine, col: Col, name: str, args: Arguments) -> Value:
 
         keys = keys_of(machine, Table(index=col.index, rows=col.rows), args.get(0, "by", "level"))
         return Group(table, keys, selected=tuple(table.columns), one=True)
+    if name == "resample":
+        periods = tuple(replace(machine.blend([level]), name=key) for key, level in col.index[:1])
+        return Group(table, periods, selected=tuple(table.columns), one=True)
     return Group(table, (), selected=tuple(table.columns), one=True, window=True)
 
 

@@ -184,7 +184,7 @@ class Machine:
             items = [self.plain(item, depth + 1) for item in found.items]
             if any(item is MISSING for item in items):
                 return MISSING
-            return items if found.kind == "list" else tuple(items)
+            return tuple(items) if found.kind == "tuple" else items
         if isinstance(found, Map) and found.exact:
             pairs = {key: self.plain(item, depth + 1) for key, item in found.items.items()}
             return MISSING if any(item is MISSING for item in pairs.values()) else pairs
