@@ -15,20 +15,26 @@ import pytest
 from nbops.history.accepted import is_accepted
 from nbops.history.compare import compare
 from nbops.history.matrix import matrix_row
+from nbops.history.series import points_of
 from nbops.model import (
     CellRun,
+    CellTable,
     Check,
     CheckResult,
     Column,
+    ColumnEdge,
     Dataset,
+    Definition,
     Environment,
     GitState,
     LineageEdge,
+    LineageNote,
     Measurement,
     Notice,
     Quarantine,
     Run,
     RunError,
+    TaskLineage,
     TaskRun,
 )
 from nbops.pages.render import render_index, render_run
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbops.history.comparison import Comparison
+    from nbops.history.series import Point
 
 FLOW = {
     "ingest": ((), "order_lines_raw", 2.1, 0.0),
@@ -58,6 +65,19 @@ ROWS = {
     "item_factors": 3_665, "popular_items": 100, "recommendations": 86_780, "recommender_scores": 6, "drift": 24,
 }  # fmt: skip
 BASE = "20261122T194156Z-1f0c9a"
+TABLES = (
+    CellTable(
+        name="lines",
+        rows=397_924,
+        columns=8,
+        nulls=0,
+        of="raw",
+        rows_before=541_909,
+        columns_before=8,
+        nulls_before=135_080,
+        finding="the inner join lost 27 % of the rows of raw",
+    ),
+)
 
 
 def _clock(seconds: float) -> str:
@@ -111,6 +131,10 @@ def _dataset(name: str, task: str) -> Dataset:
         contract_hash="ab12",
         owner="shop-data@example.com",
         description="Order lines of the online shop, one row an item of an invoice.",
+        business_name="Order lines",
+        domain="sales",
+        tags=("core", "gdpr"),
+        definitions=(Definition(url="https://example.com/terms/order", type="businessDefinition", description="An order"),),
         sla={"frequency": "1 d", "retention": "2 y"},
         profile=f"profiles/{name}.html" if name in {"order_lines", "customers"} else None,
     )
@@ -119,6 +143,50 @@ def _dataset(name: str, task: str) -> Dataset:
 def _check(dataset: str, metric: str, column: str | None = None, **more: Any) -> Check:
     given = {"operator": "mustBe", "expected": 0, "origin": f"contracts/{dataset}.odcs.yaml: schema[0].quality[2]", **more}
     return Check(id=".".join(part for part in (column, metric) if part), dataset=dataset, metric=metric, column=column, **given)
+
+
+def _traced() -> tuple[TaskLineage, ...]:
+    """Each dataset has the columns of the first that its task reads; a price is computed, rows are chosen, one task is opaque."""
+    found = []
+    for task, (upstream, dataset, _, _) in FLOW.items():
+        source = FLOW[upstream[0]][1] if upstream else "data/online_retail.csv"
+        if task == "train":
+            assumed = ColumnEdge(
+                source=source, source_column=None, target=dataset, target_column=None, kind="derived", how="assumed", task=task
+            )
+            note = LineageNote(message="exec runs code that is not known before", cell=3)
+            found.append(TaskLineage(task=task, edges=(assumed,), notes=(note,)))
+            continue
+        edges = [
+            ColumnEdge(
+                source=source,
+                source_column=column.name,
+                target=dataset,
+                target_column=column.name,
+                kind="derived",
+                how="static",
+                transformation="identity",
+                task=task,
+                cells=(2,),
+            )
+            for column in COLUMNS
+        ]
+        edges += [
+            ColumnEdge(
+                source=source,
+                source_column=column,
+                target=dataset,
+                target_column="price" if kind == "derived" else None,
+                kind=kind,  # type: ignore[arg-type]
+                how="sql",
+                transformation=how,  # type: ignore[arg-type]
+                task=task,
+                cells=(3,),
+            )
+            for column, kind, how in (("quantity", "derived", "aggregation"), ("customer_id", "influence", "filter"))
+        ]
+        found.append(TaskLineage(task=task, edges=tuple(edges)))
+    return tuple(found)
 
 
 def _checks() -> list[CheckResult]:
@@ -139,6 +207,7 @@ def _checks() -> list[CheckResult]:
 
 def _edges() -> tuple[LineageEdge, ...]:
     edges = [LineageEdge(source="file:data/online_retail.csv", target="task:ingest")]
+    edges += [LineageEdge(source="file:config/shop.yaml", target="task:train", how="observed")]
     for task, (upstream, dataset, _, _) in FLOW.items():
         edges += [LineageEdge(source=f"dataset:{FLOW[up][1]}", target=f"task:{task}") for up in upstream]
         edges += [LineageEdge(source=f"task:{task}", target=f"dataset:{dataset}", kind="writes")]
@@ -165,7 +234,9 @@ def passing() -> Run:
                 seconds=seconds,
                 peak_memory_bytes=int(180e6 + seconds * 9e6),
                 attempts=1,
-                cells=tuple(CellRun(index=index, seconds=round(seconds / 4, 3)) for index in range(5)),
+                cells=tuple(
+                    CellRun(index=index, seconds=round(seconds / 4, 3), tables=TABLES if index == 3 else ()) for index in range(5)
+                ),
                 notebook=f"runs/{BASE}/tasks/{name}.ipynb",
                 last_success=BASE,
             )
@@ -193,6 +264,7 @@ def passing() -> Run:
         datasets=tuple(_dataset(dataset, task) for task, (_, dataset, _, _) in FLOW.items()),
         checks=tuple(_checks()),
         lineage=_edges(),
+        column_lineage=_traced(),
     )
 
 
@@ -415,8 +487,28 @@ def hostile() -> Run:
         checks=tuple(checks),
         quarantine=(Quarantine(dataset=MEAN[0], task="t", path=MEAN[1], rows_in=3, rows_out=1, rows=1, reasons={MEAN[1]: 1}),),
         lineage=tuple(LineageEdge(source=f"dataset:{a}", target=f"task:{b}") for a, b in pairwise(MEAN)),
+        column_lineage=_hostile_lineage([column.name for column in wide]),
         notices=tuple(Notice(kind=text, message=text, task=text, severity="error") for text in MEAN),
         errors=tuple(RunError(kind=text, message=text) for text in MEAN),
+    )
+
+
+def _hostile_lineage(columns: list[str]) -> tuple[TaskLineage, ...]:
+    edges = [
+        ColumnEdge(source=b, source_column=b, target=a, target_column=a, kind="derived", how="sql", task=b, cells=(1, 2))
+        for a, b in pairwise(MEAN)
+    ]
+    edges += [
+        replace(edges[0], source=MEAN[1], source_column=MEAN[n % 22], target=MEAN[0], target_column=column, task=MEAN[1])
+        for n, column in enumerate(columns)
+    ]
+    return tuple(
+        TaskLineage(
+            task=text,
+            edges=tuple(edge for edge in edges if edge.task == text),
+            notes=tuple(LineageNote(message=text, cell=n) for n in range(3)),
+        )
+        for text in MEAN
     )
 
 
@@ -522,7 +614,7 @@ def build(kind: str, reports: Path, *, history: int = 0) -> Path:
     write_run(reports, run)
     earlier = [_earlier(number) for number in range(history)]
     accepted, previous = comparisons(run, history)
-    render_run(run, reports=reports, accepted=accepted, previous=previous)
+    render_run(run, reports=reports, accepted=accepted, previous=previous, series=courses(run, history))
     known = {item.id: item for item in (run, *earlier)}
     render_index(
         [summarise(item) for item in known.values()],
@@ -540,6 +632,16 @@ def comparisons(run: Run, history: int) -> tuple[Comparison | None, Comparison |
     accepted = next((compare(item, as_stored(run)) for item in reversed(before) if is_accepted(item)), None)
     previous = compare(before[-1], as_stored(run)) if before and not is_accepted(before[-1]) else None
     return accepted, previous
+
+
+def courses(run: Run, history: int) -> dict[str, list[Point]]:
+    """What ``history`` earlier runs and this one measured."""
+    before = sorted((item for item in map(_earlier, range(history)) if item.id < run.id), key=lambda item: item.id)
+    series: dict[str, list[Point]] = {}
+    for points in map(points_of, [*before[-19:], as_stored(run)]):
+        for name, point in points.items():
+            series.setdefault(name, []).append(point)
+    return series
 
 
 def _earlier(number: int) -> Run:
@@ -561,6 +663,12 @@ def runs() -> dict[str, Any]:
 def compared() -> Any:
     """``compared(run, history)``: the comparisons that ``make_site`` renders with."""
     return comparisons
+
+
+@pytest.fixture(scope="session")
+def measured() -> Any:
+    """``measured(run, history)``: the series that ``make_site`` renders with."""
+    return courses
 
 
 @pytest.fixture(scope="session")

@@ -140,13 +140,13 @@ def test_nothing_half_written_stays_behind(site: Path) -> None:
     assert not list(site.rglob(".*"))
 
 
-def test_rendering_from_the_ledger_gives_the_same_bytes_and_touches_nothing(site: Path, compared: Any) -> None:
+def test_rendering_from_the_ledger_gives_the_same_bytes_and_touches_nothing(site: Path, compared: Any, measured: Any) -> None:
     ids = [path.parent.name for path in site.glob("runs/*/run.json")]
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in site.rglob("*.html")}
     run = read_run(site, ids[0]) if ids else None
     accepted, previous = compared(run, 12) if run else (None, None)
     if run:
-        written = render_run(run, reports=site, accepted=accepted, previous=previous)
+        written = render_run(run, reports=site, accepted=accepted, previous=previous, series=measured(run, 12))
     else:
         written = render_index([], latest=None, reports=site)
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in site.rglob("*.html")} == before

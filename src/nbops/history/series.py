@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from nbops.model import Dataset, Run
 
-__all__ = ["POINTS", "CheckPoint", "Point", "Series", "series_of"]
+__all__ = ["POINTS", "CheckPoint", "Point", "Series", "points_of", "series_of"]
 
 POINTS = 20
 """Points of a dataset at most, the newest."""
@@ -101,6 +101,11 @@ def series_of(run: Run, *, reports: Path, cache: Path | None = None) -> Series:
         if following and len(found[name]) < POINTS:
             heapq.heappush(queue, (_Descending(following), name))
     return {name: points[::-1] for name, points in found.items()}
+
+
+def points_of(run: Run) -> Mapping[str, Point]:
+    """Return a point of each dataset that a run measured."""
+    return _Seen.of(run).points
 
 
 def _before(ids: Sequence[str], run_id: str) -> str | None:

@@ -96,6 +96,7 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path, origins: Origins,
         "versions": versions(points, most=_VERSIONS),
         "lineage": _lineage(run, item),
         "place": anchor("dataset", item.name),
+        "with_cells": {task.name for task in run.tasks if task.notebook is not None and task.status == "succeeded"},
         "sla": [(key, figure("freshness", text)) for key, text in sorted(item.sla.items())],  # its numbers are seconds
     }
 

@@ -287,6 +287,7 @@ def lineage_context(latest: Latest) -> dict[str, Any]:
         "columns": columns,
         "unfolded": {one.dataset.name: one.anchor for one in columns},
         "columns_left_out": sum(len(item.columns) for item in run.datasets) - sum(len(one.rows.items) for one in columns),
+        "with_cells": {task.name for task in run.tasks if task.kind == "notebook" and task.status in {"succeeded", "up_to_date"}},
         "notes": shown([(part.task, note) for part in run.column_lineage for note in part.notes], 60),
     }
 
