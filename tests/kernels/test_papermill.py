@@ -153,3 +153,20 @@ def test_exit_in_a_notebook_is_what_it_is_on_a_started_kernel(execute):
             assert outcome(cell) == warm
         finally:
             kernels._server, kernels._observer = server, observer
+
+
+def test_a_cell_that_takes_long_stands_on_the_disk_as_running(execute):
+    """Whoever kills the task's process finds there how far it came."""
+    wait = """
+import json, time
+until = time.monotonic() + 60
+while time.monotonic() < until:
+    cells = json.loads(open("out.ipynb").read())["cells"]
+    if [cell["metadata"]["papermill"]["status"] for cell in cells][:2] == ["completed", "running"]:
+        print("found", cells[0]["outputs"][0]["text"])
+        break
+    time.sleep(0.05)
+"""
+    ran = execute("print('before')", wait)
+    assert ran.text(1) == "found ['before\\n']\n"
+    assert [cell.metadata["papermill"]["status"] for cell in ran.cells] == ["completed", "completed"]

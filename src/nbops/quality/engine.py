@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = ["connect", "lock", "safe_path", "warm"]
+
+_LEAVES_NO_THREADS = 2  # DuckDB's major version
+_SETTLING_SECONDS = 0.1
 
 
 @contextlib.contextmanager
@@ -57,12 +61,25 @@ def connect(
 
 
 def warm() -> None:
-    """Open a database once and close it: in processes that are forked from this one that then takes half of the time.
+    """Open a database once and close it: in processes that are forked from this one, that then takes half of the time.
 
-    None of DuckDB's threads is left when it is closed.
+    From DuckDB 2.0 on no thread of it is left then; one that is about to end is waited for.
     """
+    if int(duckdb.__version__.split(".", 1)[0]) < _LEAVES_NO_THREADS:
+        return
+    before = _threads()
     with contextlib.suppress(duckdb.Error, OSError), connect(threads=1) as (connection, _):
         connection.execute("SELECT count(*) FROM range(3)").fetchone()
+    until = time.monotonic() + _SETTLING_SECONDS
+    while _threads() > before and time.monotonic() < until:
+        time.sleep(0.001)
+
+
+def _threads() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - their number is all that is needed
+    except OSError:  # another system
+        return 0
 
 
 def safe_path(path: Path, *, scratch: Path) -> str:
