@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nbops.lineage.code.functions import class_member, load_module
 from nbops.lineage.code.iteration import element
 from nbops.lineage.code.joining import choose
-from nbops.lineage.code.machine import MISSING, Machine, column_of, table_taint
+from nbops.lineage.code.machine import MISSING, Machine
 from nbops.lineage.code.multi import Multi
 from nbops.lineage.code.operators import each_column, lift
+from nbops.lineage.code.tables import column_of, table_taint
 from nbops.lineage.code.texts import path_attribute
 from nbops.lineage.code.values import (
     NO_NAMES,
@@ -34,6 +35,10 @@ from nbops.lineage.code.values import (
     as_influence,
     merge,
 )
+from nbops.lineage.code.words import FRAME_METHODS, IBIS_METHODS, METHODS_FIRST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["filtered", "get_attribute", "get_item", "select", "widened"]
 
@@ -143,7 +148,7 @@ def index_of(table: Table) -> Value:
 
 def _of_table(machine: Machine, value: Value, table: Table, name: str) -> Value:
     row = "row" in table.flags
-    methods = _IBIS_METHODS if table.lib == "ibis" else _METHODS_FIRST
+    methods = IBIS_METHODS if table.lib == "ibis" else METHODS_FIRST
     if (name in table.columns and name not in methods) or (row and name not in {"_asdict", "_fields"}):
         return get_column(machine, value, table, name)
     if name in {"columns", "column_names"}:
@@ -158,9 +163,9 @@ def _of_table(machine: Machine, value: Value, table: Table, name: str) -> Value:
         from nbops.lineage.code.frames import transposed
 
         return machine.new(transposed(machine, table))
-    if table.lib == "ibis" and table.rest and name not in _IBIS_METHODS:
+    if table.lib == "ibis" and table.rest and name not in IBIS_METHODS:
         return get_column(machine, value, table, name)
-    if table.lib == "pandas" and table.rest and name not in _FRAME_METHODS:
+    if table.lib == "pandas" and table.rest and name not in FRAME_METHODS:
         return get_column(machine, value, table, name)
     return Bound(value, name)
 
@@ -208,7 +213,7 @@ def widened(machine: Machine, table: Table, why: str, extra: Sequence[Value | No
     """Return a table of which the columns are no longer known: any may come from all columns that went in."""
     machine.note(why)
     parts = [table_taint(table, machine.schemas), *(machine.taint(value) for value in extra)]
-    from nbops.lineage.code.machine import taint_table
+    from nbops.lineage.code.tables import taint_table
     from nbops.lineage.code.values import taint_of
 
     made = taint_table(machine.guessed(taint_of(parts)), table.lib)
@@ -425,32 +430,3 @@ def _sliced(machine: Machine, table: Table, node: ast.Slice) -> Table:
     first = known.index(low) if isinstance(low, str) and low in known else low if isinstance(low, int) else None
     last = known.index(high) + 1 if isinstance(high, str) and high in known else high if isinstance(high, int) else None
     return select(machine, table, known[first:last])
-
-
-_METHODS_FIRST = frozenset(
-    "count size sum mean min max median std var index columns values shape filter rank first last diff shift pop head tail "
-    "sample describe items keys get name rename assign apply map merge join all any product mode cumsum abs round clip copy "
-    "drop query eval where mask replace explode stack unstack pivot melt agg aggregate transform nunique info T loc iloc at "
-    "iat dtypes select with_columns group_by groupby sort order limit project aggregate distinct execute schema".split()
-)
-_FRAME_METHODS = _METHODS_FIRST | frozenset(
-    "to_csv to_parquet to_json to_excel to_feather to_sql to_pickle to_dict to_numpy to_records to_markdown to_string "
-    "to_html to_hdf to_orc to_stata to_latex to_xarray to_clipboard to_xml to_gbq to_period to_timestamp isin isna isnull "
-    "notna notnull fillna dropna ffill bfill pad interpolate astype convert_dtypes infer_objects sort_values sort_index "
-    "drop_duplicates duplicated set_index reset_index reindex reindex_like set_axis rename_axis pivot_table add sub mul div "
-    "truediv floordiv mod pow radd rsub rmul rdiv eq ne lt le gt ge rolling expanding ewm resample asfreq cummax cummin "
-    "cumprod pct_change corr cov corrwith quantile sem skew kurt kurtosis idxmax idxmin nlargest nsmallest value_counts "
-    "pipe applymap insert append combine combine_first update compare concat equals iterrows itertuples iteritems "
-    "select_dtypes filter_ memory_usage plot hist boxplot style str dt cat sparse attrs axes ndim empty squeeze swaplevel "
-    "reorder_levels droplevel get_dummies add_prefix add_suffix align between_time at_time truncate tz_convert tz_localize "
-    "xs take transpose to_arrow pyspark prod kurt bool".split()
-)
-_IBIS_METHODS = frozenset(
-    "mutate select filter group_by aggregate agg join left_join inner_join outer_join right_join semi_join anti_join "
-    "asof_join cross_join any_inner_join any_left_join order_by limit head distinct drop rename relabel cast fillna "
-    "fill_null dropna drop_null union intersect difference unnest unpack pivot_longer pivot_wider window_by sql alias "
-    "execute to_pandas to_polars to_pyarrow to_pyarrow_batches to_parquet to_csv to_delta to_json cache count nunique "
-    "columns schema view as_table get_name info describe sample topk value_counts compile preview bind try_cast rowid "
-    "as_scalar equals has_name op unbind visualize get_backend get_backends to_torch to_xlsx to_parquet_dir pipe "
-    "__getitem__ nrows tail".split()
-)

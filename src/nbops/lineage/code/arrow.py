@@ -6,17 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.access import filtered, get_column, select
-from nbops.lineage.code.frames import chosen, frame_method, renamed
+from nbops.lineage.code.frames import frame_method
+from nbops.lineage.code.frames_rows import chosen, renamed
 from nbops.lineage.code.iteration import iterate
-from nbops.lineage.code.machine import Machine, column_of, union
 from nbops.lineage.code.numbers import number_function
 from nbops.lineage.code.pandas_ import make_frame
 from nbops.lineage.code.reshaping import joined
 from nbops.lineage.code.stores import drop_columns, rename_columns, with_column
+from nbops.lineage.code.tables import column_of, union
 from nbops.lineage.code.values import Col, Const, Lazy, Map, Object, Seq, Table, Taint, Value
 
 if TYPE_CHECKING:
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["arrow_function", "arrow_method", "file_method"]
 
@@ -228,7 +230,7 @@ def file_method(machine: Machine, ref: Value, thing: Object, name: str, args: Ar
 
 def machine_table(machine: Machine, value: Value) -> Table:
     """Return a table of which only is known what entered it."""
-    from nbops.lineage.code.machine import taint_table
+    from nbops.lineage.code.tables import taint_table
 
     return taint_table(machine.guessed(machine.taint(value)), "arrow")
 

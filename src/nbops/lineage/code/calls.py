@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.columns import column_method
+from nbops.lineage.code.containers import container_method
 from nbops.lineage.code.frames import frame_method
 from nbops.lineage.code.functions import follow, instantiate
 from nbops.lineage.code.groups import group_method
 from nbops.lineage.code.joining import choose
-from nbops.lineage.code.machine import taint_table
 from nbops.lineage.code.numbers import number_function
 from nbops.lineage.code.pandas_ import pandas_function
-from nbops.lineage.code.plain import builtin, container_method, standard
+from nbops.lineage.code.plain import builtin
+from nbops.lineage.code.standard import standard
+from nbops.lineage.code.tables import taint_table
 from nbops.lineage.code.texts import text_method
 from nbops.lineage.code.values import (
     Bound,
@@ -164,7 +166,7 @@ def _table_call(machine: Machine, this: Value, thing: Table, name: str, args: Ar
 
         return ibis_method(machine, this, thing, name, args)
     if thing.lib == "relation":
-        from nbops.lineage.code.duckdb_ import relation_method
+        from nbops.lineage.code.duckdb_relations import relation_method
 
         return relation_method(machine, this, thing, name, args)
     if thing.lib == "arrow":
@@ -180,7 +182,7 @@ def _column_call(machine: Machine, this: Col, name: str, args: Arguments) -> Val
 
         return series_method(machine, this, name, args)
     if this.lib == "ibis":
-        from nbops.lineage.code.ibis_ import value_method
+        from nbops.lineage.code.ibis_values import value_method
 
         return value_method(machine, this, name, args)
     made = column_method(machine, this, name, args)
@@ -209,10 +211,10 @@ def _group_call(machine: Machine, this: Group, name: str, args: Arguments) -> Va
 
 def _lazy_call(machine: Machine, this: Lazy, name: str, args: Arguments) -> Value:
     if this.lib == "ibis":
-        from nbops.lineage.code.ibis_ import lazy_method
+        from nbops.lineage.code.ibis_values import lazy_method
 
         return lazy_method(machine, this, name, args)
-    from nbops.lineage.code.polars_ import expression_method
+    from nbops.lineage.code.polars_expressions import expression_method
 
     return expression_method(machine, this, name, args)
 

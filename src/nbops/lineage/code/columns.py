@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nbops.lineage.code.column_words import AGGREGATES, CHOOSERS, CUMULATIVE, ORDERED, RANKS, SAME, SORTS
 from nbops.lineage.code.iteration import iterate
-from nbops.lineage.code.machine import Machine, foreign
 from nbops.lineage.code.stores import conditional
+from nbops.lineage.code.tables import foreign
 from nbops.lineage.code.values import (
     Bound,
     Col,
@@ -30,33 +30,12 @@ from nbops.lineage.code.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
-__all__ = ["AGGREGATES", "ORDERED", "RANKS", "apply_function", "column_method", "in_order", "lookup", "row_count", "windowed"]
-
-AGGREGATES = frozenset(
-    "sum mean median min max std var sem prod product count nunique n_unique first last any all quantile mode idxmin idxmax "
-    "argmin argmax skew kurt kurtosis approx_nunique approx_median arbitrary collect group_concat implode len null_count "
-    "nan_max nan_min bitwise_and corr cov describe ptp average nanmean nansum nanmax nanmin nanstd nanmedian percentile "
-    "nanpercentile item approx_n_unique stddev variance list string_agg any_value arg_max arg_min agg_groups product "
-    "entropy upper_bound lower_bound arg_true arg_unique get_max get_min unique_counts nth".split()
-)
-CUMULATIVE = frozenset(
-    "cumsum cummax cummin cumprod cumcount cum_sum cum_max cum_min cum_prod cum_count rank dense_rank percent_rank "
-    "cume_dist ntile row_number ewm_mean ewm_std rolling_mean rolling_sum rolling_max rolling_min rolling_std "
-    "rolling_median rolling_var rolling_quantile search_sorted hist".split()
-)
-RANKS = frozenset({"rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "row_number", "cumcount"})
-SAME = frozenset(
-    "copy alias rename name set_axis to_series to_numpy to_list tolist to_pylist to_arrow to_frame astype_same view values "
-    "head tail sample limit slice gather_every ravel flatten item_ squeeze reset_index_ rechunk clone iloc_ set_sorted "
-    "execute to_pandas to_polars to_pyarrow collect_ persist cache reset_same sort_index reindex combine_chunks combine "
-    "unify_dictionaries repeat".split()
-)
-SORTS = frozenset({"sort_values", "sort", "sort_by", "argsort", "nlargest", "nsmallest", "top_k", "bottom_k", "arg_sort"})
-CHOOSERS = frozenset(
-    {"dropna", "drop_nulls", "drop_nans", "drop_null", "drop_duplicates", "unique", "filter", "distinct", "explode_"}
-)
+__all__ = ["apply_function", "column_method", "in_order", "lookup", "row_count", "windowed"]
 
 
 def row_count(table: Table, cell: int) -> Col:
@@ -158,10 +137,6 @@ def _as_table(col: Col) -> Table:
         lib=col.lib,
         origins=col.origins,
     )
-
-
-ORDERED = frozenset({"first", "last", "nth", "head", "tail", "implode", "list", "collect", "group_concat", "string_agg", "shift", "diff",  # noqa: E501
-                     "pct_change", "ffill", "bfill", "fill_forward", "forward_fill", "backward_fill", "lag", "lead"})  # fmt: skip
 
 
 def in_order(machine: Machine, col: Col) -> Col:

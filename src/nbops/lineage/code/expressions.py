@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbops.lineage.code.access import get_attribute, get_item
 from nbops.lineage.code.interpret import lookup, truth
@@ -17,6 +16,9 @@ from nbops.lineage.code.machine import MISSING, Machine
 from nbops.lineage.code.operators import binary, compare, unary
 from nbops.lineage.code.stores import assign
 from nbops.lineage.code.values import Choice, Col, Const, Func, Map, Module, Object, Seq, Taint, Text, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Arguments", "evaluate"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from nbops.lineage.code.joining import choose
 from nbops.lineage.code.values import Choice, Class, Col, Const, Func, Map, Object, Scope, Seq, Text, Value, taint_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nbops.lineage.code.expressions import Arguments
     from nbops.lineage.code.machine import Machine
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbops.lineage.code.columns import (
-    AGGREGATES,
-    CUMULATIVE,
-    ORDERED,
-    apply_function,
-    column_method,
-    in_order,
-    row_count,
-    windowed,
-)
+from nbops.lineage.code.column_words import AGGREGATES, CUMULATIVE, ORDERED
+from nbops.lineage.code.columns import apply_function, column_method, in_order, row_count, windowed
 from nbops.lineage.code.iteration import iterate
-from nbops.lineage.code.machine import Machine, column_of, table_taint
 from nbops.lineage.code.multi import Multi
+from nbops.lineage.code.tables import column_of, table_taint
 from nbops.lineage.code.values import (
     NO_NAMES,
     Col,
@@ -38,7 +29,10 @@ from nbops.lineage.code.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["group_method", "grouped", "keys_of", "without_order"]
 

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.access import filtered, get_column
 from nbops.lineage.code.columns import row_count
 from nbops.lineage.code.duckdb_ import run_local
-from nbops.lineage.code.frames import chosen, frame_method, renamed
+from nbops.lineage.code.frames import frame_method
+from nbops.lineage.code.frames_rows import chosen, renamed
 from nbops.lineage.code.groups import without_order
-from nbops.lineage.code.ibis_values import lazy_method, value_function, value_method
+from nbops.lineage.code.ibis_joins import JOIN_METHODS, join_tables
+from nbops.lineage.code.ibis_values import value_function
 from nbops.lineage.code.ibis_values import values_of as resolved
-from nbops.lineage.code.iteration import iterate
-from nbops.lineage.code.machine import Machine, column_of, table_taint, union
 from nbops.lineage.code.operators import each_column
 from nbops.lineage.code.pandas_ import make_frame
-from nbops.lineage.code.polars_ import placed
-from nbops.lineage.code.reshaping import joined, stacked
+from nbops.lineage.code.polars_frames import placed
+from nbops.lineage.code.reshaping import stacked
 from nbops.lineage.code.stores import drop_columns, rename_columns, with_column
+from nbops.lineage.code.tables import column_of, table_taint, union
 from nbops.lineage.code.values import (
     NO_NAMES,
     Choice,
     Col,
     Const,
     Group,
-    Lazy,
     Map,
     Object,
-    Seq,
     Table,
     Taint,
     Value,
@@ -41,11 +40,14 @@ from nbops.lineage.code.values import (
 from nbops.lineage.code.writing import write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
+    from nbops.lineage.code.methods import Method
 
-__all__ = ["backend_method", "ibis_function", "ibis_group_method", "ibis_method", "lazy_method", "value_method"]
+__all__ = ["backend_method", "ibis_function", "ibis_group_method", "ibis_method"]
 
-Method = Callable[[Machine, Table, "Arguments"], Value | Table]
 _WRITES = frozenset({"to_parquet", "to_csv", "to_json", "to_delta", "to_xlsx", "to_parquet_dir"})
 _SAME = frozenset(
     {"head", "limit", "view", "as_table", "alias", "cache", "sample", "tail", "unbind", "preview", "__getitem__", "bind"}
@@ -170,7 +172,7 @@ def ibis_method(machine: Machine, ref: Value, table: Table, name: str, args: Arg
     if name.endswith("join") and name != "join":
         how = name.removesuffix("_join").removeprefix("any_")
         kw = {**args.kw, "how": Const(how)}
-        return machine.new(_join(machine, table, type(args)(args.pos, kw)))
+        return machine.new(join_tables(machine, table, type(args)(args.pos, kw)))
     if name in {"schema", "get_name", "compile", "visualize", "has_name", "equals", "op", "get_backend", "columns"}:
         return Taint()
     if name == "pipe" and args.pos:
@@ -263,69 +265,6 @@ def ibis_group_method(machine: Machine, group: Group, name: str, args: Arguments
         found = resolved(machine, table, args.pos, strings=False)
         return replace(group, having=merge(group.having, *(merge(col.deps, col.marks) for col in found)))
     return machine.unknown([group, *args.all()])
-
-
-def _join(machine: Machine, table: Table, args: Arguments) -> Table:
-    other = machine.table(args.get(0, "right") or Const(None))
-    if other is None:
-        from nbops.lineage.code.access import widened
-
-        return widened(machine, table, "join: with what is not known", args.all())
-    how = str(machine.plain(args.get(2, "how") or Const("inner")))
-    given = args.get(1, "predicates", "on")
-    names = [
-        machine.plain(args.get(None, word) or Const(default)) for word, default in (("lname", ""), ("rname", "{name}_right"))
-    ]
-    pairs, shared = _predicates(machine, table, other, given)
-    how = {"outer": "full", "any_inner": "inner", "any_left": "left"}.get(how, how)
-    both = (set(table.columns) & set(other.columns)) - set(shared)
-    left, right = table, other
-    keep_left = shared if how in {"inner", "left", "right", "asof"} else []
-    if isinstance(names[0], str) and "{name}" in names[0]:
-        left = renamed(machine, table, {name: names[0].format(name=name) for name in both})
-    if isinstance(names[1], str) and "{name}" in names[1]:
-        clash = both if keep_left else both | set(shared)
-        right = renamed(machine, other, {name: names[1].format(name=name) for name in clash})
-    kept = shared if keep_left else []
-    made = joined(machine, left, right, pairs, how="left" if how == "asof" else how, shared=kept, suffixes=("", "_right"))
-    return replace(made, name=None)
-
-
-def _predicates(machine: Machine, left: Table, right: Table, given: Value | None) -> tuple[list[tuple[Col, Col]], list[str]]:
-    """Return the pairs of keys of a join, and the names that both tables have for one."""
-    pairs: list[tuple[Col, Col]] = []
-    shared: list[str] = []
-    if given is None:
-        return pairs, shared
-    items = iterate(machine, given) if not isinstance(given, (Const, Col, Lazy)) else None
-    if items is not None and machine.plain(given) is not None and len(items) == 2 and not _is_pair_list(machine, given):
-        items = list(items)
-    for item in items if items is not None else [given]:
-        two = iterate(machine, item) if not isinstance(item, (Const, Col, Lazy)) else None
-        if isinstance(item, Const) and isinstance(item.value, str):
-            shared.append(item.value)
-            pairs.append((column_of(machine, left, item.value), column_of(machine, right, item.value)))
-        elif two is not None and len(two) == 2:
-            mine, theirs = resolved(machine, left, [two[0]]), resolved(machine, right, [two[1]])
-            pairs.extend(zip(mine, theirs, strict=False))
-            shared.extend(a.name for a, b in zip(mine, theirs, strict=False) if a.name == b.name and a.name)
-        else:
-            found = resolved(machine, left, [item], strings=False)
-            pairs.extend((col, Col()) for col in found)
-            if (
-                isinstance(item, Col)
-                and "equal" in item.flags
-                and item.name
-                and item.name in left.columns
-                and item.name in right.columns
-            ):
-                shared.append(item.name)
-    return pairs, shared
-
-
-def _is_pair_list(machine: Machine, given: Value) -> bool:
-    seq = machine.of(given, Seq)
-    return seq is not None and seq.kind == "tuple"
 
 
 def _order_by(machine: Machine, table: Table, args: Arguments) -> Table:
@@ -435,35 +374,6 @@ def _unnest(machine: Machine, table: Table, args: Arguments) -> Table:
     return chosen(machine, table, cols, "join")
 
 
-def _longer(machine: Machine, table: Table, args: Arguments) -> Table:
-    from nbops.lineage.code.reshaping import melt
-
-    cols = [col.name or "" for col in resolved(machine, table, args.pos[:1])]
-    names = [
-        machine.plain(args.get(None, word) or Const(default)) for word, default in (("names_to", "name"), ("values_to", "value"))
-    ]
-    ids = [name for name in table.columns if name not in cols]
-    made = melt(machine, table, ids, cols, (str(names[0]), str(names[1])))
-    return replace(made, rest=tuple(replace(part, excluded=part.excluded | frozenset(cols)) for part in table.rest))
-
-
-def _wider(machine: Machine, table: Table, args: Arguments) -> Table:
-    on = resolved(machine, table, [args.kw["names_from"]]) if "names_from" in args.kw else []
-    values = resolved(machine, table, [args.kw["values_from"]]) if "values_from" in args.kw else []
-    gone = {col.name for col in (*on, *values)}
-    ids = (
-        resolved(machine, table, [args.kw["id_cols"]])
-        if "id_cols" in args.kw
-        else [column_of(machine, table, n) for n in table.columns if n not in gone]
-    )
-    machine.note("a pivot: its columns' names are data")
-    marks = merge(*(as_influence(col.deps, "conditional", machine.cell) for col in on))
-    deps = merge(*(at_least(col.deps, "aggregation", machine.cell) for col in values))
-    made = chosen(machine, table, ids, "group_by")
-    wide = {replace(dep, how="assumed"): cells for dep, cells in merge(deps, marks).items()}
-    return replace(made, columns={col.name or "": replace(col, rows={}) for col in ids}, rest=(), wide=wide)
-
-
 def _sql(machine: Machine, table: Table, args: Arguments) -> Value:
     name = table.name or "t"
     return run_local(machine, args.get(0, "query") or Const(""), lib="ibis", call="ibis.sql", tables={name: table, "t": table})
@@ -484,6 +394,7 @@ def _column(machine: Machine, table: Table, args: Arguments) -> Value:
 
 
 _METHODS: Mapping[str, Method] = {
+    **JOIN_METHODS,
     "mutate": _mutate,
     "select": _select,
     "projection": _select,
@@ -491,7 +402,6 @@ _METHODS: Mapping[str, Method] = {
     "group_by": _group_by,
     "aggregate": _aggregate,
     "agg": _aggregate,
-    "join": _join,
     "order_by": _order_by,
     "distinct": _distinct,
     "drop": _drop,
@@ -510,8 +420,6 @@ _METHODS: Mapping[str, Method] = {
     "nunique": _count,
     "value_counts": _value_counts,
     "unnest": _unnest,
-    "pivot_longer": _longer,
-    "pivot_wider": _wider,
     "sql": _sql,
     "alias": _alias,
     "window_by": _window_by,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nbops.lineage.code.columns import RANKS, column_method, row_count, windowed
+from nbops.lineage.code.column_words import RANKS
+from nbops.lineage.code.columns import column_method, row_count, windowed
 from nbops.lineage.code.iteration import iterate
-from nbops.lineage.code.machine import Machine, column_of, table_taint
 from nbops.lineage.code.polars_expressions import resolved as by_name
 from nbops.lineage.code.stores import conditional
+from nbops.lineage.code.tables import column_of, table_taint
 from nbops.lineage.code.values import Choice, Col, Const, Func, Lazy, Map, Object, Table, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["case_method", "lazy_method", "value_function", "value_method", "values_of"]
 
@@ -287,9 +290,9 @@ def _selector(machine: Machine, name: str, args: Arguments) -> Value:
         if name == "last":
             return known[-1:]
         if name == "matches" and words:
-            from nbops.lineage.code.polars_expressions import _matches
+            from nbops.lineage.code.polars_expressions import matches
 
-            return [one for one in known if _matches(words[0], one)]
+            return [one for one in known if matches(words[0], one)]
         return None
 
     if name == "across":

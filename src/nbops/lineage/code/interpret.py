@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbops.lineage.code.iteration import element, iterate
 from nbops.lineage.code.joining import meet, restore, snapshot
 from nbops.lineage.code.machine import MISSING, BudgetError, Machine
 from nbops.lineage.code.stores import assign, delete
 from nbops.lineage.code.values import Class, Col, Const, Func, Map, Module, Scope, Seq, Taint, Text, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 __all__ = ["run"]
 

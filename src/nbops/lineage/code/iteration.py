@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from nbops.lineage.code.machine import Machine, union
+from nbops.lineage.code.tables import union
 from nbops.lineage.code.values import Choice, Col, Const, Group, Map, Object, Seq, Table, Value
+
+if TYPE_CHECKING:
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["element", "iterate", "row_of"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nbops.lineage.code.machine import Machine, Thing, both, union
+from nbops.lineage.code.machine import Machine, Thing
+from nbops.lineage.code.tables import both, union
 from nbops.lineage.code.values import Choice, Class, Col, Map, Object, Ref, Scope, Seq, Table, Value, taint_of
 
 __all__ = ["Snapshot", "choose", "join_value", "meet", "restore", "snapshot"]

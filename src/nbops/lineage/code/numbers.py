@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbops.lineage.code.columns import AGGREGATES, CUMULATIVE
+from nbops.lineage.code.column_words import AGGREGATES, CUMULATIVE
 from nbops.lineage.code.iteration import iterate
 from nbops.lineage.code.stores import conditional
 from nbops.lineage.code.values import Col, Const, Lazy, Object, Seq, Table, Taint, Value
@@ -126,7 +126,7 @@ def archive_item(machine: Machine, ref: Value, thing: Object, key: Value) -> Val
         table = machine.of(inner, Table)
         names = machine.names(key)
         if table is not None and names:
-            from nbops.lineage.code.machine import column_of
+            from nbops.lineage.code.tables import column_of
 
             return replace(column_of(machine, table, names[0]), rows={})
         return machine.unknown([inner])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbops.lineage.code.machine import MISSING, Machine, column_of
+from nbops.lineage.code.machine import MISSING, Machine
+from nbops.lineage.code.tables import column_of
 from nbops.lineage.code.values import Choice, Col, Const, Lazy, Map, Ref, Seq, Table, Taint, Text, Value, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["binary", "compare", "each_column", "lift", "unary"]
 

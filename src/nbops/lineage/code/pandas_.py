@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.iteration import element, iterate
-from nbops.lineage.code.machine import Machine, taint_table, union
 from nbops.lineage.code.reshaping import as_table, concat, dummies, merged
 from nbops.lineage.code.stores import rename_columns
+from nbops.lineage.code.tables import taint_table, union
 from nbops.lineage.code.values import (
     NO_NAMES,
     Choice,
@@ -26,7 +25,10 @@ from nbops.lineage.code.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["make_frame", "pandas_function"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,14 @@ from nbops.lineage.code.columns import row_count
 from nbops.lineage.code.interpret import truth
 from nbops.lineage.code.iteration import element, iterate
 from nbops.lineage.code.machine import MISSING, Machine
-from nbops.lineage.code.texts import machine_rename, path_function
 from nbops.lineage.code.values import Choice, Col, Const, Func, Map, Module, Object, Ref, Seq, Table, Taint, Text, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from nbops.lineage.code.expressions import Arguments
 
-__all__ = ["builtin", "container_method", "open_file", "standard"]
+__all__ = ["builtin", "open_file"]
 
 _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "int": int,
@@ -61,7 +61,7 @@ def builtin(machine: Machine, name: str, args: Arguments) -> Value:
     if name in {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"}:
         return _sequence(machine, name, first)
     if name == "dict":
-        return _dict(machine, args)
+        return make_mapping(machine, args)
     if name in {
         "zip",
         "enumerate",
@@ -131,7 +131,7 @@ def _run_text(machine: Machine, name: str, args: Arguments) -> Value:
 
 def _anything(machine: Machine) -> None:
     """Code that is not known ran: any table that a name stands for may have changed."""
-    from nbops.lineage.code.machine import table_taint
+    from nbops.lineage.code.tables import table_taint
     from nbops.lineage.code.values import merge, taint_of
 
     refs = {value.at for value in machine.top.names.values() if isinstance(value, Ref)}
@@ -215,7 +215,7 @@ def _sequence(machine: Machine, name: str, value: Value | None) -> Value:
     return machine.new(Seq(tuple(items), kind=kind))
 
 
-def _dict(machine: Machine, args: Arguments) -> Value:
+def make_mapping(machine: Machine, args: Arguments) -> Value:
     items: dict[Any, Value] = {}
     exact = not args.extra
     if args.pos:
@@ -258,7 +258,7 @@ def _functional(machine: Machine, name: str, args: Arguments) -> Value:
         pair = machine.new(Seq((Taint(), element(machine, args.pos[0])), kind="tuple"))
         return machine.new(Object(kind="rows", attributes={"row": pair}))
     if name in {"map", "filter"} and len(args.pos) > 1:
-        return _map(machine, name, args)
+        return mapped(machine, name, args)
     if name == "next" and args.pos:
         items = iterate(machine, args.pos[0])
         return items[0] if items else element(machine, args.pos[0])
@@ -302,7 +302,7 @@ def _zip(machine: Machine, args: Arguments) -> Value:
     return machine.new(Object(kind="rows", attributes=attributes))
 
 
-def _map(machine: Machine, name: str, args: Arguments) -> Value:
+def mapped(machine: Machine, name: str, args: Arguments) -> Value:
     items = iterate(machine, args.pos[1])
     arguments = type(args)
     if name == "map":
@@ -365,228 +365,3 @@ def open_file(machine: Machine, path: Value, mode: Value | None) -> Value:
     return machine.new(
         Object(kind="reading", attributes={"path": path}, taint=machine.guessed(machine.taint(machine.new(table))))
     )
-
-
-def container_method(machine: Machine, ref: Value, thing: Seq | Map, name: str, args: Arguments) -> Value:
-    """Return what a method of a list or mapping returns, and change it."""
-    first = args.pos[0] if args.pos else None
-    if isinstance(thing, Seq):
-        if name in {"append", "add", "appendleft"} and first is not None:
-            machine.put(ref, replace(thing, items=(*thing.items, first)))
-        elif name in {"extend", "update"} and first is not None:
-            items = iterate(machine, first)
-            more = items if items is not None else [element(machine, first)]
-            machine.put(ref, replace(thing, items=(*thing.items, *more), exact=thing.exact and items is not None))
-        elif name == "insert" and len(args.pos) > 1:
-            at = machine.plain(args.pos[0])
-            place = at if isinstance(at, int) else len(thing.items)
-            machine.put(ref, replace(thing, items=(*thing.items[:place], args.pos[1], *thing.items[place:])))
-        elif name in {"remove", "discard"} and first is not None:
-            gone = machine.plain(first)
-            left = tuple(item for item in thing.items if gone is MISSING or machine.plain(item) != gone)
-            machine.put(ref, replace(thing, items=left, exact=thing.exact and gone is not MISSING))
-        elif name == "pop":
-            at = machine.plain(first) if first is not None else -1
-            if thing.exact and isinstance(at, int) and -len(thing.items) <= at < len(thing.items):
-                items_ = list(thing.items)
-                popped = items_.pop(at)
-                machine.put(ref, replace(thing, items=tuple(items_)))
-                return popped
-            return element(machine, ref)
-        elif name == "copy":
-            return machine.new(thing)
-        elif name in {"tolist", "to_list", "to_numpy", "unique", "sort_values"}:
-            return machine.new(replace(thing, kind="list"))
-        elif name in {"difference", "union", "intersection", "symmetric_difference"} and first is not None:
-            return _set_method(machine, thing, name, first)
-        elif name == "reverse":
-            machine.put(ref, replace(thing, items=thing.items[::-1]))
-        elif name == "isin":
-            return machine.unknown([ref, first])
-        elif name.startswith("str."):
-            return _each_text(machine, thing, name.removeprefix("str."), args)
-        elif name == "map" and first is not None:
-            return _map(machine, "map", type(args)([first, ref]))
-        elif name in {"index", "count", "get_loc"}:
-            return machine.unknown([first])
-        elif name == "drop" and first is not None:
-            return _set_method(machine, thing, "difference", first)
-        return Const(None)
-    if name == "items":
-        if thing.exact:
-            pairs = (machine.new(Seq((Const(key, thing.params), value), kind="tuple")) for key, value in thing.items.items())
-            return machine.new(Seq(tuple(pairs)))
-        pair = machine.new(
-            Seq(
-                (
-                    Taint(params=thing.params),
-                    element(machine, machine.new(Seq((*thing.items.values(), thing.other or Const(None)), exact=False))),
-                ),
-                kind="tuple",
-            )
-        )
-        return machine.new(Object(kind="rows", attributes={"row": pair}))
-    if name == "values":
-        return machine.new(Seq(tuple(thing.items.values()), exact=thing.exact))
-    if name == "keys":
-        return machine.new(Seq(tuple(Const(key, thing.params) for key in thing.items), exact=thing.exact))
-    if name in {"get", "setdefault", "pop"} and first is not None:
-        return _map_get(machine, ref, thing, name, args)
-    if name == "update":
-        return _update(machine, ref, thing, args)
-    if name == "copy":
-        return machine.new(thing)
-    if name == "fromkeys":
-        return machine.unknown(args.all())
-    return machine.unknown([ref, *args.all()])
-
-
-def _each_text(machine: Machine, thing: Seq, name: str, args: Arguments) -> Value:
-    """``df.columns.str.lower()``: of each name."""
-    from nbops.lineage.code.texts import text_method
-
-    made = []
-    for item in thing.items:
-        if (
-            name == "replace"
-            and isinstance(item, Const)
-            and machine.plain(args.get(2, "regex") or Const(value=False)) is not False
-        ):
-            return machine.unknown([item])
-        result = text_method(machine, item, name, type(args)(args.pos)) if isinstance(item, (Const, Text)) else None
-        if result is None:
-            return machine.unknown(thing.items)
-        made.append(result)
-    return machine.new(Seq(tuple(made), thing.exact, "list"))
-
-
-def _set_method(machine: Machine, thing: Seq, name: str, other: Value) -> Value:
-    items = iterate(machine, other)
-    if isinstance(other, Const) and isinstance(other.value, str):
-        items = [other]
-    known = [machine.plain(item) for item in items] if items is not None else [MISSING]
-    if name == "union":
-        return machine.new(Seq((*thing.items, *(items or [])), thing.exact and items is not None, thing.kind))
-    mine = [machine.plain(item) for item in thing.items]
-    if MISSING in known or MISSING in mine:
-        return machine.new(replace(thing, exact=False))
-    inside = name == "intersection"
-    return machine.new(
-        Seq(tuple(i for i, plain in zip(thing.items, mine, strict=True) if (plain in known) == inside), thing.exact, thing.kind)
-    )
-
-
-def _map_get(machine: Machine, ref: Value, thing: Map, name: str, args: Arguments) -> Value:
-    from nbops.lineage.code.access import item_of
-
-    key = machine.plain(args.pos[0])
-    default = args.pos[1] if len(args.pos) > 1 else Const(None)
-    try:
-        missing = key is not MISSING and key not in thing.items and thing.exact
-    except TypeError:
-        missing = False
-    if missing:
-        if name == "setdefault":
-            machine.put(ref, replace(thing, items={**thing.items, key: default}))
-        return default
-    found = item_of(machine, ref, args.pos[0])
-    if name == "pop" and key is not MISSING:
-        machine.put(ref, replace(thing, items={one: value for one, value in thing.items.items() if one != key}))
-    return found
-
-
-def _update(machine: Machine, ref: Value, thing: Map, args: Arguments) -> Value:
-    items, exact = dict(thing.items), thing.exact
-    for value in args.pos:
-        other = machine.of(value, Map)
-        if other is not None:
-            items.update(other.items)
-        exact = exact and other is not None and other.exact
-    items.update(args.kw)
-    machine.put(ref, replace(thing, items=items, exact=exact))
-    return Const(None)
-
-
-def standard(machine: Machine, name: str, args: Arguments) -> Value | None:
-    """Return what a function of the standard library returns; None when it is not known here."""
-    if name in {"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath"}:
-        if not args.pos:
-            return Const(".", path=True)
-        joined_ = path_function(machine, "join", args.pos) if len(args.pos) > 1 else args.pos[0]
-        if isinstance(joined_, Const):
-            text = str(joined_.value)
-            while text.startswith("./") and len(text) > 2:
-                text = text[2:]
-            return Const(text, joined_.params, path=True)
-        return replace(joined_, path=True) if isinstance(joined_, Text) else joined_
-    if name == "pathlib.Path.cwd":
-        return Const(".", path=True)
-    if name.startswith("os.path."):
-        return path_function(machine, name.removeprefix("os.path."), args.pos)
-    if name == "os.fspath" and args.pos:
-        return args.pos[0]
-    if name in {"os.replace", "os.rename", "shutil.move"} and len(args.pos) > 1:
-        machine_rename(machine, args.pos[0], args.pos[1])
-        return Taint()
-    if name in {"shutil.copy", "shutil.copyfile", "shutil.copy2"} and len(args.pos) > 1:
-        table = machine.read(machine.path(args.pos[0]), name, lib="file", params=machine.params(args.pos[0]))
-        machine.write(machine.path(args.pos[1]), table, name, machine.params(args.pos[1]))
-        return Taint()
-    if name in {"json.dump", "pickle.dump", "yaml.dump", "yaml.safe_dump", "joblib.dump", "toml.dump"} and len(args.pos) > 1:
-        return _dump(machine, name, args)
-    if name in {"json.load", "pickle.load", "yaml.safe_load", "joblib.load", "tomllib.load"} and args.pos:
-        if isinstance(args.pos[0], (Const, Text)):
-            return machine.unknown([machine.new(machine.read(machine.path(args.pos[0]), name, lib="file"))])
-        return machine.unknown([args.pos[0]])
-    if name in {"glob.glob", "glob.iglob"} and args.pos:
-        return machine.new(Seq((args.pos[0],), exact=False))
-    if name in {"copy.copy", "copy.deepcopy"} and args.pos:
-        thing = machine.thing(args.pos[0])
-        return machine.new(thing) if thing is not None else args.pos[0]
-    if name == "functools.partial" and args.pos:
-        return machine.new(Object(kind="partial", attributes={"function": args.pos[0]}, taint=Taint()))
-    if name == "functools.reduce" and len(args.pos) > 1:
-        return _fold(machine, args)
-    if name.startswith("itertools.chain") and args.pos:
-        parts = [
-            iterate(machine, value)
-            for value in (iterate(machine, args.pos[0]) or [] if name.endswith("from_iterable") else args.pos)
-        ]
-        known = None not in parts
-        return machine.new(Seq(tuple(item for part in parts if part is not None for item in part), exact=known))
-    if name.startswith(
-        ("datetime.", "time.", "random.", "uuid.", "os.", "sys.", "re.", "collections.", "math.", "json.", "hashlib.")
-    ):
-        return _scalar(machine, name, args)
-    return None
-
-
-def _fold(machine: Machine, args: Arguments) -> Value:
-    items = iterate(machine, args.pos[1])
-    if items is None:
-        return machine.unknown(args.all())
-    given = [*args.pos[2:3], *items]
-    result = given[0] if given else Const(None)
-    for item in given[1:]:
-        result = machine.call(args.pos[0], type(args)([result, item]))
-    return result
-
-
-def _scalar(machine: Machine, name: str, args: Arguments) -> Value:
-    if name in {"collections.OrderedDict", "collections.defaultdict", "collections.Counter"}:
-        if name == "collections.defaultdict":
-            return machine.new(Map({}, exact=not machine.inside))
-        return _dict(machine, args) if args.pos or args.kw else machine.new(Map({}))
-    if name == "collections.namedtuple":
-        return machine.unknown(args.all())
-    data = [machine.col(value) for value in args.all() if machine.taint(value).deps or machine.taint(value).params]
-    return replace(machine.blend(data), flags=frozenset({"scalar"})) if data else Taint()
-
-
-def _dump(machine: Machine, name: str, args: Arguments) -> Value:
-    target = args.pos[1]
-    thing = machine.of(target, Object)
-    path = thing.attributes["path"] if thing is not None and "path" in thing.attributes else target
-    if isinstance(path, (Const, Text, Choice)):
-        machine.write_other(machine.path(path), name, args.pos[0], machine.params(path))
-    return Taint()

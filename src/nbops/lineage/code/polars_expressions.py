@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nbops.lineage.code.columns import AGGREGATES, column_method, row_count
+from nbops.lineage.code.column_words import AGGREGATES
+from nbops.lineage.code.columns import column_method, row_count
 from nbops.lineage.code.iteration import iterate
-from nbops.lineage.code.machine import MISSING, Machine, column_of, table_taint
+from nbops.lineage.code.machine import MISSING, Machine
 from nbops.lineage.code.stores import conditional
+from nbops.lineage.code.tables import column_of, table_taint
 from nbops.lineage.code.values import Choice, Col, Const, Lazy, Module, Seq, Table, Taint, Value, merge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from nbops.lineage.code.expressions import Arguments
 
 __all__ = ["combined", "expression_function", "expression_method", "resolved"]
@@ -98,11 +101,11 @@ def _named(machine: Machine, table: Table, name: str) -> list[Col]:
     if name == "*":
         return _all(machine, table)
     if name.startswith("^") and name.endswith("$"):
-        return _matching(machine, table, lambda one: _matches(name, one))
+        return _matching(machine, table, lambda one: matches(name, one))
     return [column_of(machine, table, name)]
 
 
-def _matches(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str) -> bool:
     if len(pattern) > 500 or len(name) > 1000:
         return False
     try:
@@ -175,7 +178,7 @@ def _selector(machine: Machine, name: str, args: Arguments) -> Value:
             lambda table: _matching(machine, table, lambda one: any(_BY_NAME[name](one, word) for word in words)), "selector"
         )
     if name == "matches" and words:
-        return _lazy(lambda table: _matching(machine, table, lambda one: _matches(words[0], one)), "selector")
+        return _lazy(lambda table: _matching(machine, table, lambda one: matches(words[0], one)), "selector")
     if name in {"by_name", "col"}:
         given = list(args.pos)
         return _lazy(lambda table: resolved(machine, table, given), "selector")

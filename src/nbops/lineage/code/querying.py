@@ -6,11 +6,15 @@ import ast
 import re
 import warnings
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nbops.lineage.code.access import filtered, widened
-from nbops.lineage.code.machine import Machine, column_of
 from nbops.lineage.code.stores import with_column
+from nbops.lineage.code.tables import column_of
 from nbops.lineage.code.values import Col, Const, Scope, Table, Text, Value
+
+if TYPE_CHECKING:
+    from nbops.lineage.code.machine import Machine
 
 __all__ = ["evaluated", "query"]
 
@@ -29,7 +33,7 @@ def query(machine: Machine, table: Table, text: Value | None) -> Table:
 def _unclear(machine: Machine, table: Table, what: str, text: Value | None) -> Table:
     if what == "query":
         machine.note("query: the text is not known or not understood: any column may choose the rows")
-        from nbops.lineage.code.machine import table_taint
+        from nbops.lineage.code.tables import table_taint
 
         taint = machine.guessed(table_taint(table, machine.schemas))
         more = machine.guessed(machine.taint(text))

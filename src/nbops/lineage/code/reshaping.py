@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.access import widened
 from nbops.lineage.code.iteration import element, iterate
-from nbops.lineage.code.machine import Machine, column_of, table_taint, union
 from nbops.lineage.code.stores import drop_columns, with_column
+from nbops.lineage.code.tables import column_of, table_taint, union
 from nbops.lineage.code.values import (
     NO_NAMES,
     Col,
@@ -29,12 +28,14 @@ from nbops.lineage.code.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from nbops.lineage.code.expressions import Arguments
+    from nbops.lineage.code.machine import Machine
+    from nbops.lineage.code.methods import Method
     from nbops.model import ColumnTransformation
 
 __all__ = ["RESHAPES", "as_table", "concat", "dummies", "joined", "melt", "merged", "side_by_side", "stacked"]
-
-Method = Callable[[Machine, Table, "Arguments"], "Table | Value"]
 
 
 def as_table(machine: Machine, value: Value) -> Table | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,6 +11,8 @@ from nbops.lineage.code.values import Dep, Deps, Table, Value
 from nbops.model import ColumnEdge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nbops.lineage.code.machine import Machine, Written
 
 __all__ = ["assemble", "cell_facts"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from nbops.lineage.code.machine import Machine, column_of, table_taint, taint_table
+from nbops.lineage.code.tables import column_of, table_taint, taint_table
 from nbops.lineage.code.values import (
     NO_NAMES,
     Col,
@@ -22,6 +21,9 @@ from nbops.lineage.code.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nbops.lineage.code.machine import Machine
     from nbops.lineage.records import SqlLineage
     from nbops.model import ColumnEdge
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.lineage.code.values import Const, Table, Text, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from nbops.lineage.code.machine import Machine
 
 __all__ = ["Macro", "expand", "macros_of", "plain_sql"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nbops.lineage.code.iteration import element, iterate
-from nbops.lineage.code.machine import MISSING, Machine, both, column_of, foreign, table_taint
+from nbops.lineage.code.machine import MISSING, Machine
+from nbops.lineage.code.tables import both, column_of, foreign, table_taint
 from nbops.lineage.code.values import (
     EMPTY,
     Bound,
@@ -24,6 +25,9 @@ from nbops.lineage.code.values import (
     at_least,
     merge,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["assign", "conditional", "delete", "drop_columns", "rename_columns", "set_column", "with_column"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from nbops.lineage.code.machine import MISSING, Machine
 from nbops.lineage.code.values import Bound, Const, Seq, Taint, Text, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from nbops.lineage.code.expressions import Arguments
 
 __all__ = ["path_attribute", "path_function", "text_method"]

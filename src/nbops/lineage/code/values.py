@@ -6,12 +6,13 @@ is held by a :class:`Ref`, so that a branch costs a copy of two dictionaries.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import ast
+
     from nbops.model import ColumnTransformation
 
 __all__ = [
