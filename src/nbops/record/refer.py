@@ -104,11 +104,14 @@ class _Stored:
 
     def __init__(self, load: Load) -> None:
         self._raw = load
+        self._documents: dict[str, Document] = {}
         self._indexes: dict[tuple[str, str], dict[Key, Document]] = {}
         self.lost: dict[str, list[str]] = {}
 
     def _load(self, run_id: str) -> Document:
-        return _unfolded(self._raw(run_id) or {}, self._raw)[0]
+        if run_id not in self._documents:
+            self._documents[run_id] = _unfolded(self._raw(run_id) or {}, self._raw)[0]
+        return self._documents[run_id]
 
     def item(self, part: _Part, run_id: str, key: Key) -> Document | None:
         """Return an item as it is stored; None when it is not there or shares its key with another."""
