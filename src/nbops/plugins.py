@@ -33,6 +33,9 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "schema": f"{_KINDS}:Schema",
         "sql": f"{_KINDS}:Threshold",
     },
+    "nbops.exporters": {
+        "openlineage": "nbops.adapters.openlineage:OpenLineage",
+    },
 }
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from nbops.model import Check, CheckResult, Measurement, MetricRequest
+    from nbops.model import Check, CheckResult, Measurement, MetricRequest, Run, TaskRun
 
-__all__ = ["CheckKind"]
+__all__ = ["CheckKind", "Export", "Exporter"]
 
 
 class CheckKind(Protocol):
@@ -25,4 +26,36 @@ class CheckKind(Protocol):
 
     def judge(self, check: Check, measurements: Mapping[MetricRequest, Measurement]) -> CheckResult:
         """Return the verdict. A measurement that is absent or has an error must give ``errored``, never ``passed``."""
+        ...
+
+
+class Exporter(Protocol):
+    """A way to tell another system about runs; group ``nbops.exporters``. Called without arguments to make one."""
+
+    def open(self, root: Path) -> Export | None:
+        """Begin to tell; ``None`` when nothing asks for it, which must be found out at no cost.
+
+        Args:
+            root: The project's root. What cannot be sent at once is kept in its ``.nbops`` folder.
+        """
+        ...
+
+
+class Export(Protocol):
+    """Tells of the runs of one build. No method may wait for the other system; what one raises is noted in the run."""
+
+    def begun(self, run: Run) -> None:
+        """A run has begun; nothing is known of its tasks yet."""
+        ...
+
+    def task_begun(self, run: Run, task: TaskRun, *, reads: Mapping[str, str], writes: Mapping[str, str]) -> None:
+        """A task was started, for the first time or again (``attempts``); datasets that it reads and writes: name to path."""
+        ...
+
+    def ended(self, run: Run, *, code: Mapping[str, str]) -> None:
+        """A run has ended and is recorded, or was found to have been killed. ``code``: each task's source, scrubbed."""
+        ...
+
+    def close(self, seconds: float) -> str | None:
+        """Wait so long for what is not sent, then keep it for later; return what the user should know."""
         ...

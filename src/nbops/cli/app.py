@@ -35,6 +35,7 @@ COMMANDS = {
     "impact": "tell what depends on something",
     "init": "make a project",
     "lineage": "tell where data comes from and goes",
+    "openlineage": "send events of lineage that wait",
     "render": "make pages from ledgers",
     "runs": "list runs",
     "show": "show a run",

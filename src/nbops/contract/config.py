@@ -75,6 +75,8 @@ class Config:
     """Seconds that one profile may take."""
     profile_wait: float = 60.0
     """Seconds that a build waits, after its last task, for profiles that are not done."""
+    export_wait: float = 5.0
+    """Seconds that a build waits, when all is done, for other systems (OpenLineage) to take what they are told."""
     max_output_bytes: int = 1_000_000
     """Bytes of output kept of one cell."""
     memory_limit: str | None = None
@@ -306,6 +308,7 @@ _PROJECT: Mapping[str, Callable[[Any], Any]] = {
     "profile_rows": _integer(least=1),
     "profile_seconds": _seconds(positive=True),
     "profile_wait": _seconds(positive=False),
+    "export_wait": _seconds(positive=False),
     "max_output_bytes": _integer(least=0),
     "memory_limit": _memory,
     "kernels": _choice("warm", "cold"),

@@ -35,6 +35,7 @@ from nbops.workflow.conclude import Conclusion, conclude, scrubber_for
 from nbops.workflow.context import Context, Earlier
 from nbops.workflow.costs import load_costs, save_costs
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
+from nbops.workflow.exporting import Exports
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 from nbops.workflow.lineage import Tracing
@@ -150,6 +151,7 @@ class _Build:
         self.git = git_state(root)
         self.ledger = RunningLedger(self._refresh)
         self.profiles = Profiling(root, config, {})
+        self.exports = Exports(root)
         self.tracing = Tracing(root, config, folder=root / ".nbops/work" / self.run_id / "lineage", previous=self.previous)
         self.meanwhile = Meanwhile(root, self.reports, scrubber=self._scrubber_of_all)
 
@@ -170,6 +172,7 @@ class _Build:
             cleanup.callback(remove_running, self.root / ".nbops", self.run_id)
             scratch = self.root / ".nbops/work" / self.run_id
             cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
+            cleanup.callback(self._close_exports)
             try:
                 cache = DocumentCache(self.root / ".nbops/cache/contracts.json")
                 contracts = load_contracts(self.root / self.config.contracts, cache=cache)
@@ -196,6 +199,7 @@ class _Build:
     def _open(self) -> None:
         """Take over from builds that were killed, and write the ledger that says this one runs."""
         state = self.root / ".nbops"
+        self.exports.open()
         shutil.rmtree(state / "work", ignore_errors=True)
         for sentence in publish.recover(self.root):
             self.notices.append(Notice(kind="recovered", message=sentence))
@@ -205,9 +209,12 @@ class _Build:
                 Notice(kind="recovered", message=f"run {run.id} was killed before it could end; its ledger now says so")
             )
             self.progress.say(f"nbops: run {run.id} was killed before it could end; its ledger now says so", colour="yellow")
+            self.exports.ended(run, code={})
         sweep_killed(self.reports, state)
         write_running(state, self.run_id)
-        write_run(self.reports, self._snapshot(status="running"))
+        begun = self._snapshot(status="running")
+        write_run(self.reports, begun)
+        self.exports.begun(begun)
 
     def _prepare(self, tasks: tuple[TaskSpec, ...], contracts: Mapping[str, Contract]) -> None:
         plans = plan_datasets(self.root, tasks, contracts)
@@ -242,8 +249,12 @@ class _Build:
             tracing=self.tracing,
             meanwhile=self.meanwhile,
             ledger=self.ledger,
+            exports=self.exports,
             earlier=self._earlier(),
         )
+        if self.exports:
+            scrubber = scrubber_for(self.root, self.config, self.runner.parameters(), self.records, personal=None)
+            self.exports.scrub = scrubber.text
         scheduler = Scheduler(context, self.records, selected=self.selected)
         self.progress.say(f"nbops run {self.run_id}: {len(tasks)} tasks")
         try:
@@ -338,7 +349,7 @@ class _Build:
             lineage=lineage_of(self.records) if ended else (),
             column_lineage=self.tracing.finish(self.records) if ended else (),
             errors=(*self.errors, *(r.error for r in done.values() if r.error is not None)),
-            notices=(*self.notices, *(notice for r in done.values() for notice in r.notices)),
+            notices=(*self.notices, *self.exports.notices, *(notice for r in done.values() for notice in r.notices)),
         )
 
     def _conclude(self, contracts: Mapping[str, Contract]) -> Run:
@@ -361,6 +372,7 @@ class _Build:
                 meanwhile=self.meanwhile,
                 wait=0.0 if status == "interrupted" else self.config.profile_wait,
                 stop=self.stop,
+                exports=self.exports,
             )
         self._say_end(outcome)
         return outcome.run
@@ -370,6 +382,11 @@ class _Build:
     ) -> Run:
         run = self._snapshot(status=status, notebooks=notebooks)
         return replace(run, notices=(*run.notices, *notices))
+
+    def _close_exports(self) -> None:
+        """Wait for other systems, though not when the user wants to stop."""
+        for sentence in self.exports.close(0.0 if self.stop.stopped() else self.config.export_wait):
+            self.progress.say(f"nbops: {sentence}", colour="yellow")
 
     def _say_end(self, outcome: Conclusion) -> None:
         run = outcome.run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from nbops.history.series import series_of
 from nbops.pages.names import page_name
 from nbops.pages.render import render_index, render_run
 from nbops.pages.vocabulary import page_words
+from nbops.record.codec import encode
 from nbops.record.commit import commit_reports
 from nbops.record.figures import FIGURES, lifted
 from nbops.record.guard import refuse, scan
@@ -21,7 +23,7 @@ from nbops.record.notebook import dump_notebook
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
 from nbops.record.store import prune, replace_file, run_before, write_run
 from nbops.record.summaries import summaries
-from nbops.workflow.assemble import carried_over
+from nbops.workflow.assemble import carried_over, without_quotes
 from nbops.workflow.comparing import beside
 from nbops.workflow.datasets import format_of
 from nbops.workflow.fingerprint import strings_of
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.contract.records import Contract, ContractColumn
     from nbops.model import Notice, Run
+    from nbops.record.guard import GuardFinding
+    from nbops.workflow.exporting import Exports
     from nbops.workflow.meanwhile import Meanwhile
     from nbops.workflow.profiling import Profiling
     from nbops.workflow.stop import StopSignals
@@ -103,6 +107,7 @@ def conclude(
     meanwhile: Meanwhile,
     wait: float,
     stop: StopSignals,
+    exports: Exports,
 ) -> Conclusion:
     """Record a run that has ended.
 
@@ -117,6 +122,7 @@ def conclude(
         meanwhile: What is done while it is waited for them.
         wait: Seconds to wait for what is left of them.
         stop: Ends that waiting.
+        exports: Who else is told of it.
 
     Returns:
         The run as recorded, and what to tell the user.
@@ -136,8 +142,25 @@ def conclude(
     run = carried_over(scrubber.run(run), run_before(reports, run.id))
     write_run(reports, run)
     trouble = _render(run, reports, cache=root / ".nbops/cache", keep=config.keep_runs)
-    said = _commit(root, config, run, secrets=secrets_of(config, parameters, records), personal=personal) if config.commit else ()
+    secrets = secrets_of(config, parameters, records)
+    if exports:
+        code = {name: scrubber.text("\n\n".join(record.spec.code)) for name, record in records.items()}
+        trouble += _tell(
+            exports, run, code, check=lambda text: scan([("events", text)], secrets=secrets, personal=personal, root=root)
+        )
+    said = _commit(root, config, run, secrets=secrets, personal=personal) if config.commit else ()
     return Conclusion(run=run, said=(*trouble, *said))
+
+
+def _tell(
+    exports: Exports, run: Run, code: Mapping[str, str], *, check: Callable[[bytes], list[GuardFinding]]
+) -> tuple[str, ...]:
+    """Tell other systems what was recorded; if the guard finds something private in it, no more than what happened."""
+    if check(json.dumps([encode(run), code], ensure_ascii=False).encode("utf-8", "replace")):
+        exports.ended(without_quotes(run), code={})
+        return ("other systems are told of this run without messages, numbers and code: something private was found in it",)
+    exports.ended(run, code=code)
+    return ()
 
 
 def _render(run: Run, reports: Path, *, cache: Path, keep: int) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbops.pipeline import Runner
     from nbops.quality.audited import Audit
     from nbops.workflow.costs import Cost
+    from nbops.workflow.exporting import Exports
     from nbops.workflow.fingerprint import Fingerprinter
     from nbops.workflow.lineage import Tracing
     from nbops.workflow.meanwhile import Meanwhile
@@ -68,6 +69,7 @@ class Context:
     meanwhile: Meanwhile
     """What is done while the build would only wait."""
     ledger: RunningLedger
+    exports: Exports
     """The ledger on disk while the build goes on."""
     earlier: Callable[[str, str], Earlier | None]
     """What a run's ledger says of a task: ``(run_id, task)``; None when the ledger is gone."""

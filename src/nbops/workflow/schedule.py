@@ -178,6 +178,7 @@ class Scheduler:
         record.status = "interrupted"
         staging = stage(context.root, run_id=context.run_id, task=spec)
         record.aliases = staging.aliases()
+        context.exports.task_begun(record, above=[self._records[up] for up in spec.upstream if up in self._records])
         if record.plans:
             context.profiles.expect()
         if spec.in_process:
