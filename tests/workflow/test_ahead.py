@@ -67,6 +67,13 @@ def test_a_pipeline_that_cannot_be_read_is_no_hindrance(project, text):
     assert asked == [None, None]
 
 
+def test_a_pipeline_without_notebooks_starts_nothing(project):
+    root, asked = project
+    (root / "pipeline.yaml").write_text("tasks:\n  - {source: c.sql, product: out/c.csv, client: db.client}\n")
+    start_kernels_early(root, Config(), pipeline=root / "pipeline.yaml", values={})
+    assert asked == []
+
+
 @pytest.mark.parametrize(("code", "wanted"), [("pd.read_parquet('x')", True), ("pd.read_csv('x')", False)])
 def test_what_pandas_loads_for_parquet_is_imported_where_parquet_is_named(tmp_path, code, wanted):
     cells = ("import pandas as pd", code)

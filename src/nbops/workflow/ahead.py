@@ -45,8 +45,10 @@ def start_kernels_early(root: Path, config: Config, *, pipeline: Path | None, va
     foreseen = None
     if pipeline is not None and config.kernels == "warm" and not kernels.remembers(root):
         with suppress(ConfigError, OSError):
-            file = read_pipeline(pipeline, values=values)
-            foreseen = _foreseen(root, config, [task.source for task in file.tasks if task.source is not None])
+            sources = [task.source for task in read_pipeline(pipeline, values=values).tasks if task.source is not None]
+            if not any(source.suffix in _NOTEBOOK | _TEXT for source in sources):
+                return  # no kernel is going to be asked for
+            foreseen = _foreseen(root, config, sources)
     kernels.prestart(root, config, imports=foreseen)
 
 
