@@ -190,7 +190,8 @@ def test_deep_nesting(text):
         "x = df['a']['b']['c'].loc[1, 2, 3].iloc[::2, 'x']",
         "df.columns = ['a']\ndf.columns = None",
         "from os import *\nfrom . import x\nfrom .. import y\nimport a.b.c as d",
-        "async def f():\n    async with x as y:\n        await z\n    yield 1\nmatch df:\n    case [a, *b]:\n        pass\n    case _:\n        pass",  # noqa: E501
+        "async def f():\n    async with x as y:\n        await z\n    yield 1",
+        "match df:\n    case [a, *b]:\n        pass\n    case _:\n        pass",
         "try:\n    raise X\nexcept* ValueError:\n    pass",
     ],
 )

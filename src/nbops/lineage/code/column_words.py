@@ -24,11 +24,13 @@ SAME = frozenset(
     "execute to_pandas to_polars to_pyarrow collect_ persist cache reset_same sort_index reindex combine_chunks combine "
     "unify_dictionaries repeat".split()
 )
-SORTS = frozenset({"sort_values", "sort", "sort_by", "argsort", "nlargest", "nsmallest", "top_k", "bottom_k", "arg_sort"})
+SORTS = frozenset("arg_sort argsort bottom_k nlargest nsmallest sort sort_by sort_values top_k".split())
 CHOOSERS = frozenset(
     {"dropna", "drop_nulls", "drop_nans", "drop_null", "drop_duplicates", "unique", "filter", "distinct", "explode_"}
 )
 
 
-ORDERED = frozenset({"first", "last", "nth", "head", "tail", "implode", "list", "collect", "group_concat", "string_agg", "shift", "diff",  # noqa: E501
-                     "pct_change", "ffill", "bfill", "fill_forward", "forward_fill", "backward_fill", "lag", "lead"})  # fmt: skip
+ORDERED = frozenset(
+    "backward_fill bfill collect diff ffill fill_forward first forward_fill group_concat head implode lag last lead list "
+    "nth pct_change shift string_agg tail".split()
+)

@@ -56,9 +56,15 @@ def lookup(machine: Machine, keys: Col, values: Col, by: Sequence[Col]) -> Col:
     tests = merge(*(merge(key.deps, key.marks) for key in (keys, *by)))
     marks = merge(inner.marks, as_influence(tests, "conditional", machine.cell))
     return Col(
-        stamped(inner.deps, machine.cell), marks, keys.rows, keys.params | values.params, name=keys.name, index=keys.index,
-        lib=keys.lib, origins=keys.origins,
-    )  # fmt: skip
+        stamped(inner.deps, machine.cell),
+        marks,
+        keys.rows,
+        keys.params | values.params,
+        name=keys.name,
+        index=keys.index,
+        lib=keys.lib,
+        origins=keys.origins,
+    )
 
 
 def apply_function(machine: Machine, function: Value, given: Sequence[Value], base: Sequence[Col], what: str) -> Value:
@@ -281,8 +287,16 @@ def _map(machine: Machine, col: Col, args: Arguments) -> Value:
     made = machine.col(result)
     if not (made.deps or made.marks) and not isinstance(function, Func):
         made = machine.blend([col])
-    return replace(made, name=col.name, index=col.index, rows=col.rows, lib=col.lib, origins=col.origins, flags=frozenset(),
-                   deps=at_least(made.deps, "transformation", machine.cell))  # fmt: skip
+    return replace(
+        made,
+        name=col.name,
+        index=col.index,
+        rows=col.rows,
+        lib=col.lib,
+        origins=col.origins,
+        flags=frozenset(),
+        deps=at_least(made.deps, "transformation", machine.cell),
+    )
 
 
 def _expanded(machine: Machine, col: Col, result: Value) -> Value:

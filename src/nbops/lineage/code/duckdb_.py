@@ -26,14 +26,24 @@ __all__ = ["connection_method", "duckdb_function", "run_local", "run_magic", "ru
 _FILE = re.compile(r"[/\\]|\.(?:parquet|csv|tsv|json|ndjson|jsonl|xlsx|arrow|feather|txt|gz|zst|duckdb|db)\b", re.IGNORECASE)
 _DEFAULT = "\0duckdb"
 _SQL = frozenset({"sql", "execute", "query", "from_query", "executemany", "extract_statements"})
-_READS = frozenset({"read_parquet", "read_csv", "read_json", "from_parquet", "from_csv_auto", "read_csv_auto", "read_json_auto"})
+_READS = frozenset("from_csv_auto from_parquet read_csv read_csv_auto read_json read_json_auto read_parquet".split())
 _QUIET = frozenset(
-    "close commit begin rollback install_extension load_extension create_function register_filesystem interrupt checkpoint".split()  # noqa: E501
+    "close commit begin rollback install_extension load_extension create_function register_filesystem "
+    "interrupt checkpoint".split()
 )
 FRAMES = {
-    "df": "pandas", "to_df": "pandas", "fetchdf": "pandas", "fetch_df": "pandas", "fetch_df_chunk": "pandas", "pl": "polars",
-    "arrow": "arrow", "to_arrow_table": "arrow", "fetch_arrow_table": "arrow", "fetch_record_batch": "arrow", "fetchnumpy": "numpy",  # noqa: E501
-}  # fmt: skip
+    "df": "pandas",
+    "to_df": "pandas",
+    "fetchdf": "pandas",
+    "fetch_df": "pandas",
+    "fetch_df_chunk": "pandas",
+    "pl": "polars",
+    "arrow": "arrow",
+    "to_arrow_table": "arrow",
+    "fetch_arrow_table": "arrow",
+    "fetch_record_batch": "arrow",
+    "fetchnumpy": "numpy",
+}
 
 
 def duckdb_function(machine: Machine, name: str, args: Arguments) -> Value:

@@ -224,8 +224,13 @@ def _fillna(machine: Machine, table: Table, args: Arguments) -> Table:
         return made
     other = machine.table(value) if value is not None else None
     if other is not None:
-        return each_column(machine, table, lambda col: machine.blend([col, column_of(machine, other, col.name or "")])
-                           if (col.name or "") in other.columns else col)  # fmt: skip
+        return each_column(
+            machine,
+            table,
+            lambda col: (
+                machine.blend([col, column_of(machine, other, col.name or "")]) if (col.name or "") in other.columns else col
+            ),
+        )
     fill_col = machine.col(value) if value is not None else Col()
     return each_column(
         machine, table, lambda col: machine.blend([col, fill_col]) if fill_col.deps or fill_col.params else machine.blend([col])
@@ -287,8 +292,14 @@ def _rows_to_columns(machine: Machine, table: Table, result: Value) -> Value | T
         return replace(inner, rows=merge(table.rows, inner.rows), index=table.index, flags=NO_NAMES)
     made = machine.col(result)
     return Col(
-        stamped(made.deps, machine.cell), made.marks, table.rows, made.params, index=table.index, origins=table.origins, lib=table.lib,  # noqa: E501
-    )  # fmt: skip
+        stamped(made.deps, machine.cell),
+        made.marks,
+        table.rows,
+        made.params,
+        index=table.index,
+        origins=table.origins,
+        lib=table.lib,
+    )
 
 
 def _agg(machine: Machine, table: Table, args: Arguments) -> Value | Table:

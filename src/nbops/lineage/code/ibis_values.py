@@ -24,6 +24,10 @@ __all__ = ["case_method", "lazy_method", "value_function", "value_method", "valu
 _BLENDS = frozenset(
     "coalesce greatest least date time timestamp struct array map literal ifelse concat interval range uuid random now".split()
 )
+_TOTALS = frozenset(
+    "count nunique approx_nunique sum mean min max median std var first last arbitrary collect group_concat mode quantile any all "
+    "argmax argmin".split()
+)
 _PREDICATES = {"startswith": str.startswith, "endswith": str.endswith, "contains": str.__contains__}
 
 
@@ -137,8 +141,7 @@ def value_method(machine: Machine, col: Col, name: str, args: Arguments) -> Valu
         return replace(conditional(machine, values, col), lib="ibis", name=None)
     if name in {"cases", "case", "substitute"}:
         return _cases(machine, col, args)
-    if name in {"count", "nunique", "approx_nunique", "sum", "mean", "min", "max", "median", "std", "var", "first", "last", "arbitrary", "collect",  # noqa: E501
-                "group_concat", "mode", "quantile", "any", "all", "argmax", "argmin"}:  # fmt: skip
+    if name in _TOTALS:
         made = machine.col(column_method(machine, col, name, args))
         return replace(made, lib="ibis", name=None)
     if name in {"to_pandas", "execute", "to_pyarrow", "to_polars"}:

@@ -36,8 +36,10 @@ _READERS = frozenset(
     "read_csv read_parquet read_json read_excel read_feather read_pickle read_orc read_table read_hdf read_stata read_sas "
     "read_spss read_xml read_html read_fwf read_sql_table read_gbq read_clipboard".split()
 )
-_NO_DATA = frozenset({"date_range", "bdate_range", "period_range", "timedelta_range", "interval_range", "set_option", "option_context", "reset_option",  # noqa: E501
-                      "ExcelWriter", "CategoricalDtype", "Timestamp", "Timedelta", "DateOffset", "show_versions", "IndexSlice"})  # fmt: skip  # noqa: E501
+_NO_DATA = frozenset(
+    "CategoricalDtype DateOffset ExcelWriter IndexSlice Timedelta Timestamp bdate_range date_range interval_range "
+    "option_context period_range reset_option set_option show_versions timedelta_range".split()
+)
 
 
 def pandas_function(machine: Machine, name: str, args: Arguments) -> Value:

@@ -50,8 +50,9 @@ __all__ = ["polars_function", "polars_group_method", "polars_method", "series_me
 
 _READS = ("read_", "scan_")
 _SAME = frozenset(
-    "collect lazy head limit tail slice sample clone rechunk shrink_to_fit set_sorted reverse cache collect_async gather_every first last "  # noqa: E501
-    "fetch profile remote to_frame fill_nan_ interpolate_ serialize inspect approx_n_unique_ shift_ clear".split()
+    "collect lazy head limit tail slice sample clone rechunk shrink_to_fit set_sorted reverse cache collect_async "
+    "gather_every first last fetch profile remote to_frame fill_nan_ interpolate_ serialize inspect approx_n_unique_ shift_ "
+    "clear".split()
 )
 _TOTALS = AGGREGATES | {"null_count", "approx_n_unique"}
 

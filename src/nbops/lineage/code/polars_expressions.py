@@ -26,9 +26,9 @@ _AS_NAMES = frozenset(
     {"over", "sort_by", "top_k_by", "bottom_k_by", "max_by", "min_by", "rolling", "rolling_mean_by", "rolling_sum_by"}
 )
 _HORIZONTAL = frozenset(
-    "sum_horizontal mean_horizontal max_horizontal min_horizontal any_horizontal all_horizontal concat_str concat_list coalesce struct "  # noqa: E501
-    "format duration date datetime time cum_sum_horizontal concat_arr arctan2 from_epoch rolling_corr rolling_cov cov corr map_batches "  # noqa: E501
-    "map_groups fold reduce cum_fold cum_reduce".split()
+    "sum_horizontal mean_horizontal max_horizontal min_horizontal any_horizontal all_horizontal concat_str concat_list "
+    "coalesce struct format duration date datetime time cum_sum_horizontal concat_arr arctan2 from_epoch rolling_corr "
+    "rolling_cov cov corr map_batches map_groups fold reduce cum_fold cum_reduce".split()
 )
 _BY_NAME: dict[str, Callable[[str, str], bool]] = {
     "starts_with": lambda name, word: name.startswith(word),

@@ -103,8 +103,16 @@ def joined(
     rest = (*_without(left, gone), *_without(right, gone | frozenset(drop)))
     wide = merge(left.wide or {}, right.wide or {}) if left.wide is not None or right.wide is not None else None
     return replace(
-        left, columns=columns, rest=rest, wide=wide, rows=rows, params=params, origins=left.origins | right.origins, index=(), flags=NO_NAMES,  # noqa: E501
-    )  # fmt: skip
+        left,
+        columns=columns,
+        rest=rest,
+        wide=wide,
+        rows=rows,
+        params=params,
+        origins=left.origins | right.origins,
+        index=(),
+        flags=NO_NAMES,
+    )
 
 
 def _without(table: Table, gone: frozenset[str]) -> list[Rest]:

@@ -24,9 +24,19 @@ _NO_INDEX = frozenset({"to_feather", "to_orc", "to_gbq"})
 def write_table(machine: Machine, table: Table, name: str, args: Arguments) -> Value:
     """Record that a table is written."""
     target = args.get(
-        0, "path", "path_or_buf", "excel_writer", "file", "target", "name", "table_name", "path_or_buffer", "file_name",
-        "destination_table", "workbook",
-    )  # fmt: skip
+        0,
+        "path",
+        "path_or_buf",
+        "excel_writer",
+        "file",
+        "target",
+        "name",
+        "table_name",
+        "path_or_buffer",
+        "file_name",
+        "destination_table",
+        "workbook",
+    )
     if target is None or (isinstance(target, Const) and target.value is None):
         return machine.unknown([machine.new(table)])  # the text itself is returned
     thing = machine.of(target, Object)
