@@ -25,8 +25,8 @@ _BLENDS = frozenset(
     "coalesce greatest least date time timestamp struct array map literal ifelse concat interval range uuid random now".split()
 )
 _TOTALS = frozenset(
-    "count nunique approx_nunique sum mean min max median std var first last arbitrary collect group_concat mode quantile any all "
-    "argmax argmin".split()
+    "count nunique approx_nunique sum mean min max median std var first last arbitrary collect group_concat mode quantile "
+    "any all argmax argmin".split()
 )
 _PREDICATES = {"startswith": str.startswith, "endswith": str.endswith, "contains": str.__contains__}
 
