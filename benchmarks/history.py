@@ -32,14 +32,19 @@ from pathlib import Path
 from nbops.pages.render import render_index, render_run
 from nbops.record.store import latest_run
 from nbops.record.summaries import summaries
+from nbops.history.matrix import matrix_rows
+from nbops.workflow.comparing import beside
 reports, cache = Path(sys.argv[1]), Path(sys.argv[2])
 run = latest_run(reports)
 for page in (reports / "runs" / run.id).rglob("*.html"):
     page.unlink()
-summaries(reports, cache)
+rows = matrix_rows(reports, cache)
+render_index(summaries(reports, cache), latest=run, reports=reports, rows=rows)
 began = time.process_time()
-render_run(run, reports=reports)
-render_index(summaries(reports, cache), latest=run, reports=reports)
+found = beside(run, reports)
+render_run(run, reports=reports, accepted=found.accepted, previous=found.previous)
+rows = matrix_rows(reports, cache)
+render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows)
 print(time.process_time() - began)
 """
 

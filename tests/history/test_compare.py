@@ -190,8 +190,11 @@ def test_what_could_not_be_measured_is_no_equality(run: Run, shop: Any) -> None:
     assert found.different
     assert "orders could not be measured" in found.unknown[0]
     one = shop.with_dataset(run, measurements=(Measurement(metric="mean", column="amount", error="overflow"),))
-    assert "amount could be measured" in compare(run, one).unknown[0]
+    assert compare(run, one).unknown == (f"mean of amount of orders could not be measured in run {run.id}",)
     assert compare(one, run).different
+    assert not compare(one, one).different  # the same contents, of which the same is not known
+    other = shop.with_dataset(one, content_hash="bb")
+    assert compare(one, other).unknown == ("mean of amount of orders could be measured in neither run",)
 
 
 def test_data_of_a_task_that_did_not_succeed_is_unknown_not_gone(run: Run, shop: Any) -> None:

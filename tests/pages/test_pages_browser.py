@@ -95,7 +95,7 @@ def test_readable_without_javascript(browser: Any, sites: dict[str, Path]) -> No
     page.click("text=All runs")
     rows = "table:not(.matrix) tbody tr"
     runs = page.locator(rows).count()
-    assert 25 <= runs < 50
+    assert 12 <= runs < 24
     assert page.locator(".matrix tbody tr").count() == runs
     older = page.locator("nav[aria-label='Older runs'] a")
     for number in range(older.count()):

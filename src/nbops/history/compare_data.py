@@ -54,19 +54,37 @@ def data_changes(before: Run, after: Run) -> Iterator[Change]:
 
 
 def unmeasured(before: Run, after: Run) -> Iterator[str]:
-    """Yield a sentence for each dataset, or column, of which one run does not know what it holds."""
-    for run, other in ((before, after), (after, before)):
-        known = {item.name: item for item in run.datasets}
+    """Yield a sentence for each dataset of which one run does not know what it holds, then for what could not be measured.
+
+    What two runs could not measure of the same contents is no difference, and nothing is said of it.
+    """
+    old, new = {item.name: item for item in before.datasets}, {item.name: item for item in after.datasets}
+    for run, known, other in ((before, old, after), (after, new, before)):
         for item in other.datasets:
             if item.name not in known and _undone(run, item.task):
                 yield f"{item.name} was not made in run {run.id}, as {item.task} did not succeed there; its data is not compared"
-        for item in run.datasets:
-            if item.error:
-                yield f"{item.name} could not be measured in run {run.id}; its data is not compared"
-            failed = sorted({one.column or one.metric for one in item.measurements if one.error})
-            if failed and not item.error:
-                named = ", ".join(failed[:_TOLD]) + (f" and {len(failed) - _TOLD} more" if len(failed) > _TOLD else "")
-                yield f"{item.name}: not all of {named} could be measured in run {run.id}"
+        yield from (
+            f"{item.name} could not be measured in run {run.id}; its data is not compared" for item in run.datasets if item.error
+        )
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(old.keys() & new.keys()):
+        was, now = _failed(old[name]), _failed(new[name])
+        if was == now and old[name].content_hash is not None and old[name].content_hash == new[name].content_hash:
+            continue
+        for what in sorted(was | now):
+            where = "be measured in neither run" if what in was & now else ""
+            where = where or f"not be measured in run {before.id if what in was else after.id}"
+            lacking.setdefault((what, where), []).append(name)
+    for (what, where), names in lacking.items():
+        named = ", ".join(names[:_TOLD]) + (f" and {len(names) - _TOLD} more" if len(names) > _TOLD else "")
+        yield f"{what} of {named} could {where}"
+
+
+def _failed(item: Dataset) -> set[str]:
+    """Return the measurements that failed, where the dataset as a whole did not."""
+    if item.error:
+        return set()
+    return {f"{one.metric} of {one.column}" if one.column else one.metric for one in item.measurements if one.error}
 
 
 def _undone(run: Run, task: str) -> bool:

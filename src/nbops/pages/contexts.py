@@ -44,8 +44,8 @@ __all__ = [
     "run_context",
 ]
 
-RUNS_ON_A_PAGE = 25
-_RUNS_ON_INDEX = 5
+RUNS_ON_A_PAGE = 12
+_RUNS_ON_INDEX, _ARCHIVES = 5, 12
 
 RowsOf: TypeAlias = "Callable[[Sequence[str]], Sequence[MatrixRow]]"
 """Gives rows of the matrix for ids of runs; the builder of the page reads no ledger itself."""
@@ -86,11 +86,14 @@ def run_context(
     """
     found = findings(run)
     ordered = by_severity(run.checks)
-    bad = [result for result in ordered if result.verdict not in {"passed", "skipped"}]
+    objecting = [result for result in ordered if result.verdict not in {"passed", "skipped"}]
+    bad = [result for result in objecting if not result.from_run]
     good = [result for result in ordered if result.verdict in {"passed", "skipped"}]
     datasets = {item.name for item in run.datasets}
     elsewhere = [result for result in good if result.check.dataset not in datasets]
     links = Links(run, reports=reports, root="../../", here="")
+    rows = dataset_rows(run, reports)
+    own = {item.name for item in run.datasets if links.own_dataset(item.name)}
     return {
         **known(run, reports, root="../../", here=""),
         "head": headline(run, found),
@@ -103,12 +106,15 @@ def run_context(
         "strip": shown(strip_rows(run), _TASKS),
         "gantt": gantt(run),
         **_task_lists(run, links),
-        "datasets": shown(dataset_rows(run, reports), _DATASETS),
+        "datasets": shown([row for row in rows if _is_news(row.dataset) or row.dataset.name in own], _DATASETS),
+        "unchanged": shown([row for row in rows if not _is_news(row.dataset) and row.dataset.name not in own], _IDLE),
         "fresh": shown(freshness_rows(run), _DATASETS),
         "quarantine": shown(run.quarantine, _DATASETS),
         "bad_checks": shown(bad, _CHECKS),
-        "good_checks": shown(elsewhere, _CHECKS),
+        "carried_checks": len(objecting) - len(bad),
+        "good_checks": shown([result for result in elsewhere if not result.from_run], _CHECKS),
         "good_words": _good_words(elsewhere),
+        "good_carried": any(result.from_run for result in elsewhere),
         "dataset_words": _good_words([result for result in good if result.check.dataset in datasets]),
         "flows": shown(flows(run), _TASKS),
         "drawing": draw(run),
@@ -216,7 +222,7 @@ def _counts(numbers: Mapping[str, int], bad: Sequence[str], good: str) -> str:
 def archived(runs: int) -> int:
     """Return how many pages of older runs there are: the page of the newest lists from one page's worth to just under two.
 
-    >>> archived(49), archived(50), archived(75)
+    >>> archived(23), archived(24), archived(36)
     (0, 1, 2)
     """
     return max(0, runs // RUNS_ON_A_PAGE - 1)
@@ -256,7 +262,8 @@ def history_context(
             heads, rows([row.summary.id for row in runs]), links=_dataset_links(newest, reports), order=_dataset_order(latest)
         ),
         "history": _history(runs),
-        "archives": [] if number else list(range(pages, 0, -1)),
+        "archives": [] if number else [*range(pages, max(0, pages - _ARCHIVES), -1)],
+        "oldest": 1 if not number and pages > _ARCHIVES else None,
         "older": number - 1 if number > 1 else None,
         "per_page": RUNS_ON_A_PAGE,
     }

@@ -246,9 +246,17 @@ def _check(result: CheckResult, *, held: bool, task: str | None) -> Finding:
     facts += [("Rows that break it", count(result.failing_rows))] if result.failing_rows is not None else []
     facts += [("Severity", check.severity), ("Check", check.id)]
     facts += [("Declared in", check.origin)] if check.origin else []
-    facts += [("Measured in run", result.from_run)] if result.from_run else []
     if result.verdict == "failed" and held:
         facts.append(("Published", "no: the last good version, if any, stays in place"))
+    if result.from_run:  # told in full by the run that measured it, whose pages this one leads to
+        return Finding(
+            mark=result.verdict,
+            title=title,
+            hint="As it was then: the page of the dataset says more.",
+            task=task,
+            dataset=check.dataset,
+            facts=(("Measured in run", result.from_run),),
+        )
     return Finding(
         mark=result.verdict,
         title=title,

@@ -177,17 +177,16 @@ def day(text: str | None) -> Markup:
     return _time(text, "")
 
 
-def brief(text: str | None) -> Markup:
+def brief(text: str | None) -> str:
     """Return an instant to the minute, without the year, for the heads of rows.
 
-    >>> str(brief("2026-11-02T09:05:56Z"))
-    '<time datetime="2026-11-02T09:05:56Z">2 Nov 09:05</time>'
+    >>> brief("2026-11-02T09:05:56Z")
+    '2 Nov 09:05'
     """
     moment = stamp(text)
     if moment is None:
-        return escape(clean(cut(text, 80)) if text else MISSING)
-    words = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
-    return Markup('<time datetime="{}">{}</time>').format(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), words)
+        return cut(text, 80) if text else MISSING
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
 
 
 def _time(text: str | None, clock: str) -> Markup:
