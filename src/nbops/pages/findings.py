@@ -252,7 +252,7 @@ def _check(result: CheckResult, *, held: bool, task: str | None) -> Finding:
         return Finding(
             mark=result.verdict,
             title=title,
-            hint="As it was then: the page of the dataset says more.",
+            hint="See the page of the dataset: it is as that run measured it.",
             task=task,
             dataset=check.dataset,
             facts=(("Measured in run", result.from_run),),

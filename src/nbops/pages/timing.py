@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,9 +70,9 @@ def gantt(run: Run) -> Gantt | None:
     spans: dict[str, tuple[float, float]] = {}
     for task in run.tasks:
         start = stamp(task.started_at)
-        if task.seconds is not None and task.seconds >= 0 and start is not None and begin is not None:
-            spans[task.name] = (max(0.0, (start - begin).total_seconds()), task.seconds)
-    total = max([run.seconds or 0.0, *(start + seconds for start, seconds in spans.values())])
+        if _is_span(task.seconds) and start is not None and begin is not None:
+            spans[task.name] = (max(0.0, (start - begin).total_seconds()), float(task.seconds or 0.0))
+    total = max([run.seconds or 0.0 if _is_span(run.seconds) else 0.0, *(start + seconds for start, seconds in spans.values())])
     if not spans or total <= 0:
         return None
     longest = sorted(spans, key=lambda name: (-spans[name][1], name))[:_MOST]
@@ -81,6 +82,10 @@ def gantt(run: Run) -> Gantt | None:
     return Gantt(bars=bars, ticks=_ticks(total), more=len(spans) - len(bars), cells=cells)
 
 
+def _is_span(seconds: float | None) -> bool:
+    return seconds is not None and math.isfinite(seconds) and seconds >= 0
+
+
 def _bar(task: TaskRun, start: float, seconds: float, total: float) -> Bar:
     left = min(99.5, 100 * start / total)
     return Bar(task=task, start=left, width=max(0.4, min(100 - left, 100 * seconds / total)), parts=_parts(task, seconds))
@@ -88,7 +93,7 @@ def _bar(task: TaskRun, start: float, seconds: float, total: float) -> Bar:
 
 def _parts(task: TaskRun, seconds: float) -> tuple[Part, ...]:
     """Return the cells in their order, short ones together, and the rest of the task's time after them."""
-    timed = [(cell.seconds, cell.status == "failed") for cell in task.cells if cell.seconds is not None and cell.seconds > 0]
+    timed = [(cell.seconds, cell.status == "failed") for cell in task.cells if cell.seconds and _is_span(cell.seconds)]
     whole = max(seconds, sum(length for length, _ in timed))
     if not timed or whole <= 0:
         return ()
@@ -130,7 +135,7 @@ def _label(seconds: float) -> str:
 
 def longest_cell(task: TaskRun) -> tuple[int, float] | None:
     """Return the number and seconds of the cell that took longest; None where no cell was timed."""
-    timed = [(cell.seconds, -cell.index) for cell in task.cells if cell.seconds is not None]
+    timed = [(cell.seconds, -cell.index) for cell in task.cells if cell.seconds is not None and _is_span(cell.seconds)]
     if not timed:
         return None
     seconds, index = max(timed)
