@@ -95,7 +95,7 @@ def test_readable_without_javascript(browser: Any, sites: dict[str, Path]) -> No
     page.click("text=All runs")
     rows = "table:not(.matrix) tbody tr"
     runs = page.locator(rows).count()
-    assert 12 <= runs < 24
+    assert 10 <= runs < 20
     assert page.locator(".matrix tbody tr").count() == runs
     older = page.locator("nav[aria-label='Older runs'] a")
     for number in range(older.count()):

@@ -44,7 +44,7 @@ __all__ = [
     "run_context",
 ]
 
-RUNS_ON_A_PAGE = 12
+RUNS_ON_A_PAGE = 10
 _RUNS_ON_INDEX, _ARCHIVES = 5, 12
 
 RowsOf: TypeAlias = "Callable[[Sequence[str]], Sequence[MatrixRow]]"
@@ -222,7 +222,7 @@ def _counts(numbers: Mapping[str, int], bad: Sequence[str], good: str) -> str:
 def archived(runs: int) -> int:
     """Return how many pages of older runs there are: the page of the newest lists from one page's worth to just under two.
 
-    >>> archived(23), archived(24), archived(36)
+    >>> archived(19), archived(20), archived(30)
     (0, 1, 2)
     """
     return max(0, runs // RUNS_ON_A_PAGE - 1)
@@ -324,7 +324,7 @@ def _is_news(item: Dataset) -> bool:
     return item.changed or not item.published or item.verdict not in {"passed", "skipped"} or item.error is not None
 
 
-def _history(rows: Sequence[_RunRow]) -> list[tuple[str, float]]:
+def _history(rows: Sequence[_RunRow]) -> list[tuple[str, int]]:
     longest = max((row.summary.seconds or 0.0 for row in rows), default=0.0)
-    heights = [(row.mark, 100 * (row.summary.seconds or 0.0) / longest if longest else 100.0) for row in rows]
+    heights = [(row.mark, round(100 * (row.summary.seconds or 0.0) / longest) if longest else 100) for row in rows]
     return heights[::-1]
