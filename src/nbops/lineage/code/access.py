@@ -264,7 +264,7 @@ def item_of(machine: Machine, value: Value, key: Value) -> Value:
         plain = machine.plain(key)
         try:
             return Const(value.value[plain], value.params) if plain is not MISSING else machine.unknown([value, key])
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - what the notebook's own constants raise is theirs
             return machine.unknown([value, key])
     if isinstance(value, Bound) and isinstance(value.this, Lazy):
         return lift(machine, value.this, [value.this], machine.blend)

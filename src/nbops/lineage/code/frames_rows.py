@@ -198,7 +198,7 @@ def _select_dtypes(machine: Machine, table: Table, args: Arguments) -> Table:
     return widened(machine, table, "select_dtypes: which columns are of which type is not known")
 
 
-def _affixed(before: bool) -> Method:  # noqa: FBT001
+def _affixed(*, before: bool) -> Method:
     def method(machine: Machine, table: Table, args: Arguments) -> Table:
         text = machine.plain(args.get(0, "prefix", "suffix") or Const(None))
         if not isinstance(text, str) or table.open:

@@ -141,7 +141,7 @@ def class_member(machine: Machine, cls: Class, name: str, this: Value | None) ->
             return machine.evaluate(statement.value) if statement.value is not None else None
         finally:
             machine.scope = outer
-    assert isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))  # noqa: S101
+    assert isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))  # noqa: S101 - nothing else is found
     marks = {_decorator(decorator) for decorator in statement.decorator_list}
     if "staticmethod" in marks:
         return Func(statement, owner.scope)

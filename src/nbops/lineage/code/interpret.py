@@ -42,7 +42,7 @@ def _careful(machine: Machine, statement: ast.stmt) -> None:
     except RecursionError:
         machine.note("nested too deeply: this statement is not followed")
         _forget(machine, statement)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - an analysis must not stop a run; the gap is said
         machine.note(f"not followed ({type(error).__name__})")
         _forget(machine, statement)
 

@@ -11,7 +11,7 @@ class Multi(str):
     __slots__ = ("levels",)
     levels: tuple[str, ...]
 
-    def __new__(cls, levels: tuple[str, ...]) -> Multi:  # noqa: PYI034
+    def __new__(cls, levels: tuple[str, ...]) -> Multi:  # noqa: PYI034 - Self is of Python 3.11
         """Make a name of levels."""
         made = super().__new__(cls, str(levels))
         made.levels = levels

@@ -119,7 +119,7 @@ def _plain(machine: Machine, op: ast.operator, left: Const | Text, right: Const 
         if isinstance(a, int) and isinstance(b, int) and (a.bit_length() > 1000 or b.bit_length() > 1000):
             return machine.unknown([left, right])
         return Const(function(a, b), params) if function is not None else machine.unknown([left, right])
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - what the notebook's own constants raise is theirs
         return machine.unknown([left, right])
 
 
@@ -130,7 +130,7 @@ def _percent(machine: Machine, left: Const, right: Value) -> Value:
         try:
             if not any(isinstance(item, int) and abs(item) > 1e6 for item in (plain if isinstance(plain, tuple) else (plain,))):
                 return Const(left.value % (tuple(plain) if isinstance(plain, list) else plain), params)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - what the notebook's own constants raise is theirs
             return machine.unknown([right])
     from nbops.lineage.code.expressions import text_of
 
@@ -161,14 +161,14 @@ def _containers(machine: Machine, op: ast.operator, left: Value, right: Value) -
             if known_a is not MISSING and known_b is not MISSING:
                 inside = isinstance(op, ast.BitAnd)
                 kept = tuple(item for item, plain in zip(a.items, known_a, strict=True) if (plain in known_b) == inside)
-                return machine.new(Seq(kept, True, a.kind))  # noqa: FBT003
+                return machine.new(Seq(kept, kind=a.kind))
     if isinstance(a, Map) and isinstance(b, Map) and isinstance(op, ast.BitOr):
         return machine.new(Map({**a.items, **b.items}, a.exact and b.exact, a.other or b.other))
     if isinstance(a, Seq) and isinstance(right, Const) and isinstance(op, ast.Mult):
         times = right.value
         if a.exact and isinstance(times, int) and len(a.items) * times <= 1000:
-            return machine.new(Seq(a.items * times, True, a.kind))  # noqa: FBT003
-        return machine.new(Seq(a.items, False, a.kind))  # noqa: FBT003
+            return machine.new(Seq(a.items * times, kind=a.kind))
+        return machine.new(Seq(a.items, exact=False, kind=a.kind))
     return None
 
 
@@ -204,7 +204,7 @@ def _stronger(left: str, right: str) -> str:
 def _with_table(machine: Machine, side: Value, other: Value) -> Value:
     """``df * 2``, ``df1 + df2``, ``df > 0``: column by column."""
     table = machine.table(side)
-    assert table is not None  # noqa: S101
+    assert table is not None  # noqa: S101 - the caller looked
     second = machine.table(other)
     if second is None:
         col = machine.col(other)
@@ -229,7 +229,7 @@ def unary(machine: Machine, op: ast.unaryop, value: Value) -> Value:
                 return Const(-value.value, value.params)
             if isinstance(op, ast.Invert):
                 return Const(~value.value, value.params)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - what the notebook's own constants raise is theirs
             return machine.unknown([value])
         return value
     if isinstance(op, ast.Not):
@@ -258,7 +258,7 @@ def compare(machine: Machine, op: ast.cmpop, left: Value, right: Value) -> Value
     if a is not MISSING and b is not MISSING:
         try:
             return Const(bool(_COMPARISONS[type(op)](a, b)), params)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - what the notebook's own constants raise is theirs
             return machine.unknown([left, right])
     if isinstance(op, (ast.Is, ast.IsNot)):
         return _identity(op, left, right)

@@ -79,7 +79,7 @@ def text_method(machine: Machine, value: Const | Text, name: str, args: Argument
     params = value.params.union(*(machine.params(argument) for argument in args.all()))
     try:
         result = getattr(value.value, name)(*plain, **keywords)
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - what the notebook's own constants raise is theirs
         return None
     return _wrapped(machine, result, params)
 
