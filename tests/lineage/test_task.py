@@ -81,6 +81,14 @@ def test_sql():
     assert derived(found, "relation:totals", "total") == {("relation:raw", "price", "sql")}
 
 
+def test_sql_whose_rows_go_to_a_file():
+    code = replace(
+        CODE, language="sql", cells=("SELECT sum(price) AS total FROM raw",), schemas={"raw": ("id", "price")},
+        names={"output/totals.csv": "totals", "raw": "relation:raw"}, makes={"totals": ("total",)}, reads=(),
+    )  # fmt: skip
+    assert derived(trace(code), "totals", "total") == {("relation:raw", "price", "sql")}
+
+
 def test_what_the_code_does_not_tell_is_assumed_and_said(monkeypatch):
     told(monkeypatch, edge())
     found = trace(CODE)

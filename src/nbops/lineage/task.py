@@ -102,7 +102,8 @@ class _Found:
 def _sql(code: TaskCode) -> _Found:
     from nbops.lineage.sql import analyse_sql  # noqa: PLC0415 - loads sqlglot
 
-    target = next(iter(sorted(code.makes)), None)
+    made = next(iter(sorted(code.makes)), None)  # what a bare query's rows are put into
+    target = next((path for path, name in sorted(code.names.items()) if name == made), made)
     found = analyse_sql("\n".join(code.cells), dialect=code.dialect, schemas=code.schemas, seconds=code.seconds, target=target)
     # relations that the task makes on its way are no products
     edges = tuple(edge for edge in found.edges if _name(edge.target, code) in code.makes)

@@ -15,6 +15,7 @@ from nbops.record.secret_values import is_secret_name
 from nbops.workflow.code import function_closure
 from nbops.workflow.datasets import absolute
 from nbops.workflow.hashing import digest
+from nbops.workflow.headers import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["task_code"]
 
 _LONGEST_VALUE = 10_000
+_MOST_FILES = 50
+"""Files that are looked into for their columns."""
 _LANGUAGES = {"python": "python", "sql": "sql"}
 
 
@@ -41,6 +44,7 @@ def task_code(record: TaskRecord, *, records: Mapping[str, TaskRecord], root: Pa
     spec = record.spec
     values = _values(spec, records, config)
     schemas, names = _schemas(records), _names(records, root)
+    schemas |= _files(record, root, known=schemas)
     makes = _makes(record, names)
     language = _LANGUAGES.get(spec.language, spec.language) if spec.kind != "shell" else "shell"
     modules = _modules(record, root)
@@ -101,6 +105,18 @@ def _schemas(records: Mapping[str, TaskRecord]) -> dict[str, tuple[str, ...]]:
         for plan in record.plans:
             if columns.get(plan.name):
                 found[paths.get(plan.key, plan.final_path)] = columns[plan.name]
+    return found
+
+
+def _files(record: TaskRecord, root: Path, *, known: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the columns of CSV files that a task reads, by each path that names them from the root or its own folder."""
+    recipe: Mapping[str, Any] = record.recipe or record.fingerprint
+    folders = [root, *([record.spec.source.parent] if record.spec.source is not None else [])]
+    found: dict[str, tuple[str, ...]] = {}
+    for name in [*recipe.get("files", {}), *record.fingerprint.get("observed", {})][:_MOST_FILES]:
+        columns = columns_of(root / name) if name not in known else ()
+        if columns:
+            found.update({os.path.relpath(root / name, folder).replace(os.sep, "/"): columns for folder in folders})
     return found
 
 
