@@ -191,3 +191,14 @@ def test_nothing_heavy_is_imported():
     code = f"import nbops.lineage.code, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_parameter_in_a_macro_enters_what_calls_it():
+    found = analyse(
+        READ,
+        "import duckdb\nduckdb.execute(f'CREATE MACRO scaled(x) AS x * {rate}')",
+        "duckdb.sql('SELECT scaled(a) AS s FROM df').write_parquet('o.parquet')",
+        values={"rate": 3},
+    )
+    assert found.parameters["o.parquet"] == ("rate",)
+    assert edges(found) == {("a", "s", "transformation")}

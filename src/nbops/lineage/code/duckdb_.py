@@ -115,9 +115,10 @@ def _run(machine: Machine, connection: Value, value: Value, lib: str, call: str,
     thing = machine.of(connection, Object)
     if thing is None:
         return machine.new(Table(wide={}, lib=lib))
-    fresh, text = macros_of(text)
+    fresh, text = macros_of(text, names)
     macros = _macros(machine, connection, fresh)
-    text = expand(text, macros)
+    text, inside = expand(text, macros)
+    names |= inside
     if not text.strip():
         return machine.new(Table(lib=lib))
     result = follow_sql(machine, text, finder(machine, connection, holes), call=call, params=names)

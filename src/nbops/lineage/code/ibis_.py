@@ -358,7 +358,7 @@ def _set(word: str) -> Method:
 
 def _count(machine: Machine, table: Table, args: Arguments) -> Value:
     made = replace(row_count(table, machine.cell), lib="ibis", name="CountStar()", flags=frozenset({"agg"}))
-    tests = resolved(machine, table, args.pos, strings=False)
+    tests = resolved(machine, table, args.all(), strings=False)
     return replace(made, marks=merge(*(as_influence(merge(t.deps, t.marks), "conditional", machine.cell) for t in tests)))
 
 

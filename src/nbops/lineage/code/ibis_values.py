@@ -87,7 +87,7 @@ def _of_table(machine: Machine, lazy: Lazy, name: str, args: Arguments) -> Value
         if "column" in table.flags:
             return (value_method(machine, machine.col(lazy.resolve(table, context)[0]), name, _given(machine, table, args)),)
         if name in {"count", "nrows"}:
-            tests = values_of(machine, table, args.pos, strings=False)
+            tests = values_of(machine, table, args.all(), strings=False)
             counted = replace(row_count(table, machine.cell), lib="ibis", name="CountStar", flags=frozenset({"agg"}))
             return (conditional(machine, [counted], machine.blend(tests)) if tests else counted,)
         from nbops.lineage.code.ibis_ import ibis_method

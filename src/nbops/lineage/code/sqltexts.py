@@ -23,8 +23,8 @@ _MACRO = re.compile(
     re.IGNORECASE,
 )
 _EXPANSIONS = 50
-Macro = tuple[tuple[str, ...], str, bool]
-"""Parameters, body, and whether it returns a table."""
+Macro = tuple[tuple[str, ...], str, frozenset[str]]
+"""Parameters, body, and the injected names that entered it."""
 
 
 def plain_sql(machine: Machine, value: Value) -> tuple[str | None, dict[str, Table], frozenset[str]]:
@@ -75,14 +75,14 @@ def _is_number(text: str, found: re.Match[str]) -> bool:
     )
 
 
-def macros_of(text: str) -> tuple[dict[str, Macro], str]:
+def macros_of(text: str, params: frozenset[str]) -> tuple[dict[str, Macro], str]:
     """Take ``CREATE MACRO`` out of a text."""
     found: dict[str, Macro] = {}
     while match := _MACRO.search(text):
         end = _end(text, match.end())
         parameters = tuple(part.split(":=")[0].split("=")[0].strip() for part in match[2].split(",") if part.strip())
         body = text[match.end() : end].strip()
-        found[match[1].casefold()] = (parameters, body, match[3] is not None)
+        found[match[1].casefold()] = (parameters, body, params)
         text = text[: match.start()] + text[end:].removeprefix(";")
         if len(found) > _EXPANSIONS:
             break
@@ -103,8 +103,9 @@ def _end(text: str, start: int) -> int:
     return len(text)
 
 
-def expand(text: str, macros: Mapping[str, Macro]) -> str:
-    """Write macros out where they are called."""
+def expand(text: str, macros: Mapping[str, Macro]) -> tuple[str, frozenset[str]]:
+    """Write macros out where they are called; tells what entered them as well."""
+    params: frozenset[str] = frozenset()
     for _ in range(_EXPANSIONS):
         changed = False
         for name, macro in macros.items():
@@ -117,11 +118,12 @@ def expand(text: str, macros: Mapping[str, Macro]) -> str:
             arguments, end = split
             text = text[: match.start()] + _filled(macro, arguments) + text[end:]
             changed = True
+            params |= macro[2]
             if len(text) > 1_000_000:
-                return text
+                return text, params
         if not changed:
             break
-    return text
+    return text, params
 
 
 def _filled(macro: Macro, arguments: Sequence[str]) -> str:
