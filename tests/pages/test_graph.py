@@ -37,7 +37,7 @@ def test_a_cycle_keeps_the_ledgers_order() -> None:
 def test_the_drawing_overlaps_nowhere_and_stays_in_its_frame(runs: Runs) -> None:
     drawing = draw(runs["checked"]())
     assert drawing is not None
-    assert len(drawing.nodes) == 21
+    assert len(drawing.nodes) == 22
     for number, one in enumerate(drawing.nodes):
         assert 0 <= one.x <= one.x + one.width <= drawing.width
         assert 0 <= one.y <= one.y + one.height <= drawing.height
