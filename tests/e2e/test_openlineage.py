@@ -276,3 +276,61 @@ def test_the_wire_loads_nothing_of_the_client() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENLINEAGE")} | {"HOME": "/nowhere"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "False []"
+
+
+PERSONAL = """apiVersion: v3.1.0
+kind: DataContract
+id: raw
+version: 1.0.0
+status: active
+schema:
+  - name: raw
+    properties:
+      - {name: id, logicalType: integer, unique: true}
+      - {name: mail, logicalType: string, classification: personal}
+"""
+LEAKING = """from pathlib import Path
+
+TOKEN = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def load(product):
+    Path(product).write_text("id,mail\\n1,zelda.quux@example.org\\n2,bilbo.quux@example.org\\n")
+
+
+def clean(product, upstream):
+    # asked for by zelda.quux@example.org
+    raise ValueError(f"bad rows: {Path(upstream['load']).read_text()} in {Path.cwd()} with {TOKEN}")
+"""
+LEAKING_PIPELINE = """
+tasks:
+  - source: tasks.load
+    product: output/raw.csv
+  - source: tasks.clean
+    product: output/clean.csv
+"""
+
+
+def test_nothing_personal_secret_or_of_the_machine_is_told(make_project: Callable[..., Project], hears: Receiver) -> None:
+    files = {"pipeline.yaml": LEAKING_PIPELINE, "tasks.py": LEAKING, "pyproject.toml": QUIET, "contracts/raw.odcs.yaml": PERSONAL}
+    project = make_project(files)
+    project.environment["OPENLINEAGE_URL"] = hears.url
+    project.git("remote", "add", "origin", "https://me:hunter2@example.org/team/shop.git")
+    project.configure("export_wait = 60")
+    project.ploomber("build")
+    told = json.dumps(hears.seen, ensure_ascii=False)
+    assert _types(hears.events)[f"{project.latest().pipeline}.clean"] == ["START", "RUNNING", "FAIL"]
+    for private in ("zelda.quux", "bilbo.quux", "ghp_abc", "hunter2", str(project.root), str(Path.home())):
+        assert private not in told, private
+    assert "bad rows" in told
+    assert "https://example.org/team/shop" in told
+
+
+def test_the_console_is_a_transport(told: Project) -> None:
+    del told.environment["OPENLINEAGE_URL"]
+    told.environment["OPENLINEAGE__TRANSPORT__TYPE"] = "console"
+    told.configure("export_wait = 60")
+    text = told.ploomber("build").ok().text
+    events = [json.loads(line) for line in text.splitlines() if line.startswith('{"eventTime"')]
+    assert len(events) == 14
+    assert _left(told) == 0
