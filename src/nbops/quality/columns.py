@@ -43,7 +43,7 @@ ESTIMATE_ROWS = 2_000_000
 """Above this many rows, distinct counts that no check judges may be estimates."""
 _FEW_DISTINCT = 50_000
 """Up to this estimate, counting exactly costs little more than estimating."""
-_SAMPLE_ROWS = 100_000
+_SAMPLE_ROWS = 20_000
 _FEW_IN_SAMPLE = 5_000
 _MOST_BITS = 1 << 27
 """16 MiB a thread. Of a narrow range, a hash table is cheaper."""
