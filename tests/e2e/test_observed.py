@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 from e2e_project import CHAIN, Project, ran_in, statuses_of, tasks_of
 
 from nbops.model import LineageEdge, Run
@@ -93,6 +94,33 @@ def test_kernels_that_are_started_the_ordinary_way(make_project: Callable[..., P
     run = project.build()
     assert observed(run) == ["file:lookup/rates.csv"]
     assert [table.name for table in tasks_of(run)["join"].cells[3].tables] == ["merged"]
+
+
+NATIVE = """# %% tags=["parameters"]
+upstream = None
+product = None
+
+# %%
+import duckdb
+
+folder = "../look" + "up"
+
+# %%
+duckdb.sql(f"COPY (SELECT * FROM '{folder}/rates.parquet') TO '{product['data']}' (HEADER)")
+"""
+
+
+def test_what_native_code_reads_is_found_in_the_code(make_project: Callable[..., Project]) -> None:
+    project = make_project({**FILES, "notebooks/join.py": NATIVE})
+    path = project.root / "lookup/rates.parquet"
+    duckdb.sql("SELECT 1 AS id").write_parquet(str(path))
+    run = project.build()
+    [part] = run.column_lineage
+    assert {edge.source for edge in part.edges} == {"file:lookup/rates.parquet"}
+    assert observed(run) == ["file:lookup/rates.parquet"]
+    assert set(statuses_of(project.build()).values()) == {"up_to_date"}
+    duckdb.sql("SELECT 2 AS id").write_parquet(str(path))
+    assert tasks_of(project.build())["join"].reasons == ("undeclared input file lookup/rates.parquet changed",)
 
 
 def test_functions_and_products_of_others(chain: Project) -> None:

@@ -149,15 +149,20 @@ def _name(name: str, code: TaskCode) -> str:
         return code.names[name]
     if "://" in name:
         return _without_credentials(name)
-    for folder in code.folders:
-        known = code.names.get(os.path.normpath(os.path.join(folder, name)))  # noqa: PTH118 - never looked up on a disk
-        if known is not None:
-            return known
-    name = name[:_LONGEST_NAME]
+    paths = [os.path.normpath(os.path.join(folder, name)) for folder in code.folders]  # noqa: PTH118
+    known = next((code.names[path] for path in paths if path in code.names), None)
+    if known is not None:
+        return known
     if not _FILE.search(name):
-        return "unknown" if name in {"", "?"} else f"relation:{name}"
-    root = code.folders[0] if code.folders else ""
-    return f"file:{os.path.relpath(name, root) if root and name.startswith(root + '/') else name}"
+        return "unknown" if name in {"", "?"} else f"relation:{name[:_LONGEST_NAME]}"
+    return f"file:{_place(name, paths, code)[:_LONGEST_NAME]}"
+
+
+def _place(name: str, paths: Sequence[str], code: TaskCode) -> str:
+    """Return a file's path from the project's root where it lies in it: the one that is there, else the first that may be."""
+    inside = [path for path in paths if path.startswith(f"{code.folders[0]}/")]
+    path = next((path for path in inside if "\0" not in path and os.path.exists(path)), next(iter(inside), None))  # noqa: PTH110
+    return name if path is None else os.path.relpath(path, code.folders[0])
 
 
 def _without_credentials(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from importlib import metadata
@@ -39,6 +39,7 @@ from nbops.workflow.exporting import Exports
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 from nbops.workflow.lineage import Tracing
+from nbops.workflow.lineage_inputs import named_inputs
 from nbops.workflow.lock import project_lock
 from nbops.workflow.meanwhile import Meanwhile
 from nbops.workflow.profiling import Profiling
@@ -46,7 +47,7 @@ from nbops.workflow.progress import Progress, duration
 from nbops.workflow.running import RunningLedger
 from nbops.workflow.schedule import Scheduler
 from nbops.workflow.share import Share
-from nbops.workflow.state import StateStore
+from nbops.workflow.state import StateStore, TaskState
 from nbops.workflow.stop import StopSignals
 from nbops.workflow.taskrecord import TaskRecord
 from nbops.workflow.worker import noted_by
@@ -259,6 +260,7 @@ class _Build:
         self.progress.say(f"nbops run {self.run_id}: {len(tasks)} tasks")
         try:
             scheduler.run()
+            self._name_inputs(context)
         finally:
             hashes.save()
             context.fingerprinter.save()
@@ -267,6 +269,19 @@ class _Build:
                 self.progress.say(f"nbops: {sentence}", colour="yellow")
             save_costs(costs_file, context.costs)
         return scheduler.early_stop
+
+    def _name_inputs(self, context: Context) -> None:
+        """Let files count that only the analysis of a task's code found it to read."""
+        for lineage in self.tracing.finish(self.records, wait=not self.stop.stopped()):
+            record = self.records[lineage.task]
+            if record.status != "succeeded" or record.last_success != self.run_id:
+                continue
+            named = named_inputs(context.fingerprinter, record, lineage)
+            if named:
+                record.fingerprint = {**record.fingerprint, "observed": {**record.fingerprint.get("observed", {}), **named}}
+                state = TaskState(run_id=self.run_id, audited=self.run_id, fingerprint=record.fingerprint)
+                with suppress(OSError):  # it counts from the next run on, then
+                    context.states.put(lineage.task, state)
 
     def _ledgers_if_needed(self, tasks: tuple[TaskSpec, ...]) -> list[Run] | None:
         """Read the ledgers only when a task's local state is missing: a fresh clone, or ``.nbops`` was deleted."""
@@ -347,7 +362,7 @@ class _Build:
             checks=checks,
             quarantine=quarantine_of(done.values()),
             lineage=lineage_of(self.records) if ended else (),
-            column_lineage=self.tracing.finish(self.records) if ended else (),
+            column_lineage=self.tracing.finish(self.records, wait=status != "interrupted") if ended else (),
             errors=(*self.errors, *(r.error for r in done.values() if r.error is not None)),
             notices=(*self.notices, *self.exports.notices, *(notice for r in done.values() for notice in r.notices)),
         )

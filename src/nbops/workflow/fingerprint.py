@@ -126,6 +126,10 @@ class Fingerprinter:
         except (OSError, ValueError, RuntimeError):
             return None
 
+    def path_of(self, name: str) -> str:
+        """Return the absolute path of a file that records name."""
+        return str(self._root / name)
+
     def name_of(self, path: str) -> str:
         """Return a file's name in records: relative to the project where it lies in it."""
         return self._relative(Path(path).resolve())

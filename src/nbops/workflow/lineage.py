@@ -82,13 +82,14 @@ class Tracing:
         self._asked[number] = code
         self._ask(number)
 
-    def finish(self, records: Mapping[str, TaskRecord]) -> tuple[TaskLineage, ...]:
+    def finish(self, records: Mapping[str, TaskRecord], *, wait: bool = True) -> tuple[TaskLineage, ...]:
         """Wait for what is left, and return the lineage of every task; of those that did not run as it was.
 
         Args:
             records: All tasks of the build.
+            wait: False where the user stopped the build: what is not done is then said to be unknown.
         """
-        self._collect(_MOST_SECONDS)
+        self._collect(_MOST_SECONDS if wait else 0.0)
         for number, code in sorted(self._asked.items()):
             answer = self._answer(number)
             # nobody knows better than to assume; without the hash it is tried again by the next build in which it runs

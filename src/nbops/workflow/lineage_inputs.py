@@ -11,14 +11,16 @@ from nbops.model import Notice
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nbops.model import TaskLineage
     from nbops.workflow.fingerprint import Fingerprinter
     from nbops.workflow.taskrecord import TaskRecord
 
-__all__ = ["ObservedInputs", "observed_inputs"]
+__all__ = ["ObservedInputs", "named_inputs", "observed_inputs"]
 
 _MOST_FILES = 100
 """Undeclared files of a task whose content counts."""
 _MOST_SHOWN = 3
+_FILE = "file:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,29 @@ def observed_inputs(fingerprinter: Fingerprinter, record: TaskRecord) -> Observe
     }
     notices = _notices(record, sorted(files), found["unordered"], more="read" in observed.more)
     return ObservedInputs(fingerprint={name: value for name, value in found.items() if value}, notices=notices)
+
+
+def named_inputs(fingerprinter: Fingerprinter, record: TaskRecord, lineage: TaskLineage) -> Mapping[str, str]:
+    """Return files, with their hashes, that the analysis of a task's code found it to read and that nothing else tells.
+
+    They are read by native code under names that the code puts together. They count as what is observed does.
+
+    Args:
+        fingerprinter: Knows what is declared.
+        record: The task, after it ran.
+        lineage: What its code tells.
+    """
+    names = sorted({edge.source.removeprefix(_FILE) for edge in lineage.edges if edge.source.startswith(_FILE)})
+    known = {**record.recipe.get("files", {}), **record.fingerprint.get("observed", {})}
+    began = _nanoseconds(record.started_at)
+    paths = [fingerprinter.path_of(name) for name in names if "*" not in name]
+    found = [
+        name
+        for name, path in fingerprinter.undeclared(record.spec, paths, known=known)
+        if began is None or path.stat().st_mtime_ns < began
+    ]
+    left = max(0, _MOST_FILES - len(record.fingerprint.get("observed", {})))
+    return {name: value for name, value in fingerprinter.hashes_of(found[:left]).items() if value is not None}
 
 
 def _notices(record: TaskRecord, files: list[str], unordered: Any, *, more: bool) -> tuple[Notice, ...]:
