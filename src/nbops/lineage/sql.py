@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,26 @@ def _split(sql: str, dialect: str, seconds: float) -> tuple[list[list[Token]] | 
             statements.append([])
         else:
             statements[-1].append(token)
-    return [statement for statement in statements if statement], notes, reader
+    return [_readable(statement) for statement in statements if statement], notes, reader
+
+
+def _readable(tokens: list[Token]) -> list[Token]:
+    """Give functions that sqlglot takes for something else a name that it reads.
+
+    Spark's ``window(...)`` is a function wherever a parenthesis follows (in a clause WINDOW a name does), and ``ZEROIFNULL`` and
+    ``NULLIFZERO`` are functions of one value as COALESCE is, which sqlglot would turn into an IF with a condition.
+    """
+    from sqlglot.tokenizer_core import Token, TokenType  # noqa: PLC0415 - costs time
+
+    made = list(tokens)
+    for place, (token, after) in enumerate(pairwise(tokens)):
+        if after.token_type != TokenType.L_PAREN:
+            continue
+        if token.token_type == TokenType.WINDOW:
+            made[place] = Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end, token.comments)
+        elif token.token_type == TokenType.VAR and token.text.upper() in {"ZEROIFNULL", "NULLIFZERO"}:
+            made[place] = Token(TokenType.VAR, "COALESCE", token.line, token.col, token.start, token.end, token.comments)
+    return made
 
 
 def _words(sql: str) -> list[Token]:

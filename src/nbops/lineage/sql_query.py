@@ -8,13 +8,16 @@ from typing import Any
 from sqlglot import exp
 
 from nbops.lineage.sql_from import add_from
-from nbops.lineage.sql_model import TRANSFORMATION, Influence, Relation, Touch, Value, align, as_touches, merge, strengthen
+from nbops.lineage.sql_model import NOTHING, TRANSFORMATION, Influence, Relation, Touch, Value, align, as_touches, merge, strengthen
 from nbops.lineage.sql_pivots import pivoted
 from nbops.lineage.sql_scope import Scope, Source
 from nbops.lineage.sql_stars import Output, project
 from nbops.lineage.sql_values import evaluate, is_query
 
 __all__ = ["add_ctes", "query", "returned"]
+
+_TIME_WINDOWS = frozenset({"window", "session_window"})
+"""Spark's functions that a GROUP BY makes a column of their own name of."""
 
 
 def query(node: exp.Expression, parent: Scope) -> Relation:
@@ -246,6 +249,7 @@ def _select(node: exp.Select, parent: Scope) -> Relation:
         sink |= source.relation.touches
     for window in node.args.get("windows") or []:
         scope.windows[window.name.lower() or window.this.name.lower()] = window
+    _implied(node, scope, sink)
     output = _projections(node, scope, sink)
     relation = Relation(output.columns, tuple(output.open), frozenset(output.hidden), rows=scope.rows(), touches=sink)
     for key in ("where", "prewhere", "having", "qualify", "connect"):
@@ -258,6 +262,16 @@ def _select(node: exp.Select, parent: Scope) -> Relation:
     _distinct(node, scope, relation, sink)
     _sorted(node, scope, relation, sink)
     return relation
+
+
+def _implied(node: exp.Select, scope: Scope, sink: set[Touch]) -> None:
+    """Define the columns that a clause brings: ``LEVEL`` of CONNECT BY, ``window`` of Spark's GROUP BY window(...)."""
+    if node.args.get("connect"):
+        scope.aliases["level"] = NOTHING
+    group = node.args.get("group")
+    for entry in group.expressions if isinstance(group, exp.Expression) else ():
+        if isinstance(entry, exp.Anonymous) and entry.name.lower() in _TIME_WINDOWS:
+            scope.aliases[entry.name.lower()] = strengthen(evaluate(entry, scope, sink), TRANSFORMATION)
 
 
 def returned(clause: exp.Expression, source: Source, parent: Scope) -> Relation:
