@@ -8,7 +8,18 @@ from typing import Any
 from sqlglot import exp
 
 from nbops.lineage.sql_from import add_from
-from nbops.lineage.sql_model import NOTHING, TRANSFORMATION, Influence, Relation, Touch, Value, align, as_touches, merge, strengthen
+from nbops.lineage.sql_model import (
+    NOTHING,
+    TRANSFORMATION,
+    Influence,
+    Relation,
+    Touch,
+    Value,
+    align,
+    as_touches,
+    merge,
+    strengthen,
+)
 from nbops.lineage.sql_pivots import pivoted
 from nbops.lineage.sql_scope import Scope, Source
 from nbops.lineage.sql_stars import Output, project
