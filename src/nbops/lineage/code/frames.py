@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["frame_method", "transposed"]
 _SAME = frozenset(
-    "copy head tail sample sort_index convert_dtypes infer_objects reindex_like align swaplevel reorder_levels pad "
+    "copy head tail sample convert_dtypes infer_objects reindex_like align swaplevel reorder_levels pad "
     "to_period to_timestamp tz_convert tz_localize between_time at_time truncate asfreq set_flags first last squeeze xs "
     "reindex swapaxes collect lazy rechunk clone limit to_pandas to_arrow slice iloc take arrow df pl fetchdf fetch_df "
     "fetch_arrow_table fetchnumpy to_polars from_arrow persist compute cache fetchall fetchone fetchmany to_table read_all "

@@ -131,6 +131,12 @@ def _sort(machine: Machine, table: Table, args: Arguments) -> Table:
     return chosen(machine, table, [column_of(machine, table, name) for name in names], "sort")
 
 
+def _sort_index(machine: Machine, table: Table, args: Arguments) -> Table:
+    if machine.plain(args.get(0, "axis") or Const(0)) in {1, "columns"}:
+        return table
+    return chosen(machine, table, [col for _, col in table.index], "sort")
+
+
 def _largest(machine: Machine, table: Table, args: Arguments) -> Table:
     names = machine.names(args.get(1, "columns"))
     by = [column_of(machine, table, name) for name in names] if names else _subset(machine, table, None)
@@ -225,6 +231,7 @@ ROW_METHODS: Mapping[str, Method] = {
     "drop_duplicates": _drop_duplicates,
     "duplicated": _duplicated,
     "sort_values": _sort,
+    "sort_index": _sort_index,
     "nlargest": _largest,
     "nsmallest": _largest,
     "set_index": _set_index,

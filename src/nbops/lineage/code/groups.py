@@ -106,7 +106,9 @@ def group_method(machine: Machine, group: Group, name: str, args: Arguments) -> 
     """Return what a method of a grouping returns."""
     if group.window:
         return _window_method(machine, group, name, args)
-    if name in {"rolling", "expanding", "ewm", "resample"}:
+    if name == "resample":
+        return replace(group, keys=(*group.keys, *grouped(machine, group.table, name, type(args)(args.pos, args.kw)).keys))
+    if name in {"rolling", "expanding", "ewm"}:
         return replace(group, window=True)
     if name in {"agg", "aggregate"}:
         return _agg(machine, group, args)

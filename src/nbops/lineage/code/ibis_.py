@@ -183,7 +183,7 @@ def ibis_method(machine: Machine, ref: Value, table: Table, name: str, args: Arg
 def _named(machine: Machine, table: Table, args: Arguments) -> list[Col]:
     cols = resolved(machine, table, args.pos)
     for name, value in args.kw.items():
-        cols.extend(replace(col, name=name) for col in resolved(machine, table, [value], strings=False)[:1])
+        cols.extend(replace(col, name=name) for col in resolved(machine, table, [value])[:1])
     if args.extra:
         machine.note("columns that are known when it runs only")
         whole = machine.guessed(table_taint(table, machine.schemas))

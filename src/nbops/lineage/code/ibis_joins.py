@@ -116,12 +116,18 @@ def _wider(machine: Machine, table: Table, args: Arguments) -> Table:
         if "id_cols" in args.kw
         else [column_of(machine, table, n) for n in table.columns if n not in gone]
     )
-    machine.note("a pivot: its columns' names are data")
     marks = merge(*(as_influence(col.deps, "conditional", machine.cell) for col in on))
     deps = merge(*(at_least(col.deps, "aggregation", machine.cell) for col in values))
     made = chosen(machine, table, ids, "group_by")
+    columns = {col.name or "": replace(col, rows={}) for col in ids}
+    prefix, names = machine.plain(args.get(None, "names_prefix") or Const("")), args.get(None, "names")
+    told = machine.plain(names) if names is not None else None
+    if isinstance(told, (list, tuple)) and len(on) == len(values) == 1 and isinstance(prefix, str):
+        new = {f"{prefix}{name}": Col(deps, marks, params=values[0].params, lib="ibis") for name in told}
+        return replace(made, columns={**columns, **new}, rest=(), wide=None)
+    machine.note("a pivot: its columns' names are data")
     wide = {replace(dep, how="assumed"): cells for dep, cells in merge(deps, marks).items()}
-    return replace(made, columns={col.name or "": replace(col, rows={}) for col in ids}, rest=(), wide=wide)
+    return replace(made, columns=columns, rest=(), wide=wide)
 
 
 JOIN_METHODS: Mapping[str, Method] = {

@@ -141,6 +141,9 @@ def value_method(machine: Machine, col: Col, name: str, args: Arguments) -> Valu
         return replace(conditional(machine, values, col), lib="ibis", name=None)
     if name in {"cases", "case", "substitute"}:
         return _cases(machine, col, args)
+    if name in {"argmax", "argmin"} and (key := args.get(0, "key")) is not None:
+        picked = machine.col(column_method(machine, col, name, type(args)([], {k: v for k, v in args.kw.items() if k != "key"})))
+        return replace(windowed(machine, picked, [machine.col(key)]), lib="ibis", name=None)
     if name in _TOTALS:
         made = machine.col(column_method(machine, col, name, args))
         return replace(made, lib="ibis", name=None)
@@ -158,7 +161,8 @@ def value_method(machine: Machine, col: Col, name: str, args: Arguments) -> Valu
         return machine.new(Table(columns=column, rows=col.rows, lib="ibis", origins=col.origins, params=col.params))
     found = machine.col(column_method(machine, col, name, args))
     keep = name in {"cast", "try_cast", "unnest"}
-    return replace(found, lib="ibis", index=(), name=col.name if keep else None)
+    flags = found.flags | {"several rows"} if name == "unnest" else found.flags
+    return replace(found, lib="ibis", index=(), name=col.name if keep else None, flags=flags)
 
 
 def machine_window(machine: Machine, col: Col) -> Any:

@@ -54,7 +54,11 @@ def binary(machine: Machine, op: ast.operator, left: Value, right: Value) -> Val
             return found
     if isinstance(op, ast.Mod) and isinstance(left, Const) and isinstance(left.value, str):
         return _percent(machine, left, right)
-    if isinstance(op, ast.Add) and (_is_text(left) or _is_text(right)) and not (isinstance(left, Col) or isinstance(right, Col)):
+    if (
+        isinstance(op, ast.Add)
+        and (_is_text(left) or _is_text(right))
+        and not any(isinstance(side, (Col, Lazy)) for side in (left, right))
+    ):
         return _concatenated(machine, left, right)
     lazy = next((side for side in (left, right) if isinstance(side, Lazy)), None)
     if isinstance(left, Lazy) and isinstance(right, Lazy) and left.kind == right.kind == "selector" and left.lib == "polars":

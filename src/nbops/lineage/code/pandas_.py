@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nbops.lineage.code.groups import without_order
 from nbops.lineage.code.iteration import element, iterate
 from nbops.lineage.code.reshaping import as_table, concat, dummies, merged
 from nbops.lineage.code.stores import rename_columns
@@ -231,7 +232,13 @@ def _merge_asof(machine: Machine, args: Arguments) -> Value:
         [args.pos[0], args.pos[1], Const("left"), *args.pos[2:]],
         {k: v for k, v in args.kw.items() if k not in {"direction", "tolerance"}},
     )
-    return machine.new(merged(machine, left, right, given, 2))
+    return machine.new(merged(machine, left, without_order(right), given, 2))
+
+
+def _merge_ordered(machine: Machine, args: Arguments) -> Value:
+    """Join two frames in the order of their keys: ``outer`` where nothing else is said."""
+    kept = {name: value for name, value in args.kw.items() if name != "fill_method"}
+    return _merge(machine, type(args)(args.pos[:2], {"how": Const("outer"), **kept}))
 
 
 def _melt(machine: Machine, args: Arguments) -> Value:
@@ -298,7 +305,7 @@ _FUNCTIONS: Mapping[str, Callable[[Machine, Arguments], Value]] = {
     "concat": _concat,
     "merge": _merge,
     "merge_asof": _merge_asof,
-    "merge_ordered": _merge_asof,
+    "merge_ordered": _merge_ordered,
     "melt": _melt,
     "get_dummies": _dummies,
     "crosstab": _crosstab,

@@ -9,6 +9,7 @@ from nbops.lineage.code.access import filtered, widened
 from nbops.lineage.code.columns import row_count
 from nbops.lineage.code.frames import frame_method
 from nbops.lineage.code.frames_rows import chosen
+from nbops.lineage.code.groups import without_order
 from nbops.lineage.code.operators import each_column
 from nbops.lineage.code.polars_expressions import expression_function, resolved
 from nbops.lineage.code.reshaping import joined, melt
@@ -50,7 +51,8 @@ def placed(machine: Machine, table: Table, cols: Sequence[Col], *, keep: bool) -
             made = with_column(
                 machine, made, col.name if col.name is not None else "literal", replace(col, rows=_foreign(table, col))
             )
-    return made
+    several = [col for col in cols if "several rows" in col.flags]
+    return chosen(machine, made, several, "join") if several else made
 
 
 def _foreign(table: Table, col: Col) -> Deps:
@@ -139,13 +141,10 @@ def _join(machine: Machine, table: Table, args: Arguments) -> Table:
 
 
 def _join_asof(machine: Machine, table: Table, args: Arguments) -> Table:
-    return _join(
-        machine,
-        table,
-        type(args)(
-            args.pos[:1], {**{k: v for k, v in args.kw.items() if k not in {"strategy", "tolerance"}}, "how": Const("left")}
-        ),
-    )
+    other = machine.table(args.get(0, "other") or Const(None))
+    given = {name: value for name, value in args.kw.items() if name not in {"other", "strategy", "tolerance"}}
+    first = args.pos[:1] if other is None else [machine.new(without_order(other))]  # rows stay as they stand on the left
+    return _join(machine, table, type(args)(first, {**given, "how": Const("left")}))
 
 
 def _join_where(machine: Machine, table: Table, args: Arguments) -> Table:
