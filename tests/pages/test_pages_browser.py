@@ -53,6 +53,8 @@ def _some(site: Path, kind: str) -> list[Path]:
     return [
         site / "index.html",
         site / "history.html",
+        site / "catalog.html",
+        site / "lineage.html",
         *sorted(site.glob("archive/1.html")),
         *(path for face in FACES.get(kind, ("index.html",)) for path in sorted(site.glob(f"runs/*/{face}"))),
     ]
