@@ -78,10 +78,10 @@ def _line(numbers: Sequence[float]) -> tuple[str, list[tuple[float, float]]]:
     if not span or not math.isfinite(span):  # so far apart that they overflow: nothing that a drawing can show
         return "", [(_EDGE + step * at, _HEIGHT / 2) for at in range(len(numbers))]
     places = [
-        (round(_EDGE + step * at, 1), round(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * ((number - low) / span), 1))
+        (float(round(_EDGE + step * at)), float(round(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * ((number - low) / span))))
         for at, number in enumerate(numbers)
     ]
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in places), places
+    return "M" + " ".join(f"{x:g} {y:g}" for x, y in places), places  # whole pixels, and no letters between: it is kept for ever
 
 
 def check_courses(results: Sequence[CheckResult], points: Sequence[Point]) -> Mapping[str, Course | None]:

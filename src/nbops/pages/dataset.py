@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["dataset_context"]
 
 _CHECKS, _LOOSE = 150, 200
-_COURSES, _VERSIONS, _PHRASES, _USES = 24, 12, 8, 6
+_COURSES, _VERSIONS, _PHRASES, _USES = 8, 8, 8, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

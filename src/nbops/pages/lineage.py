@@ -26,12 +26,12 @@ __all__ = ["Node", "anchor", "lineage_context", "nodes_of", "task_mark"]
 _MOST_NODES, _MOST_LINES = 700, 3_000
 _LIT = 70
 """Up to so many nodes the drawing lights up what belongs to a node without a script."""
-_ROOM, _ROW, _PHRASE = 110_000, 130, 105
-"""Characters that columns may take; about those of one, and of one of its sources, without their names."""
+_ROOM, _ROW, _PHRASE, _FRAME = 130_000, 130, 115, 800
+"""Characters that columns may take; about those of one, of one of its sources, and of the table around, without names."""
 _TOGETHER = 4
 """From so many files on that the same tasks read they are one box."""
 _HEIGHT, _SPACE, _LETTER, _LABEL = 38.0, 12.0, 6.7, 26
-_LISTED_UP_TO, _LONG, _SHORT = 60, 60, 8
+_LISTED_UP_TO, _LONG, _SHORT = 60, 60, 4
 _EACH, _EVERY = 8, 12
 _KINDS = ("task", "dataset", "file", "host")
 _FINE = {"up_to_date": "succeeded", "not_selected": "succeeded"}
@@ -283,6 +283,7 @@ def lineage_context(latest: Latest) -> dict[str, Any]:
         "strokes": strokes,
         "lights": _lights(shapes, strokes) if len(shapes) <= _LIT else [],
         "undeclared": sum(not declared for declared in pairs.values()),
+        "many": len(order) > _LISTED_UP_TO,
         "rows": shown([_row(nodes, key, many=len(order) > _LISTED_UP_TO) for key in order], _MOST_NODES),
         "columns": columns,
         "unfolded": {one.dataset.name: one.anchor for one in columns},
@@ -325,13 +326,14 @@ def _row(nodes: Mapping[str, Node], key: str, *, many: bool) -> _Row:
     def named(keys: Iterable[str], limit: int) -> Shown:
         return shown([nodes[other] for other in sorted(keys)], limit)
 
-    direct = 12 if many else 40
+    direct = 8 if many else 40
+    above, below = node.above - set(node.upstream), node.below - set(node.downstream)
     return _Row(
         node=node,
         reads=named(node.upstream, direct),
         feeds=named(node.downstream, direct),
-        above=named(node.above - set(node.upstream), most),
-        below=named(node.below - set(node.downstream), most),
+        above=named(above, len(above) if len(above) <= most else 0),
+        below=named(below, len(below) if len(below) <= most else 0),
     )
 
 
@@ -339,11 +341,14 @@ def _unfolded(run: Run, order: Sequence[str], origins: Origins) -> list[_Unfolde
     """Return the columns of each dataset in the order of the drawing, as many as the page may hold."""
     by_name = {f"dataset:{item.name}": item for item in run.datasets}
     datasets = [by_name[key] for key in order if key in by_name and by_name[key].columns]
-    room = _ROOM
+    room = _ROOM if len(order) <= 2 * _LISTED_UP_TO else _ROOM // 4
     found = []
     for position, item in enumerate(datasets):
-        rows, taken = _rows_within(origins, item, room // (len(datasets) - position))
-        room -= taken
+        fair = room // (len(datasets) - position)
+        if fair < 2 * _FRAME:
+            break  # so many datasets that a few columns of each would tell nothing: their pages do
+        rows, taken = _rows_within(origins, item, fair - _FRAME)
+        room -= taken + _FRAME
         found.append(
             _Unfolded(
                 dataset=item,

@@ -1,0 +1,76 @@
+"""Courses over runs: in their frame, in words too, whatever the numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbops.history.series import CheckPoint, Point
+from nbops.model import Check, CheckResult
+from nbops.pages.course import check_courses, measured_courses, versions
+
+
+def point(
+    number: int, *, rows: int | None = 10, content: str | None = None, check: float | None = 0.0, **measured: float
+) -> Point:
+    verdict = "passed" if not check else "failed"
+    return Point(
+        run=f"202611{number + 1:02d}T000000Z-000000",
+        verdict=verdict,
+        published=True,
+        rows=rows,
+        bytes=1_000,
+        content=content,
+        checks={"c": CheckPoint(verdict=verdict, observed=check)},
+        measured={(metric, "a"): value for metric, value in measured.items()},
+    )
+
+
+RESULT = CheckResult(check=Check(id="c", dataset="d", metric="nullValues", column="a"), verdict="passed", observed=0)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=20))
+def test_any_numbers_stay_in_the_frame(numbers: list[float]) -> None:
+    points = [point(at % 28, check=number, mean=number) for at, number in enumerate(numbers)]
+    course = check_courses([RESULT], points)["c"]
+    assert course is not None
+    drawn = [float(number) for number in re.findall(r"-?[\d.]+", course.line)]
+    assert all(0 <= x <= 84 for x in drawn[::2])
+    assert all(0 <= y <= 18 for y in drawn[1::2])
+    assert bool(drawn) == (len(set(numbers)) > 1 and math.isfinite(max(numbers) - min(numbers)))
+    bad = sum(number != 0 for number in numbers)
+    assert (f"{bad} of {len(numbers)} objected" in course.text) == (bad > 0)
+
+
+def test_one_run_has_no_course_and_a_check_that_was_not_there_has_none() -> None:
+    assert check_courses([RESULT], [point(0)]) == {"c": None}
+    other = CheckResult(check=Check(id="new", dataset="d", metric="nullValues"), verdict="passed")
+    assert check_courses([other], [point(0), point(1)]) == {"new": None}
+    assert measured_courses([point(0)], most=8) == ((), 0, 0)
+
+
+def test_constant_measurements_are_counted_and_moving_ones_shown_most_moved_first() -> None:
+    points = [point(at, rows=10 + at, mean=100.0 + at, maximum=1.0 + at, minimum=3.0) for at in range(4)]
+    courses, constant, left_out = measured_courses(points, most=3)
+    assert [(one.title, one.first, one.last) for one in courses] == [
+        ("rows", "10", "13"),
+        ("bytes", "1.0 KB", "1.0 KB"),
+        ("largest", "1", "4"),
+    ]
+    assert (constant, left_out) == (1, 1)
+
+
+def test_versions_are_contents_not_runs() -> None:
+    points = [point(0, rows=5, content="a"), point(1, rows=5, content="a"), point(2, rows=9, content="b"), point(3, content=None)]
+    assert [(one.content, one.rows, one.more) for one in versions(points, most=8)] == [("b", 9, 4), ("a", 5, None)]
+    assert versions(points, most=1)[0].content == "b"
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_what_is_not_finite_breaks_nothing(value: float) -> None:
+    courses, _, _ = measured_courses([point(0, mean=value), point(1, mean=1.0)], most=8)
+    assert all(one.line == "" for one in courses if one.column)
