@@ -132,7 +132,7 @@ def test_a_column_is_followed_to_where_it_comes_from(run: Run) -> None:
     assert {"orders.revenue", "orders_raw.quantity", "orders_raw.unit_price"} <= up
     assert "orders_raw.country" not in up
     down = {item.node.name for item in graph.reach([Node("orders_raw", "unit_price")], "down", influence="omit")}
-    assert {"orders", "customer_features", "product_features", "daily_sales", "monitoring"} <= down
+    assert {"orders", "customer_features", "product_features", "daily_sales"} <= down
 
 
 def test_paths_of_this_machine_are_in_no_edge(run: Run) -> None:
