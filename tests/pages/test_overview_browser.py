@@ -106,7 +106,7 @@ def test_which_cell_failed(visit: Callable[[str], Visitor]) -> None:
 def test_what_a_cell_did_to_data_stands_under_it(visit: Callable[[str], Visitor]) -> None:
     user = visit("passing").click(".strip a:has-text('clean')")
     told = user.text("#cell-3 .told")
-    assert "Makes order_lines: price" in told
+    assert "Works on order_lines: price" in told
     assert "lines: 397,924 rows, of raw with 541,909" in told
     assert "the inner join lost 27 % of the rows of raw" in told
     assert "config/shop.yaml" not in user.text("#data-table >> xpath=..")

@@ -76,7 +76,7 @@ def stories(task: TaskRun, made: Mapping[int, Sequence[tuple[str, tuple[str, ...
     """Return what is said under each cell of a notebook; arguments as for :func:`cell_rows`."""
     found = {}
     for row in cell_rows(task, made):
-        makes = [f"Makes {short(one.dataset, 50)}: {_listed(one)}" for one in row.made]
+        makes = [f"Works on {short(one.dataset, 50)}: {_listed(one)}" for one in row.made]
         left = [f"Leaves {text}" for text in row.tables]
         found[row.cell.index] = (*makes, *left, *row.findings)
     return found

@@ -47,6 +47,7 @@
   };
   const choose = (number) => {
     at = number;
+    nodes.forEach((node, other) => node.classList.toggle("at", other === number));
     const none = new Set();
     if (number < 0) { light(none, none, none); chosen.hidden = true; return; }
     const up = reach(number, last);
