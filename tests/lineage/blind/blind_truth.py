@@ -18,6 +18,8 @@ from nbops.lineage.code import analyse_code
 from nbops.lineage.sql import analyse_sql
 
 FOLDER = Path(__file__).parent
+SETS = (FOLDER, FOLDER / "second")
+"""The first set, and one that was written when what the first found was mended."""
 DIALECTS = ("duckdb", "snowflake", "bigquery", "postgres", "spark", "mysql")
 LIBRARIES = ("pandas", "polars", "duckdb", "ibis")
 DERIVED = frozenset({"identity", "transformation", "aggregation"})
@@ -81,20 +83,29 @@ class Case:
 
 def sql_cases(dialect: str) -> list[Case]:
     """Return the cases of a dialect, analysed."""
-    content = yaml.safe_load((FOLDER / f"sql_{dialect}.yaml").read_text(encoding="utf-8"))
     cases = []
-    for entry in content["cases"]:
-        lineage = analyse_sql(entry["sql"], dialect=dialect, schemas=content["schemas"], target="out")
+    for schemas, entry in _sql_entries(dialect):
+        lineage = analyse_sql(entry["sql"], dialect=dialect, schemas=schemas, target="out")
         found = frozenset((e.source, e.source_column, e.transformation, e.target, e.target_column) for e in lineage.edges)
         truth = frozenset(edge for line in entry["edges"].splitlines() for edge in _sql_edges(line))
         cases.append(Case(dialect, entry["name"], truth, found))
     return cases
 
 
+def _read(file: Path) -> Any:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def _sql_entries(dialect: str) -> Iterator[tuple[dict[str, list[str]], dict[str, Any]]]:
+    for folder in SETS:
+        content = _read(folder / f"sql_{dialect}.yaml")
+        yield from ((content["schemas"], entry) for entry in content["cases"])
+
+
 def code_cases(library: str) -> list[Case]:
     """Return the cases of a library, analysed."""
     cases = []
-    for entry in yaml.safe_load((FOLDER / f"code_{library}.yaml").read_text(encoding="utf-8")):
+    for entry in (entry for folder in SETS for entry in _read(folder / f"code_{library}.yaml")):
         lineage = analyse_code(cells_of(library, entry), values=VALUES, schemas=SCHEMAS)
         found = frozenset(
             (e.source, e.source_column, e.transformation, e.target, e.target_column) for e in lineage.edges if e.target == OUT
