@@ -59,6 +59,8 @@ class Context:
     """Columns of tables that earlier statements made, and that stay."""
     macros: dict[str, tuple[list[str], exp.Expression]] = field(default_factory=dict)
     """Macros that earlier statements made, by name in lower case: parameters in lower case and body."""
+    variables: dict[str, Value] = field(default_factory=dict)
+    """Variables that a script declared, by name in lower case; columns of the name go first."""
     reads: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     place: str = ""
@@ -144,9 +146,9 @@ class Scope:
         """
         self.context.spend()
         found = self._lookup(parts)
-        if found is not None:
-            return found
-        return self._unknown(parts)
+        if found is None:
+            found = self.context.variables.get(parts[0].lower())
+        return found if found is not None else self._unknown(parts)
 
     def _around(self) -> Iterator[Scope]:
         """Return this scope and those around it, from the inside out."""
@@ -231,7 +233,8 @@ class Scope:
             self.context.spend(len(whole[0].origins) // PER_STEP)
             return strengthen(whole[0], TRANSFORMATION)
         if groups:
-            return self._of_open(name, groups)
+            variable = self.context.variables.get(lowered)
+            return variable if variable is not None else self._of_open(name, groups)
         if unsure or unnamed:
             return merge([relation.opaque for relation in unsure if relation.opaque is not None] + unnamed)
         return None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from nbops.lineage.sql_from import table_relation
-from nbops.lineage.sql_model import Relation, Value
+from nbops.lineage.sql_model import NOTHING, Relation, Touch, Value, merge
 from nbops.lineage.sql_names import table_name
 from nbops.lineage.sql_query import add_ctes, query, returned
 from nbops.lineage.sql_scope import Context, Scope
-from nbops.lineage.sql_values import is_query
+from nbops.lineage.sql_values import evaluate, is_query
 
 if TYPE_CHECKING:
     from nbops.lineage.sql_writes import Writes
@@ -22,7 +22,7 @@ from nbops.lineage.sql_inserts import grow, insert_into, inserts_into, own_sourc
 __all__ = ["inner_statement", "run_statement"]
 
 _HARMLESS_NAMES = (
-    "Set Use Pragma Attach Detach Transaction Commit Rollback Describe Comment Show Grant Revoke Analyze Install Semicolon"
+    "Use Pragma Attach Detach Transaction Commit Rollback Describe Comment Show Grant Revoke Analyze Install Semicolon"
 )
 _HARMLESS = tuple(getattr(exp, name) for name in _HARMLESS_NAMES.split() if hasattr(exp, name))
 """Statements that move no data."""
@@ -198,6 +198,31 @@ def _copy(node: exp.Copy, scope: Scope, writes: Writes) -> None:
         grow(name, given, scope.context, writes)
 
 
+def _declare(node: exp.Declare, scope: Scope, writes: Writes) -> None:
+    """Keep the variables of a script."""
+    del writes
+    for item in node.expressions:
+        named = item.this if isinstance(item.this, list) else [item.this]
+        value = _variable(item.args.get("default"), scope)
+        scope.context.variables.update({entry.name.lower(): value for entry in named if isinstance(entry, exp.Expression)})
+
+
+def _set(node: exp.Set, scope: Scope, writes: Writes) -> None:
+    """Follow what a script sets its variables to; other settings move no data."""
+    del writes
+    known = scope.context.variables
+    for item in node.expressions:
+        if isinstance(item.this, exp.EQ) and (name := item.this.this.name.lower()) in known:
+            known[name] = merge((known[name], _variable(item.this.expression, scope)))  # it may be set in one branch only
+
+
+def _variable(node: object, scope: Scope) -> Value:
+    """Return what a variable is made of, with what chose the rows of its query."""
+    sink: set[Touch] = set()
+    value = evaluate(node, scope, sink) if isinstance(node, exp.Expression) else NOTHING
+    return Value(value.origins, value.touches | sink)
+
+
 def _rearrange(node: exp.Expression, scope: Scope, writes: Writes) -> None:
     """Follow DROP and ALTER TABLE ... RENAME, so that later statements read the right table."""
     context = scope.context
@@ -223,6 +248,8 @@ _FOLLOWERS: dict[type[exp.Expression], Callable[[Any, Scope, Writes], None]] = {
     exp.Delete: delete_from,
     exp.Copy: _copy,
     exp.Cache: _cache,
+    exp.Declare: _declare,
+    exp.Set: _set,
     exp.Drop: _rearrange,
     exp.Alter: _rearrange,
     exp.Summarize: _only_read,

@@ -53,13 +53,30 @@ def duckdb_function(machine: Machine, name: str, args: Arguments) -> Value:
         path = machine.plain(args.get(0, "database") or Const(":memory:"))
         lasting = path is MISSING or (isinstance(path, str) and not path.startswith(":") and path != "")
         return machine.new(Object(kind="connection", attributes={"lasting": Const(lasting)}))
-    if last in {"ConstantExpression", "ColumnExpression", "FunctionExpression", "CaseExpression", "StarExpression"}:
-        return machine.unknown(args.all())
+    if last.endswith("Expression"):
+        return _expression(machine, last, args)
     connection = default_connection(machine)
     given = args.kw.get("connection") or args.kw.get("con")
     if given is not None and machine.of(given, Object) is not None:
         connection = given
     return connection_method(machine, connection, last, args)
+
+
+def _expression(machine: Machine, name: str, args: Arguments) -> Value:
+    """``duckdb.ColumnExpression("a")`` and its like: expressions as Polars' are, columns of a relation that is not known yet."""
+    from nbops.lineage.code.column_words import AGGREGATES
+    from nbops.lineage.code.polars_expressions import expression_function
+
+    if name == "ColumnExpression":
+        return expression_function(machine, "polars.col", type(args)(args.pos[-1:]))
+    if name == "StarExpression" and not args.all():
+        return expression_function(machine, "polars.all", args)
+    if name == "ConstantExpression":
+        return expression_function(machine, "polars.lit", args)
+    function = machine.plain(args.pos[0]) if args.pos else MISSING
+    if name != "FunctionExpression" or not isinstance(function, str) or function.lower() in {*AGGREGATES, "avg"}:
+        return machine.unknown(args.all())
+    return expression_function(machine, "polars.concat_str", type(args)(args.pos[1:]))  # any function of values of a row
 
 
 def default_connection(machine: Machine) -> Value:

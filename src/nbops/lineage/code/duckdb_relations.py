@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nbops.lineage.code.sqlbridge import follow_sql
 from nbops.lineage.code.sqltexts import plain_sql
 from nbops.lineage.code.tables import taint_table
-from nbops.lineage.code.values import Const, Object, Ref, Seq, Table, Value, taint_of
+from nbops.lineage.code.values import Const, Lazy, Object, Ref, Seq, Table, Value, taint_of
 from nbops.lineage.code.writing import WRITERS, write_table
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def relation_method(machine: Machine, ref: Value, table: Table, name: str, args:
         return _fetched(machine, table, name)
     if name in {"create_view", "create", "to_table", "to_view"}:
         return _create(machine, ref, table, name, args)
+    if name in {"filter", "project", "select"} and any(isinstance(value, Lazy) for value in args.pos):
+        return machine.new(_expressed(machine, table, name, args))
     if name == "filter":
         return machine.new(_sql_over(machine, own, args.get(0, "filter_expr"), f"SELECT * FROM {source} WHERE ({{}})"))
     if name in {"project", "select"}:
@@ -103,6 +105,20 @@ def relation_method(machine: Machine, ref: Value, table: Table, name: str, args:
     if name == "columns":
         return machine.unknown()
     return machine.unknown([ref, *args.all()])
+
+
+def _expressed(machine: Machine, table: Table, name: str, args: Arguments) -> Table:
+    """Choose rows or columns by expressions of DuckDB's API."""
+    from nbops.lineage.code.access import filtered
+    from nbops.lineage.code.polars_expressions import resolved
+    from nbops.lineage.code.polars_frames import placed
+
+    cols = resolved(machine, table, args.pos, names=name != "filter")
+    if name != "filter":
+        return placed(machine, table, cols, keep=False)
+    for test in cols:
+        table = filtered(machine, table, test)
+    return table
 
 
 def _shortcut(machine: Machine, own: dict[str, Table], source: str, name: str, args: Arguments) -> Value:

@@ -296,7 +296,7 @@ def polars_group_method(machine: Machine, group: Group, name: str, args: Argumen
     if name == "agg":
         cols = computed(machine, table, args)
     elif name in {"len", "count"}:
-        given = machine.plain(args.get(None, "name") or Const("len"))
+        given = machine.plain(args.get(0, "name") or Const("len"))
         cols = [replace(row_count(table, machine.cell), name=given if isinstance(given, str) else "len")]
     else:
         cols = [column_of(machine, table, one) for one in table.columns if one not in keys]

@@ -12,7 +12,7 @@ from nbops.lineage.code.iteration import iterate
 from nbops.lineage.code.machine import MISSING, Machine
 from nbops.lineage.code.stores import conditional
 from nbops.lineage.code.tables import column_of, table_taint
-from nbops.lineage.code.values import Choice, Col, Const, Lazy, Module, Seq, Table, Taint, Value, merge
+from nbops.lineage.code.values import NO_NAMES, Choice, Col, Const, Lazy, Module, Seq, Table, Taint, Value, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["combined", "expression_function", "expression_method", "resolved"]
 
+_MULTIPLIERS = frozenset({"explode", "list.explode", "arr.explode", "str.explode", "flatten"})
+"""Methods that make several rows of one."""
 _WIDE = frozenset({"wide"})
 _AS_NAMES = frozenset(
     {"over", "sort_by", "top_k_by", "bottom_k_by", "max_by", "min_by", "rolling", "rolling_mean_by", "rolling_sum_by"}
@@ -145,7 +147,7 @@ def expression_function(machine: Machine, name: str, args: Arguments) -> Value:
             lambda table: [machine.col(column_method(machine, col, last, _none())) for col in resolved(machine, table, inner)]
         )
     if last in _HORIZONTAL:
-        inner = [value for value in args.pos if not (last == "format" and isinstance(value, Const))]
+        inner = args.pos[1:] if last == "format" else args.pos
         values = [*inner, *(args.kw.values() if last == "struct" else [])]
         return _lazy(lambda table: (_blended(machine, resolved(machine, table, values)),))
     if last in {"int_range", "arange", "int_ranges", "date_range", "datetime_range", "repeat", "ones", "zeros", "date_ranges"}:
@@ -254,17 +256,18 @@ def expression_method(machine: Machine, lazy: Lazy, name: str, args: Arguments) 
 
     def resolve(table: Table) -> list[Value]:
         given = _arguments(machine, table, name, args)
+        several = frozenset({"several rows"}) if name in _MULTIPLIERS else NO_NAMES
         return [
-            _kept(one := machine.col(value), machine.col(column_method(machine, one, name, given)))
+            _kept(one := machine.col(value), machine.col(column_method(machine, one, name, given)), several)
             for value in lazy.resolve(table, None)
         ]
 
     return _lazy(resolve)
 
 
-def _kept(before: Col, after: Col) -> Col:
+def _kept(before: Col, after: Col, more: frozenset[str]) -> Col:
     name = after.name if after.name is not None else before.name
-    return replace(after, name=name, lib="polars", flags=after.flags | (before.flags & _WIDE))
+    return replace(after, name=name, lib="polars", flags=after.flags | (before.flags & _WIDE) | more)
 
 
 def _arguments(machine: Machine, table: Table, name: str, args: Arguments) -> Arguments:
