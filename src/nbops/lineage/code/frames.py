@@ -160,7 +160,7 @@ def _aggregate_all(machine: Machine, table: Table, name: str, args: Arguments) -
         return machine.new(replace(made, index=()))
     axis = machine.plain(args.get(0, "axis") or Const(0))
     cols = [replace(col, rows=table.rows, origins=table.origins) for col in table.columns.values()]
-    if axis in {1, "columns"}:
+    if axis in (1, "columns"):
         if table.open:
             taint = table_taint(table, machine.schemas)
             return machine.blend(
@@ -260,7 +260,7 @@ def _apply(machine: Machine, table: Table, args: Arguments) -> Value | Table:
     axis = machine.plain(args.get(1, "axis") or Const(0))
     if function is None:
         return table
-    if axis in {1, "columns"}:
+    if axis in (1, "columns"):
         extra = machine.items(args.get(None, "args") or Const(())) or ()
         row = row_of(machine, table)
         if isinstance(function, (Func, Module)):

@@ -35,7 +35,7 @@ __all__ = ["ROW_METHODS", "chosen", "renamed"]
 
 def _rename(machine: Machine, table: Table, args: Arguments) -> Table:
     mapper = args.get(None, "columns") or (
-        args.get(0, "mapper") if machine.plain(args.get(None, "axis") or Const(0)) in {1, "columns"} else None
+        args.get(0, "mapper") if machine.plain(args.get(None, "axis") or Const(0)) in (1, "columns") else None
     )
     if mapper is None:
         return table
@@ -79,7 +79,7 @@ def renamed(machine: Machine, table: Table, names: Mapping[str, str]) -> Table:
 def _drop(machine: Machine, table: Table, args: Arguments) -> Table:
     axis = machine.plain(args.get(None, "axis") or Const(0))
     given = args.get(None, "columns")
-    if given is None and (axis in {1, "columns"} or table.lib != "pandas"):
+    if given is None and (axis in (1, "columns") or table.lib != "pandas"):
         given = args.get(0, "labels")
         if table.lib != "pandas" and len(args.pos) > 1:
             given = machine.new(Seq(tuple(args.pos)))
@@ -110,7 +110,7 @@ def chosen(machine: Machine, table: Table, by: Sequence[Col], kind: str) -> Tabl
 
 
 def _dropna(machine: Machine, table: Table, args: Arguments) -> Table:
-    if machine.plain(args.get(None, "axis") or Const(0)) in {1, "columns"}:
+    if machine.plain(args.get(None, "axis") or Const(0)) in (1, "columns"):
         return table
     return chosen(machine, table, _subset(machine, table, args.get(None, "subset")), "filter")
 
@@ -132,7 +132,7 @@ def _sort(machine: Machine, table: Table, args: Arguments) -> Table:
 
 
 def _sort_index(machine: Machine, table: Table, args: Arguments) -> Table:
-    if machine.plain(args.get(0, "axis") or Const(0)) in {1, "columns"}:
+    if machine.plain(args.get(0, "axis") or Const(0)) in (1, "columns"):
         return table
     return chosen(machine, table, [col for _, col in table.index], "sort")
 
@@ -218,7 +218,7 @@ def _affixed(*, before: bool) -> Method:
 def _set_axis(machine: Machine, table: Table, args: Arguments) -> Table:
     from nbops.lineage.code.stores import rename_columns
 
-    if machine.plain(args.get(1, "axis") or Const(0)) in {1, "columns"}:
+    if machine.plain(args.get(1, "axis") or Const(0)) in (1, "columns"):
         return rename_columns(machine, table, machine.names(args.get(0, "labels")))
     return table
 

@@ -234,7 +234,7 @@ def concat(machine: Machine, given: Value | None, args: Arguments) -> Value:
     found = [table for table in tables if table is not None]
     axis = machine.plain(args.get(None, "axis") or Const(0))
     how = machine.plain(args.get(None, "how") or Const("vertical"))
-    if axis in {1, "columns"} or how == "horizontal":
+    if axis in (1, "columns") or how == "horizontal":
         return machine.new(side_by_side(machine, found))
     if all(isinstance(item, Col) for item in items) and found[0].lib == "pandas":
         return replace(machine.blend([item for item in items if isinstance(item, Col)], "identity"), index=())
