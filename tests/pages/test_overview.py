@@ -241,3 +241,37 @@ def test_freshness_tells_instants_and_the_column_that_the_contract_names(tmp_pat
     assert "31 Oct 2026 newest sold_on ≤ 2 d: warned" in text
     assert "22 d" not in text
     assert "Last made 22 Nov 2026, 19:41 UTC" in text
+
+
+def test_what_is_only_measured_again_is_not_from_that_run(tmp_path: Path, runs: Runs) -> None:
+    """Rows were set aside; the next run measures what is left, a third carries that over: one page for all three."""
+    first = runs["passing"]()
+    rule = Check(id="quantity.rule", dataset="order_lines", metric="invalidValues", column="quantity", quarantine=True)
+    warned = CheckResult(check=rule, verdict="warned", observed=3, failing_rows=3)
+    first = replace(
+        first,
+        checks=(*first.checks, warned),
+        datasets=tuple(replace(item, verdict="warned") if item.name == "order_lines" else item for item in first.datasets),
+    )
+    tasks = tuple(replace(task, status="up_to_date", notebook=None, cells=(), last_success=first.id) for task in first.tasks)
+
+    def later(number: int, home: str | None) -> Run:
+        datasets = tuple(
+            replace(item, changed=False, verdict="passed", from_run=home if item.name == "order_lines" else first.id)
+            for item in first.datasets
+        )
+        checks = (*first.checks[:-1], replace(warned, verdict="passed", observed=0, failing_rows=0))
+        return replace(first, id=LATER.format(number), tasks=tasks, datasets=datasets, checks=checks)
+
+    pages = []
+    for run in (first, later(1, None), later(2, LATER.format(1)), later(3, LATER.format(1))):
+        write_run(tmp_path, run)
+        render_run(run, reports=tmp_path)
+        render_index([summarise(run)], latest=run, reports=tmp_path)
+        pages.append([(tmp_path / f"{name}.html").read_bytes() for name in ("catalog", "lineage")])
+    assert pages[0] == pages[1] == pages[2] == pages[3]
+    changed = later(4, None)
+    new = tuple(replace(item, contract_hash="new") if item.name == "order_lines" else item for item in changed.datasets)
+    write_run(tmp_path, replace(changed, datasets=new))
+    latest = latest_of(as_stored(replace(changed, datasets=new)), reports=tmp_path)
+    assert latest.datasets["order_lines"] == f"runs/{changed.id}/datasets/order_lines.html"

@@ -213,9 +213,11 @@ def nodes_of(latest: Latest) -> tuple[dict[str, Node], dict[tuple[str, str], boo
 
 def _dataset_marks(run: Run) -> dict[str, str]:
     """Return the worst of what a run says of each dataset."""
-    words: dict[str, list[str]] = {item.name: [item.verdict, *(["errored"] if item.error else [])] for item in run.datasets}
+    words: dict[str, list[str]] = {item.name: [] for item in run.datasets}
     for result in run.checks:
         words.get(result.check.dataset, []).append(result.verdict)
+    for item in run.datasets:  # its own verdict is the worst of its checks, where it has any
+        words[item.name] += ["errored"] if item.error else [] if words[item.name] else [item.verdict]
     return {f"dataset:{name}": min(map(mark, every), key=rank) for name, every in words.items()}
 
 
