@@ -198,7 +198,13 @@ def test_wide_things_scroll_in_their_boxes_on_a_phone(browser: Any, sites: dict[
     for script in (True, False):
         context = browser.new_context(viewport={"width": 390, "height": 800}, java_script_enabled=script)
         page = context.new_page()
-        for name in ("lineage.html", "catalog.html"):
-            page.goto((sites["checked"] / name).as_uri())
+        site = sites["checked"]
+        for path in (
+            site / "lineage.html",
+            site / "catalog.html",
+            *site.glob("runs/*/datasets/*.html"),
+            *site.glob("runs/*/tasks/*.html"),
+        ):
+            page.goto(path.as_uri())
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
         context.close()
