@@ -89,3 +89,10 @@ def test_rows_set_aside_before_are_not_missed_when_what_is_left_is_measured_agai
     assert carried_over(broken, first) == broken
     anew = with_quarantine(1, found=2, aside=2)  # the task ran and set rows aside: that is told by this run
     assert carried_over(anew, with_quarantine(0, found=0, aside=0)) == anew
+
+
+def test_what_was_said_of_rows_set_aside_stands_and_is_carried_over():
+    first = with_quarantine(0, found=2, aside=2)
+    again = carried_over(with_quarantine(1, found=2, aside=0), first)
+    assert again.datasets[0].from_run == first.id
+    assert carried_over(with_quarantine(2, found=2, aside=0), again).datasets[0].from_run == first.id

@@ -75,9 +75,12 @@ def aged(
 
 
 def _lasts(result: CheckResult, hashes: Mapping[str, tuple[str | None, str | None]]) -> bool:
-    """Return whether measuring again would find the same, ages apart."""
+    """Return whether the result stands while the data stays, ages apart.
+
+    What a rule said of rows that were set aside stands until the task runs again, though they are not there to be measured.
+    """
     check = result.check
-    if result.verdict == "errored" or (check.quarantine and result.verdict != "passed"):  # it tells of rows that are gone
+    if result.verdict == "errored":
         return False
     arguments = dict(check.arguments)
     if check.metric in _QUERIES:

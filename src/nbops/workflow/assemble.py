@@ -109,11 +109,18 @@ def carried_over(run: Run, before: Run | None) -> Run:
         old = known.get(dataset.name)
         same = dataset.from_run is None and not dataset.changed and old is not None
         left = not any(entry.dataset == dataset.name for entry in run.quarantine)
-        if same and old is not None and _said_of(dataset, run, left=left) == _said_of(old, before, left=left):
+        if same and old is not None and _is_same(dataset, run, old, before, left=left):
             found.append(replace(dataset, from_run=old.from_run or before.id))
         else:
             found.append(dataset)
     return replace(run, datasets=tuple(found))
+
+
+def _is_same(dataset: Dataset, run: Run, old: Dataset, before: Run, *, left: bool) -> bool:
+    if _said_of(dataset, run, left=left) == _said_of(old, before, left=left):  # what is left was measured again
+        return True
+    before = replace(before, quarantine=())  # what was said of the rows set aside stands
+    return left and _said_of(dataset, run, left=False) == _said_of(old, before, left=False)
 
 
 def _said_of(dataset: Dataset, run: Run, *, left: bool) -> list[Any]:
