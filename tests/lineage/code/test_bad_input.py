@@ -298,3 +298,12 @@ def test_methods_with_arguments_of_any_kind_are_answered(reader, calls):
         f"import {reader.rsplit('.', 1)[0]}\ndf = {reader}('in.parquet')\nx = df{chain}\ndf.to_parquet('out.parquet')"
     )
     assert not any("not followed (" in note for note in found.notes), found.notes
+
+
+@pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|a)*b", r"a*a*a*a*a*b", r"a{1,150}a{1,150}a{1,150}b", "(", r"\\"])
+def test_patterns_that_take_long_or_are_none_widen(pattern):
+    found = analyse(
+        "import re\nimport pandas as pd\ndf = pd.read_parquet('in.parquet')\n"
+        f"df.columns = [re.sub(r'{pattern}', 'x', 'a' * 150 + 'c') for name in df.columns]\ndf.to_parquet('out.parquet')"
+    )
+    assert any(edge.source == "in.parquet" and edge.target == "out.parquet" for edge in found.edges)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 from nbops.lineage.code.plain import make_mapping
 
 __all__ = ["standard"]
+
+
+_LONGEST = 200
+"""Characters of a text, and of a pattern, that ``re.sub`` is followed for."""
+_MOST = 3
+"""Quantifiers in such a pattern: the work grows as the length of the text to this power at most."""
 
 
 def standard(machine: Machine, name: str, args: Arguments) -> Value | None:
@@ -53,6 +60,8 @@ def standard(machine: Machine, name: str, args: Arguments) -> Value | None:
     if name in {"copy.copy", "copy.deepcopy"} and args.pos:
         thing = machine.thing(args.pos[0])
         return machine.new(thing) if thing is not None else args.pos[0]
+    if name == "re.sub":
+        return _substituted(machine, args)
     if name == "functools.partial" and args.pos:
         return machine.new(Object(kind="partial", attributes={"function": args.pos[0]}, taint=Taint()))
     if name == "functools.reduce" and len(args.pos) > 1:
@@ -100,3 +109,22 @@ def _dump(machine: Machine, name: str, args: Arguments) -> Value:
     if isinstance(path, (Const, Text, Choice)):
         machine.write_other(machine.path(path), name, args.pos[0], machine.params(path))
     return Taint()
+
+
+def _substituted(machine: Machine, args: Arguments) -> Value | None:
+    """``re.sub(...)`` of known texts, as where columns are renamed; None for patterns that may take long.
+
+    Time is exponential only where something that is repeated is repeated, which needs a quantifier behind a group.
+    """
+    texts = [
+        machine.plain(value)
+        for value in (args.get(0, "pattern"), args.get(1, "repl"), args.get(2, "string"))
+        if value is not None
+    ]
+    known = len(texts) == len(args.all()) == 3 and all(isinstance(text, str) and len(text) <= _LONGEST for text in texts)
+    if not known or re.search(r"\)[*+{?]", texts[0]) or len(re.findall(r"[*+{]", texts[0])) > _MOST:
+        return None
+    try:
+        return Const(re.sub(*texts), frozenset().union(*(machine.params(value) for value in args.all())))
+    except (re.error, IndexError):
+        return None
