@@ -208,19 +208,20 @@ def resolve_modules(
         The project files reached, each with the hash of its code; and the top-level names of everything imported from elsewhere.
     """
     facts = facts or _module_facts
-    roots = list(dict.fromkeys(search))
-    reached: dict[Path, str] = {}
+    roots = list(dict.fromkeys(map(str, search)))  # as text: a large project is looked through thousands of times
+    reached: dict[str, str] = {}
     outside: set[str] = set()
-    queue: list[tuple[Imported, Path | None]] = [(item, near) for item in imports]
-    seen: set[tuple[Imported, Path | None]] = set()
+    queue: list[tuple[Imported, str | None]] = [(item, str(near) if near else None) for item in imports]
+    seen: set[tuple[Imported, str | None]] = set()
     names = _Names()
     while queue:
         item, origin = queue.pop()
-        followed = (item, origin.parent if item.level and origin else None)  # only relative imports depend on where they stand
+        # only relative imports depend on where they stand
+        followed = (item, os.path.dirname(origin) if item.level and origin else None)  # noqa: PTH120 - as text
         if followed in seen:
             continue
         seen.add(followed)
-        files = _locate(item, origin, roots, names)
+        files = _locate(item, followed[1], roots, names)
         if not files:
             if item.level == 0 and item.module:
                 outside.add(item.module.split(".")[0])
@@ -229,26 +230,33 @@ def resolve_modules(
             if file in reached:
                 continue
             try:
-                text = file.read_text(encoding="utf-8")
+                text = Path(file).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError):
                 continue
             reached[file], further = facts(text)
             queue += [(inner, file) for inner in further]
-    return reached, outside
+    return {Path(file): found for file, found in reached.items()}, outside
 
 
 def _module_facts(text: str) -> tuple[str, tuple[Imported, ...]]:
     return code_hash([text], language="python"), imports_of([text])
 
 
-def _locate(item: Imported, origin: Path | None, roots: list[Path], names: _Names) -> list[Path]:
-    """Return the files that an import runs: the module, the packages above it, and submodules among the names."""
+def _locate(item: Imported, folder: str | None, roots: list[str], names: _Names) -> list[str]:
+    """Return the files that an import runs: the module, the packages above it, and submodules among the names.
+
+    Args:
+        item: The import.
+        folder: Where the file stands that holds it; needed where it is relative.
+        roots: Folders that others start from.
+        names: What is in folders.
+    """
     if item.level:
-        if origin is None:
+        if folder is None:
             return []
-        base = origin.parent
+        base = folder
         for _ in range(item.level - 1):
-            base = base.parent
+            base = os.path.dirname(base)  # noqa: PTH120 - as text
         bases = [base]
     else:
         bases = roots
@@ -264,10 +272,10 @@ def _locate(item: Imported, origin: Path | None, roots: list[Path], names: _Name
     return []
 
 
-class _Names(dict[Path, frozenset[str]]):
+class _Names(dict[str, frozenset[str]]):
     """Folder to the names in it, listed once: most imports are of packages from elsewhere, sought in vain in every folder."""
 
-    def __missing__(self, folder: Path) -> frozenset[str]:
+    def __missing__(self, folder: str) -> frozenset[str]:
         try:
             found = frozenset(os.listdir(folder))  # noqa: PTH208 - paths of all entries are not needed
         except OSError:
@@ -276,17 +284,17 @@ class _Names(dict[Path, frozenset[str]]):
         return found
 
 
-def _files_of(base: Path, parts: list[str], names: _Names) -> list[Path]:
-    found: list[Path] = []
+def _files_of(base: str, parts: list[str], names: _Names) -> list[str]:
+    found: list[str] = []
     folder = base
     for index, part in enumerate(parts):
         here, last = names[folder], index == len(parts) - 1
-        inside = folder / part if part in here else None
+        inside = f"{folder}{os.sep}{part}" if part in here else None
         if inside is not None and "__init__.py" in names[inside]:
-            found.append(inside / "__init__.py")
+            found.append(f"{inside}{os.sep}__init__.py")
         elif last and f"{part}.py" in here:
-            return [*found, folder / f"{part}.py"]
+            return [*found, f"{folder}{os.sep}{part}.py"]
         elif inside is None or last:
             return []
-        folder = folder / part
+        folder = inside or f"{folder}{os.sep}{part}"
     return found
