@@ -15,6 +15,11 @@ def git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr("nbops.record.packing._LOOSE", 2)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     git(tmp_path, "init", "-q")
@@ -48,6 +53,14 @@ def test_runs_that_resemble_each_other_cost_a_fraction_and_nothing_is_lost(root)
     assert stored(root) < 6 * first  # alone each is as large as the first
     assert git(root, "fsck", "--full", "--strict") == ""
     assert len(git(root, "rev-list", "HEAD").splitlines()) == 40
+
+
+def test_a_few_loose_objects_wait_for_more(root, monkeypatch):
+    monkeypatch.setattr("nbops.record.packing._LOOSE", 6)
+    for number, left in enumerate((3, 6, 0)):
+        commit(root, number)
+        pack_objects(Git(folder=root))
+        assert loose(root) == left
 
 
 def test_what_no_branch_reaches_stays(root):
