@@ -1,10 +1,11 @@
 """Objects of the commits that runs make, packed: what they add to git is then what changed, not all of each file again.
 
-Pages and ledgers of one run resemble those of the run before, and a folder of ten thousand runs differs by one entry from what
-it was: as deltas in a pack these cost next to nothing, as loose objects each is stored whole. `git gc --auto` packs only after some
-7,000 loose objects. Here it is done after 1,000, about ten runs: git writes the newest, mostly largest version of a page whole and
-earlier ones as differences, so that packing each run by itself would find few of them. The packs keep a geometric progression of
-their sizes, so that each object is packed again only a few times, however many runs there are
+Pages and ledgers of one run resemble those of the run before, and a folder of ten thousand runs differs by one entry
+from what it was: as deltas in a pack these cost next to nothing, as loose objects each is stored whole. `git gc
+--auto` packs only after some 7,000 loose objects. Here it is done after 1,000, about ten runs: git writes the newest,
+mostly largest version of a page whole and earlier ones as differences, so that packing each run by itself would find
+few of them. The packs keep a geometric progression of their sizes, so that each object is packed again only a few
+times, however many runs there are
 (https://git-scm.com/docs/git-repack#Documentation/git-repack.txt---geometricltfactorgt).
 """
 
