@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from nbops.model import Verdict
 from nbops.record.store import latest_run, run_ids, write_run
 
 
@@ -25,7 +26,7 @@ def main(root: Path, number: int) -> None:
         moment = first + timedelta(days=day)
         run_id = f"{moment:%Y%m%dT%H%M%SZ}-{day:06x}"
         tasks = tuple(replace(task, notebook=None, last_success=run_id) for task in latest.tasks)
-        verdict = "warned" if day % 7 == 0 else "passed"
+        verdict: Verdict = "warned" if day % 7 == 0 else "passed"
         write_run(reports, replace(latest, id=run_id, started_at=f"{moment:%Y-%m-%dT%H:%M:%SZ}", tasks=tasks, verdict=verdict))
 
 
