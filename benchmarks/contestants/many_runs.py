@@ -9,9 +9,12 @@ import sys
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nbops.model import Verdict
 from nbops.record.store import latest_run, run_ids, write_run
+
+if TYPE_CHECKING:
+    from nbops.model import Verdict
 
 
 def main(root: Path, number: int) -> None:
