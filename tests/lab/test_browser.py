@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -107,3 +108,23 @@ def test_no_cloud_button(page: Any, lab: Any, project: Any) -> None:
     _open(page, server, "notebooks/second.ipynb")
     assert page.get_by_text("Share Notebook").count() == 0
     assert "Ploomber" not in page.locator("body").inner_text()
+
+
+@pytest.mark.parametrize("sheet", ["nbops.css", "profile.css"])
+def test_reports_have_their_style_in_the_viewer_that_trusts_nobody(page: Any, lab: Any, project: Any, sheet: str) -> None:
+    assets = project / "reports" / "assets"
+    assets.mkdir(parents=True)
+    (assets / sheet).write_text("body { color: rgb(1, 2, 3) }", encoding="utf-8")
+    (assets / "other.css").write_text("body { background-color: rgb(4, 5, 6) }", encoding="utf-8")
+    links = "".join(f'<link rel="stylesheet" href="assets/{name}">' for name in (sheet, "other.css"))
+    (project / "reports" / "index.html").write_text(f"<!doctype html>{links}<p>A report</p>", encoding="utf-8")
+    server = lab(project)
+    page.goto(f"{server.url}/lab/tree/reports/index.html?reset&token={server.token}")
+    body = page.frame_locator(".jp-HTMLViewer iframe").locator("body")
+    body.get_by_text("A report").wait_for()
+    page.frame_locator(".jp-HTMLViewer iframe").locator("p").evaluate(
+        """async node => { while (getComputedStyle(node).color !== 'rgb(1, 2, 3)') await new Promise(requestAnimationFrame); }"""
+    )
+    assert body.evaluate("node => getComputedStyle(node).backgroundColor") != "rgb(4, 5, 6)", "the user's own files stay closed"
+    with urllib.request.urlopen(f"{server.url}/files/reports/assets/{sheet}", timeout=60) as answer:  # the page to log in
+        assert b"rgb(1, 2, 3)" not in answer.read()

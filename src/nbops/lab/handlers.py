@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
+from jupyter_server.files.handlers import FilesHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
@@ -58,11 +59,25 @@ class _Notebooks(APIHandler):
         self.finish(json.dumps({"notebooks": notebooks}))
 
 
+class _Stylesheets(FilesHandler):
+    """``GET files/.../assets/nbops.css``: the stylesheets of reports, for JupyterLab's HTML viewer.
+
+    The viewer shows a page that nobody has trusted in a sandbox, whose requests name no page they come from; the server refuses
+    such requests so that other sites cannot include a user's files. A stylesheet of nbops' holds nothing of the user's. Who is
+    not logged in gets none.
+    """
+
+    def check_xsrf_cookie(self) -> None:
+        """Answer wherever the request comes from."""
+
+
 def register(app: Any) -> None:
     """Add the handlers to a server.
 
     Args:
         app: The ``ServerApp``.
     """
-    pattern = url_path_join(app.web_app.settings["base_url"], "nbops", "api", "notebooks")
-    app.web_app.add_handlers(".*$", [(pattern, _Notebooks)])
+    base = app.web_app.settings["base_url"]
+    sheets = url_path_join(base, "files", r"((?:[^?]*/)?assets/(?:nbops|profile)\.css)")
+    notebooks = url_path_join(base, "nbops", "api", "notebooks")
+    app.web_app.add_handlers(".*$", [(notebooks, _Notebooks), (sheets, _Stylesheets, {"path": app.root_dir})])
