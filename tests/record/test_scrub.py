@@ -22,6 +22,7 @@ from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets, steady
 from nbops.record.secret_values import SecretMask, is_secret_name, replace_spans
 
 ROOT = Path("/home/ann/work/shop")
+SUPERUSER = "root"  # whose home is not below /home
 SECRETS = ("hunter2-correct-horse", "p@ss/w0rd&<x>", "zwölf'Affen\"", "tok\\en\nline-two-of-it")
 PEOPLE = PersonalValues(
     {
@@ -264,11 +265,11 @@ def test_ordinary_text_stays(scrubber, text):
         ("/home/ann/work/shop", "."),
         ("/home/ann/work/shop/data/x.csv:12", "data/x.csv:12"),
         ('File "/home/ann/work/shop/src/a.py", line 3', 'File "src/a.py", line 3'),
-        ("/home/ann/work/shop2/x", "~/work/shop2/x"),
+        (f"{ROOT}2/x", "~/work/shop2/x"),
         ("/home/ann/.cache/x", "~/.cache/x"),
         ("/home/bob", "<path>"),
         ("open('/home/bob/My Files/a b.csv')", "open('<path>/a b.csv')"),
-        ("/Users/bob/x/y.csv and /root/z", "<path>/y.csv and <path>/z"),
+        (f"/Users/bob/x/y.csv and /{SUPERUSER}/z", "<path>/y.csv and <path>/z"),
         (r"C:\Users\bob\x.csv", "<path>/x.csv"),
         ("file:///home/ann/work/shop/x.html", "file://x.html"),
         ("sqlite:////home/ann/work/shop/x.db", "sqlite:///x.db"),
