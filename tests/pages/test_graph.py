@@ -68,3 +68,14 @@ def test_nothing_and_too_much_are_not_drawn(runs: Runs) -> None:
     assert draw(replace(run, lineage=())) is None
     many = tuple(LineageEdge(source=f"dataset:{number}", target="task:t") for number in range(500))
     assert draw(replace(run, lineage=many)) is None
+
+
+def test_many_files_that_the_same_task_reads_are_one_box(runs: Runs) -> None:
+    run = runs["passing"]()
+    files = tuple(LineageEdge(source=f"file:in/{number}.yaml", target="task:t") for number in range(22))
+    drawing = draw(replace(run, lineage=files, datasets=()))
+    assert drawing is not None
+    assert sorted(node.label for node in drawing.nodes) == ["in/0.yaml and 21 more", "t"]
+    few = draw(replace(run, lineage=files[:3], datasets=()))
+    assert few is not None
+    assert len(few.nodes) == 4

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nbops.pages.graph import grouped, pairs_of
 from nbops.pages.layers import layered
 from nbops.pages.names import page_name
 from nbops.pages.origins import HOW, Origins
@@ -28,8 +29,6 @@ _LIT = 70
 """Up to so many nodes the drawing lights up what belongs to a node without a script."""
 _ROOM, _ROW, _PHRASE, _FRAME = 130_000, 130, 115, 800
 """Characters that columns may take; about those of one, of one of its sources, and of the table around, without names."""
-_TOGETHER = 4
-"""From so many files on that the same tasks read they are one box."""
 _HEIGHT, _SPACE, _LETTER, _LABEL = 38.0, 12.0, 6.7, 26
 _LISTED_UP_TO, _LONG, _SHORT = 60, 60, 4
 _EACH, _EVERY = 8, 12
@@ -143,44 +142,10 @@ def _split(key: str) -> tuple[str, str]:
     return (kind, name) if kind in _KINDS and colon else ("file", key)
 
 
-def _pairs(run: Run) -> dict[tuple[str, str], bool]:
-    """Return source and target of each edge, and whether somebody declared it."""
-    pairs: dict[tuple[str, str], bool] = {}
-    for edge in run.lineage:
-        if edge.source != edge.target:
-            pairs[edge.source, edge.target] = pairs.get((edge.source, edge.target), False) or edge.how != "observed"
-    fed = {target for _, target in pairs}
-    for item in run.datasets:
-        if item.task and f"dataset:{item.name}" not in fed:
-            pairs[f"task:{item.task}", f"dataset:{item.name}"] = True
-    return pairs
-
-
-def _grouped(pairs: Mapping[tuple[str, str], bool]) -> tuple[dict[tuple[str, str], bool], dict[str, tuple[str, ...]]]:
-    """Put files that the same tasks read, and nobody writes, into one node where they are many; return the files of each."""
-    targets: dict[str, set[tuple[str, bool]]] = defaultdict(set)
-    for (source, target), declared in pairs.items():
-        targets[source].add((target, declared))
-    written = {target for _, target in pairs}
-    same: dict[frozenset[tuple[str, bool]], list[str]] = defaultdict(list)
-    for source, ends in targets.items():
-        if source.startswith("file:") and source not in written:
-            same[frozenset(ends)].append(source)
-    group: dict[str, str] = {}
-    members: dict[str, tuple[str, ...]] = {}
-    for sources in same.values():
-        if len(sources) >= _TOGETHER:
-            names = tuple(sorted(_split(source)[1] for source in sources))
-            key = f"file:{names[0]} and {len(names) - 1} more"
-            members[key] = names
-            group |= dict.fromkeys(sources, key)
-    return {(group.get(source, source), target): declared for (source, target), declared in pairs.items()}, members
-
-
 def nodes_of(latest: Latest) -> tuple[dict[str, Node], dict[tuple[str, str], bool]]:
     """Return the nodes by key in a fixed order, and the edges between them with whether each is declared."""
     run = latest.run
-    pairs, members = _grouped(_pairs(run))
+    pairs, members = grouped(pairs_of(run))
     keys = {f"task:{task.name}" for task in run.tasks} | {f"dataset:{item.name}" for item in run.datasets}
     keys |= {key for pair in pairs for key in pair}
     upstream: dict[str, list[str]] = {key: [] for key in keys}
