@@ -21,7 +21,7 @@ import nbops
 from nbops import kernels
 from nbops.contract.config import Config
 from nbops.kernels import client, wire
-from nbops.kernels.sessions import session_members
+from nbops.kernels.sessions import kill_child, session_members
 
 
 @pytest.fixture
@@ -355,6 +355,13 @@ def test_a_kernel_that_ends_takes_its_session_along(start, tmp_path, execute):
     with pytest.raises(Exception, match="died"):
         execute(code)
     assert session_members(pids[0]) == []
+
+
+def test_a_kernel_without_a_session_of_its_own_yet_is_killed_too():
+    kernel = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    assert os.getsid(kernel.pid) == os.getsid(0)
+    kill_child(kernel.pid)
+    assert kernel.wait(20) == -signal.SIGKILL
 
 
 def test_stop_ends_everything(start, tmp_path):

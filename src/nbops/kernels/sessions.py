@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-__all__ = ["kill_session", "session_members"]
+__all__ = ["kill_child", "kill_session", "session_members"]
 
 _SESSION_FIELD = 3  # of /proc/PID/stat, counted after the command's closing parenthesis: state, ppid, pgrp, session
 
@@ -42,3 +42,13 @@ def kill_session(session: int) -> int:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
     return len(killed)
+
+
+def kill_child(pid: int) -> None:
+    """Kill a child that leads a session, or is about to, and that has not been waited for: so the id is nobody else's.
+
+    A kernel that was forked a moment ago is still in its parent's session, where :func:`kill_session` does not find it.
+    """
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
+    kill_session(pid)

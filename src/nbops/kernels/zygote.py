@@ -22,7 +22,7 @@ from typing import Any
 
 from nbops.kernels import loading, wire
 from nbops.kernels.preload import fixed_variables
-from nbops.kernels.sessions import kill_session
+from nbops.kernels.sessions import kill_child, kill_session
 
 __all__: list[str] = []
 
@@ -237,7 +237,7 @@ class _Zygote:
 
     def _lost(self, kernel: _Kernel) -> None:
         """The task is gone: so is its kernel."""
-        kill_session(kernel.pid)
+        kill_child(kernel.pid)
         os.waitpid(kernel.pid, 0)
         del self._kernels[kernel.pid]
         self._drop(kernel.connection)
@@ -249,7 +249,7 @@ class _Zygote:
 
     def _end(self) -> None:
         for kernel in list(self._kernels.values()):
-            kill_session(kernel.pid)
+            kill_child(kernel.pid)
         with contextlib.suppress(OSError):
             import shutil  # noqa: PLC0415
 
