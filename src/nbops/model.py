@@ -15,6 +15,9 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 __all__ = [
+    "Anomaly",
+    "Cause",
+    "CauseKind",
     "CellRun",
     "CellTable",
     "Check",
@@ -24,12 +27,19 @@ __all__ = [
     "ColumnTransformation",
     "Dataset",
     "Definition",
+    "Distribution",
     "Environment",
+    "Expected",
     "GitState",
+    "Incident",
+    "IncidentEvent",
+    "IncidentFinding",
+    "IncidentState",
     "LineageEdge",
     "LineageNote",
     "Measurement",
     "MetricRequest",
+    "MonitorCount",
     "Notice",
     "Quarantine",
     "Run",
@@ -67,6 +77,18 @@ ColumnTransformation = Literal[
     "window",
     "conditional",
 ]
+IncidentState = Literal["open", "acknowledged", "resolved", "expected"]
+CauseKind = Literal[
+    "code",  # cells, modules, SQL
+    "parameter",
+    "package",  # a version in the environment
+    "input",  # a file, table or partition that came in otherwise
+    "segment",  # rows with one value in common
+    "upstream",  # another dataset moved first
+    "contract",  # the rule changed, not the data
+    "time",  # nothing came: data is older than it should be
+    "unknown",
+]
 TaskKind = Literal["notebook", "script", "function", "sql", "shell", "other"]
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -97,6 +119,26 @@ class Column:
     """The term of the business for it."""
     tags: tuple[str, ...] = ()
     definitions: tuple[Definition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """How a column's values are spread: enough to tell two versions of a dataset apart without their rows.
+
+    Of personal columns there is none.
+    """
+
+    column: str
+    rows: int
+    """Values that are there (for numbers: and finite)."""
+    quantiles: tuple[float, ...] = ()
+    """Of numbers, dates and timestamps (seconds since 1970, UTC): at the probabilities of ``quality.spread.PROBABILITIES``."""
+    categories: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    """Value to rows, of text and booleans with few values: the most frequent ones."""
+    others: int | None = None
+    """Rows of values that are not among ``categories``; None where values are too many to be categories."""
+    patterns: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    """Of text: its most frequent shapes (``9`` a digit, ``a`` a letter, repeated ones once) to rows, in a sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +229,9 @@ class Dataset:
     bytes: int | None = None
     content_hash: str | None = None
     measurements: tuple[Measurement, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
+    storage: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    """How the file is written, where its rows do not tell: ``bom``, ``encoding``, ``delimiter``."""
     verdict: Verdict = "skipped"
     published: bool = True
     """False when its checks failed: the path still holds the last good version."""
@@ -292,6 +337,124 @@ class TaskRun:
     """What the task depended on when it last succeeded: component to hash."""
     last_success: str | None = None
     """Id of the run in which it last succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a monitor took for ordinary, and how it came to that."""
+
+    low: float | None = None
+    high: float | None = None
+    center: float | None = None
+    method: str = ""
+    """The monitor's method, as the documentation calls it."""
+    points: int = 0
+    """Earlier runs that it was learned from."""
+    basis: str = ""
+    """One sentence for people: ``the 12 Mondays before, without 1 outlier``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """Something out of the ordinary that a monitor found in one run."""
+
+    monitor: str
+    """``freshness``, ``volume``, ``schema``, ``nulls``, ``distinct``, ``range``, ``mean``, ``quantiles``, ``shares``..."""
+    subject: str
+    """``dataset:NAME`` or ``task:NAME``."""
+    column: str | None = None
+    metric: str = ""
+    """The series that left its band: ``rowCount``, ``nullRate``, ``quantile:0.5``, ``share:EIRE``..."""
+    observed: int | float | str | None = None
+    expected: Expected | None = None
+    score: float = 1.0
+    """How far out: 1 at the edge of what is expected, 2 twice as far from its centre."""
+    severity: Severity = "warn"
+    message: str = ""
+    """One sentence: what was expected, what was found."""
+    accepted: str | None = None
+    """Id of the correction by which somebody said that this is to be expected: it raises nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorCount:
+    """How many series a monitor looked at in one run."""
+
+    monitor: str
+    judged: int = 0
+    learning: int = 0
+    """Too little history to judge by."""
+    errored: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A possible cause of an incident, with what speaks for it."""
+
+    kind: CauseKind
+    message: str
+    """One sentence."""
+    score: float = 0.0
+    """0 to 1; causes are listed from the likeliest."""
+    subject: str | None = None
+    """``dataset:NAME``, ``task:NAME``, ``file:PATH``, ``package:NAME``, ``parameter:NAME``."""
+    cells: tuple[int, ...] = ()
+    commit: str | None = None
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFinding:
+    """One thing that is wrong in an incident: a check, an anomaly or a task that fails."""
+
+    key: str
+    """The same over runs: ``check:orders:amount.nullValues``, ``monitor:volume:dataset:orders:rowCount``, ``task:clean``."""
+    kind: Literal["check", "monitor", "task"]
+    subject: str
+    column: str | None = None
+    message: str = ""
+    severity: Severity = "error"
+    first_run: str = ""
+    last_run: str = ""
+    """The last run that showed it."""
+    mended_run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentEvent:
+    """An entry of an incident's timeline."""
+
+    at: str
+    what: Literal["opened", "grown", "shrunk", "acknowledged", "noted", "resolved", "reopened", "expected"]
+    run: str | None = None
+    by: str | None = None
+    """Who, as git names them; None for nbops itself."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A finding that stays open over runs until a run shows it mended; one cause, one incident."""
+
+    id: str
+    """``INC-`` and the stamp of the run that opened it, with a short hash of what it began with."""
+    title: str
+    state: IncidentState
+    severity: Severity
+    root: str
+    """Where it begins: the subject furthest upstream."""
+    opened_run: str
+    opened_at: str
+    owner: str | None = None
+    subjects: tuple[str, ...] = ()
+    """Everything affected, the root first."""
+    last_good_run: str | None = None
+    last_bad_run: str = ""
+    resolved_run: str | None = None
+    resolved_at: str | None = None
+    findings: tuple[IncidentFinding, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    events: tuple[IncidentEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,5 +564,9 @@ class Run:
     """Between tasks, datasets and what is outside."""
     column_lineage: tuple[TaskLineage, ...] = ()
     """Between columns, task by task."""
+    anomalies: tuple[Anomaly, ...] = ()
+    monitors: tuple[MonitorCount, ...] = ()
+    logical_date: str | None = None
+    """The instant or day that the run's data is for, where a parameter says so (``--env--day 2011-01-04``); else None."""
     errors: tuple[RunError, ...] = ()
     notices: tuple[Notice, ...] = ()

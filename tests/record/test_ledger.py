@@ -88,7 +88,13 @@ def test_the_schema_names_every_field_and_only_these():
     document = schema.build()
     assert set(document["properties"]) == {*field_types(Run), "schema_version", "carried_checks", "carried_datasets"}
     assert set(document["definitions"]["Notice"]["properties"]) == set(field_types(Notice))
-    assert set(document["definitions"]["Dataset"]["properties"]) == {*field_types(Dataset), "as_in", "without", "sla+"}
+    assert set(document["definitions"]["Dataset"]["properties"]) == {
+        *field_types(Dataset),
+        "as_in",
+        "without",
+        "sla+",
+        "storage+",
+    }
     assert document["definitions"]["TaskRun"]["required"] == ["kind", "name", "status"]
 
 

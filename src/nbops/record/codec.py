@@ -49,6 +49,10 @@ def _encode_field(name: str, value: Any, hint: Any) -> Any:
     if name == "seconds":
         rounded = round_number(float(value), decimals=_SECONDS_DECIMALS)
         return rounded if isinstance(rounded, float) else None
+    if hint in (float, float | None):
+        return _finite(value)
+    if hint == tuple[float, ...]:
+        return [number for item in value if (number := _finite(item)) is not None]
     if name == "arguments":  # pairs; as an object they read better in a diff
         return plain(dict(value))
     if is_dataclass(value):
@@ -56,6 +60,12 @@ def _encode_field(name: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
         return rows_of(value) if hint == _EDGES else [encode(item) for item in value]
     return plain(value)
+
+
+def _finite(value: Any) -> float | None:
+    """Return a number as the ledger holds it; of one that is not finite there is nothing to say."""
+    rounded = round_number(float(value))
+    return rounded if isinstance(rounded, float) else None
 
 
 def _frozen(value: Any) -> Any:
@@ -98,6 +108,8 @@ def _decoder(hint: Any) -> Callable[[Any], Any]:
         return _union_decoder(arguments)
     if hint is float:
         return float
+    if hint == tuple[float, ...]:
+        return lambda value: tuple(float(item) for item in value)
     return _frozen
 
 

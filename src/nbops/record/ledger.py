@@ -53,6 +53,9 @@ def _ordered(document: dict[str, Any]) -> dict[str, Any]:
         _sort(task, "cells", lambda cell: cell["index"])
     for dataset in document.get("datasets", ()):
         _sort(dataset, "measurements", lambda item: (*_text(item, "column", "metric"), json.dumps(item, sort_keys=True)))
+        _sort(dataset, "distributions", lambda item: item["column"])
+    _sort(document, "anomalies", lambda item: _text(item, "subject", "monitor", "column", "metric"))
+    _sort(document, "monitors", lambda item: _text(item, "monitor"))
     _sort(document, "datasets", lambda item: _text(item, "name", "path"))
     _sort(document, "checks", lambda item: (*_text(item["check"], "dataset", "id"), json.dumps(item, sort_keys=True)))
     _sort(document, "quarantine", lambda item: _text(item, "dataset", "path"))
