@@ -15,6 +15,7 @@ from nbops.record.plain import clean_text, plain, round_number
 __all__ = ["decode", "encode", "field_types"]
 
 _SECONDS_DECIMALS = 3
+_NUMBERS = (float, float | None)
 _EDGES = tuple[ColumnEdge, ...]
 
 
@@ -46,11 +47,8 @@ def encode(record: Any) -> dict[str, Any]:
 def _encode_field(name: str, value: Any, hint: Any) -> Any:
     if value is None:
         return None
-    if name == "seconds":
-        rounded = round_number(float(value), decimals=_SECONDS_DECIMALS)
-        return rounded if isinstance(rounded, float) else None
-    if hint in (float, float | None):
-        return _finite(value)
+    if hint in _NUMBERS:
+        return _finite(value, decimals=_SECONDS_DECIMALS if name == "seconds" else None)
     if hint == tuple[float, ...]:
         return [number for item in value if (number := _finite(item)) is not None]
     if name == "arguments":  # pairs; as an object they read better in a diff
@@ -62,9 +60,9 @@ def _encode_field(name: str, value: Any, hint: Any) -> Any:
     return plain(value)
 
 
-def _finite(value: Any) -> float | None:
+def _finite(value: Any, *, decimals: int | None = None) -> float | None:
     """Return a number as the ledger holds it; of one that is not finite there is nothing to say."""
-    rounded = round_number(float(value))
+    rounded = round_number(float(value), decimals=decimals)
     return rounded if isinstance(rounded, float) else None
 
 
