@@ -45,9 +45,7 @@ def encode(record: Any) -> dict[str, Any]:
 
 
 def _encode_field(name: str, value: Any, hint: Any) -> Any:
-    if value is None:
-        return None
-    if hint in _NUMBERS:
+    if value is None or hint in _NUMBERS:
         return _finite(value, decimals=_SECONDS_DECIMALS if name == "seconds" else None)
     if hint == tuple[float, ...]:
         return [number for item in value if (number := _finite(item)) is not None]
@@ -62,7 +60,7 @@ def _encode_field(name: str, value: Any, hint: Any) -> Any:
 
 def _finite(value: Any, *, decimals: int | None = None) -> float | None:
     """Return a number as the ledger holds it; of one that is not finite there is nothing to say."""
-    rounded = round_number(float(value), decimals=decimals)
+    rounded = round_number(float(value), decimals=decimals) if value is not None else None
     return rounded if isinstance(rounded, float) else None
 
 
