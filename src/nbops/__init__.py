@@ -17,6 +17,9 @@ _HOMES = {
     "attach": "nbops.workflow.attach",
     "check": "nbops.quality.notebook",
     "expect": "nbops.quality.notebook",
+    # IPython asks for these two by name: %load_ext nbops
+    "load_ipython_extension": "nbops.lab.magics",
+    "unload_ipython_extension": "nbops.lab.magics",
 }
 
 
