@@ -69,7 +69,8 @@ _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool
 def _documentation() -> dict[str, dict[str, str]]:
     """Return the text under each field of :mod:`nbops.model`, by record and field; "" holds the record's own."""
     found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(model)).body:
+    sources = {inspect.getmodule(getattr(model, name)) for name in model.__all__ if is_dataclass(getattr(model, name))}
+    for node in (node for source in sources if source is not None for node in ast.parse(inspect.getsource(source)).body):
         if not isinstance(node, ast.ClassDef):
             continue
         texts = found[node.name] = {"": ast.get_docstring(node) or ""}

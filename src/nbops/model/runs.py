@@ -1,11 +1,4 @@
-"""The records that flow through nbops: frozen, without behaviour.
-
-Builders live elsewhere (``contract``, ``quality``, ``workflow``, ``record``). Everything here is made of plain values, tuples and
-mappings, so that a record can be turned into JSON without a decision on the way.
-
-Units: seconds for durations, bytes for sizes, rows for counts; instants are ISO 8601 strings in UTC with a ``Z``.
-Paths are POSIX strings relative to the project's root.
-"""
+"""A run and all that it is made of: tasks, datasets, checks, lineage, environment."""
 
 from __future__ import annotations
 
@@ -14,82 +7,31 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from nbops.model.found import Anomaly, Distribution, MonitorCount
+from nbops.model.words import ColumnTransformation, RunStatus, Severity, TaskKind, TaskStatus, Verdict
+
 __all__ = [
-    "Anomaly",
-    "Cause",
-    "CauseKind",
     "CellRun",
     "CellTable",
     "Check",
     "CheckResult",
     "Column",
     "ColumnEdge",
-    "ColumnTransformation",
     "Dataset",
     "Definition",
-    "Distribution",
     "Environment",
-    "Expected",
     "GitState",
-    "Incident",
-    "IncidentEvent",
-    "IncidentFinding",
-    "IncidentState",
     "LineageEdge",
     "LineageNote",
     "Measurement",
     "MetricRequest",
-    "MonitorCount",
     "Notice",
     "Quarantine",
     "Run",
     "RunError",
-    "RunStatus",
-    "Severity",
-    "TaskKind",
     "TaskLineage",
     "TaskRun",
-    "TaskStatus",
-    "Verdict",
 ]
-
-Verdict = Literal["passed", "warned", "failed", "errored", "skipped"]
-"""``errored`` could not be measured: never counts as passed. ``skipped``: there was nothing to judge."""
-
-Severity = Literal["warn", "error"]
-RunStatus = Literal["running", "succeeded", "failed", "interrupted"]
-TaskStatus = Literal[
-    "succeeded",  # ran, and its products were published
-    "failed",  # raised, died, timed out, or its data failed an error-severity check
-    "held",  # did not run: something upstream failed
-    "up_to_date",  # did not run: nothing it depends on changed
-    "interrupted",  # was running (or waiting) when the run was stopped
-    "not_selected",  # outside what the user asked to build
-]
-ColumnTransformation = Literal[
-    "identity",  # derived: as it is
-    "transformation",  # derived: computed from it, row by row
-    "aggregation",  # derived: computed from many rows of it
-    "join",  # influence, from here on
-    "group_by",
-    "filter",
-    "sort",
-    "window",
-    "conditional",
-]
-IncidentState = Literal["open", "acknowledged", "resolved", "expected"]
-CauseKind = Literal[
-    "code",  # cells, modules, SQL
-    "parameter",
-    "package",  # a version in the environment
-    "input",  # a file, table or partition that came in otherwise
-    "segment",  # rows with one value in common
-    "upstream",  # another dataset moved first
-    "contract",  # the rule changed, not the data
-    "time",  # nothing came: data is older than it should be
-    "unknown",
-]
-TaskKind = Literal["notebook", "script", "function", "sql", "shell", "other"]
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -119,26 +61,6 @@ class Column:
     """The term of the business for it."""
     tags: tuple[str, ...] = ()
     definitions: tuple[Definition, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
-    """How a column's values are spread: enough to tell two versions of a dataset apart without their rows.
-
-    Of personal columns there is none.
-    """
-
-    column: str
-    rows: int
-    """Values that are there (for numbers: and finite)."""
-    quantiles: tuple[float, ...] = ()
-    """Of numbers, dates and timestamps (seconds since 1970, UTC): at the probabilities of ``quality.spread.PROBABILITIES``."""
-    categories: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
-    """Value to rows, of text and booleans with few values: the most frequent ones."""
-    others: int | None = None
-    """Rows of values that are not among ``categories``; None where values are too many to be categories."""
-    patterns: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
-    """Of text: its most frequent shapes (``9`` a digit, ``a`` a letter, repeated ones once) to rows, in a sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,124 +259,6 @@ class TaskRun:
     """What the task depended on when it last succeeded: component to hash."""
     last_success: str | None = None
     """Id of the run in which it last succeeded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What a monitor took for ordinary, and how it came to that."""
-
-    low: float | None = None
-    high: float | None = None
-    center: float | None = None
-    method: str = ""
-    """The monitor's method, as the documentation calls it."""
-    points: int = 0
-    """Earlier runs that it was learned from."""
-    basis: str = ""
-    """One sentence for people: ``the 12 Mondays before, without 1 outlier``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anomaly:
-    """Something out of the ordinary that a monitor found in one run."""
-
-    monitor: str
-    """``freshness``, ``volume``, ``schema``, ``nulls``, ``distinct``, ``range``, ``mean``, ``quantiles``, ``shares``..."""
-    subject: str
-    """``dataset:NAME`` or ``task:NAME``."""
-    column: str | None = None
-    metric: str = ""
-    """The series that left its band: ``rowCount``, ``nullRate``, ``quantile:0.5``, ``share:EIRE``..."""
-    observed: int | float | str | None = None
-    expected: Expected | None = None
-    score: float = 1.0
-    """How far out: 1 at the edge of what is expected, 2 twice as far from its centre."""
-    severity: Severity = "warn"
-    message: str = ""
-    """One sentence: what was expected, what was found."""
-    accepted: str | None = None
-    """Id of the correction by which somebody said that this is to be expected: it raises nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorCount:
-    """How many series a monitor looked at in one run."""
-
-    monitor: str
-    judged: int = 0
-    learning: int = 0
-    """Too little history to judge by."""
-    errored: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """A possible cause of an incident, with what speaks for it."""
-
-    kind: CauseKind
-    message: str
-    """One sentence."""
-    score: float = 0.0
-    """0 to 1; causes are listed from the likeliest."""
-    subject: str | None = None
-    """``dataset:NAME``, ``task:NAME``, ``file:PATH``, ``package:NAME``, ``parameter:NAME``."""
-    cells: tuple[int, ...] = ()
-    commit: str | None = None
-    evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentFinding:
-    """One thing that is wrong in an incident: a check, an anomaly or a task that fails."""
-
-    key: str
-    """The same over runs: ``check:orders:amount.nullValues``, ``monitor:volume:dataset:orders:rowCount``, ``task:clean``."""
-    kind: Literal["check", "monitor", "task"]
-    subject: str
-    column: str | None = None
-    message: str = ""
-    severity: Severity = "error"
-    first_run: str = ""
-    last_run: str = ""
-    """The last run that showed it."""
-    mended_run: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentEvent:
-    """An entry of an incident's timeline."""
-
-    at: str
-    what: Literal["opened", "grown", "shrunk", "acknowledged", "noted", "resolved", "reopened", "expected"]
-    run: str | None = None
-    by: str | None = None
-    """Who, as git names them; None for nbops itself."""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """A finding that stays open over runs until a run shows it mended; one cause, one incident."""
-
-    id: str
-    """``INC-`` and the stamp of the run that opened it, with a short hash of what it began with."""
-    title: str
-    state: IncidentState
-    severity: Severity
-    root: str
-    """Where it begins: the subject furthest upstream."""
-    opened_run: str
-    opened_at: str
-    owner: str | None = None
-    subjects: tuple[str, ...] = ()
-    """Everything affected, the root first."""
-    last_good_run: str | None = None
-    last_bad_run: str = ""
-    resolved_run: str | None = None
-    resolved_at: str | None = None
-    findings: tuple[IncidentFinding, ...] = ()
-    causes: tuple[Cause, ...] = ()
-    events: tuple[IncidentEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

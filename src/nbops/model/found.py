@@ -1,0 +1,87 @@
+"""What is known of data beyond its measurements, and what monitors find in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from nbops.model.words import Severity
+
+__all__ = [
+    "Anomaly",
+    "Distribution",
+    "Expected",
+    "MonitorCount",
+]
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """How a column's values are spread: enough to tell two versions of a dataset apart without their rows.
+
+    Of personal columns there is none.
+    """
+
+    column: str
+    rows: int
+    """Values that are there (for numbers: and finite)."""
+    quantiles: tuple[float, ...] = ()
+    """Of numbers, dates and timestamps (seconds since 1970, UTC): at the probabilities of ``quality.spread.PROBABILITIES``."""
+    categories: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    """Value to rows, of text and booleans with few values: the most frequent ones."""
+    others: int | None = None
+    """Rows of values that are not among ``categories``; None where values are too many to be categories."""
+    patterns: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    """Of text: its most frequent shapes (``9`` a digit, ``a`` a letter, repeated ones once) to rows, in a sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a monitor took for ordinary, and how it came to that."""
+
+    low: float | None = None
+    high: float | None = None
+    center: float | None = None
+    method: str = ""
+    """The monitor's method, as the documentation calls it."""
+    points: int = 0
+    """Earlier runs that it was learned from."""
+    basis: str = ""
+    """One sentence for people: ``the 12 Mondays before, without 1 outlier``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """Something out of the ordinary that a monitor found in one run."""
+
+    monitor: str
+    """``freshness``, ``volume``, ``schema``, ``nulls``, ``distinct``, ``range``, ``mean``, ``quantiles``, ``shares``..."""
+    subject: str
+    """``dataset:NAME`` or ``task:NAME``."""
+    column: str | None = None
+    metric: str = ""
+    """The series that left its band: ``rowCount``, ``nullRate``, ``quantile:0.5``, ``share:EIRE``..."""
+    observed: int | float | str | None = None
+    expected: Expected | None = None
+    score: float = 1.0
+    """How far out: 1 at the edge of what is expected, 2 twice as far from its centre."""
+    severity: Severity = "warn"
+    message: str = ""
+    """One sentence: what was expected, what was found."""
+    accepted: str | None = None
+    """Id of the correction by which somebody said that this is to be expected: it raises nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorCount:
+    """How many series a monitor looked at in one run."""
+
+    monitor: str
+    judged: int = 0
+    learning: int = 0
+    """Too little history to judge by."""
+    errored: int = 0
