@@ -40,6 +40,7 @@ __all__ = [
     "replace_file",
     "resolve_run_id",
     "run_before",
+    "run_folders",
     "run_ids",
     "runs_with_pages",
     "runs_without_pages",
@@ -297,6 +298,15 @@ def run_ids(reports: Path) -> list[str]:
     except OSError:
         return []
     return sorted(name for name in names if (reports / "runs" / name / LEDGER).is_file())
+
+
+def run_folders(reports: Path) -> list[str]:
+    """Return the names of all folders that are called as a run is, the newest last; whether a ledger is in them is not asked."""
+    try:
+        names = os.listdir(reports / "runs")  # noqa: PTH208 - as text it costs a tenth
+    except OSError:
+        return []
+    return sorted(name for name in names if _RUN_ID.fullmatch(name))
 
 
 def latest_run(reports: Path) -> Run | None:
