@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from nbops.adapters.pipeline_yaml import find_pipeline, read_pipeline
-from nbops.errors import NbopsError
+from nbops.errors import LockedError, NbopsError, did_you_mean
+from nbops.lab.builds import read_log, start_build, state_of, stop_build
+from nbops.lab.overview import overview, project_folders
 
 __all__ = ["register", "text_notebooks"]
 
@@ -59,6 +62,127 @@ class _Notebooks(APIHandler):
         self.finish(json.dumps({"notebooks": notebooks}))
 
 
+class _OfProject(APIHandler):
+    """What is asked of one project: ``project`` names it as ``GET nbops/api/projects`` does, never by a path of the browser's."""
+
+    auth_resource = "contents"
+
+    def served(self) -> Path:
+        """Return the server's root."""
+        return Path(self.contents_manager.root_dir).resolve()
+
+    async def project(self, name: str) -> Path:
+        """Return the root of a project.
+
+        Raises:
+            HTTPError: 404, there is none of this name.
+        """
+        found = await asyncio.to_thread(project_folders, self.served())
+        if name not in found:
+            raise web.HTTPError(404, reason="no such project")
+        return found[name]
+
+    def say(self, value: Any) -> None:
+        """Answer with JSON that no page of another origin can read as a script."""
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(value))
+
+
+class _Projects(_OfProject):
+    """``GET nbops/api/projects``: the projects in the served folder, around it and right below it."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with ``{"projects": [name, ...]}``; names are paths relative to the served folder."""
+        self.say({"projects": list(await asyncio.to_thread(project_folders, self.served()))})
+
+
+class _Status(_OfProject):
+    """``GET nbops/api/status?project=&pipeline=``: tasks, their staleness, verdicts and pages; whether a build goes on."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with what :func:`nbops.lab.overview.overview` says."""
+        root = await self.project(self.get_query_argument("project", ""))
+        pipeline = self.get_query_argument("pipeline", None)
+        self.say(await asyncio.to_thread(overview, self.served(), root, pipeline=pipeline))
+
+
+class _Build(_OfProject):
+    """``GET``, ``POST`` and ``DELETE nbops/api/build``: how the build goes, with its log; start one; stop it."""
+
+    auth_resource = "kernels"  # who may run code may build
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with ``{"build": ..., "log": text, "offset": bytes}``: the log from ``offset`` on."""
+        root = await self.project(self.get_query_argument("project", ""))
+        offset = self.get_query_argument("offset", "0")
+        text, following = await asyncio.to_thread(read_log, root, offset=int(offset) if offset.isdecimal() else 0)
+        state = await asyncio.to_thread(state_of, root)
+        self.say({"build": asdict(state), "log": text, "offset": following})
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Start one: ``{"project", "pipeline", "task", "upstream", "force"}``; 409 when one goes on, 400 when it cannot be."""
+        wanted = self.get_json_body()
+        if not isinstance(wanted, dict):
+            raise web.HTTPError(400, reason="a JSON object is needed")
+        root = await self.project(_text(wanted, "project") or "")
+        pipeline, task = _text(wanted, "pipeline"), _text(wanted, "task")
+        known = await asyncio.to_thread(overview, self.served(), root, pipeline=pipeline)
+        names = [item["name"] for item in known["tasks"]]
+        if pipeline is not None and pipeline not in known["pipelines"]:
+            self._refuse(400, f"no pipeline {pipeline[:60]!r}. {did_you_mean(pipeline, known['pipelines'])}")
+        elif task is not None and names and task not in names:
+            self._refuse(400, f"no task {task[:60]!r}. {did_you_mean(task, names)}")
+        else:
+            try:
+                started = await asyncio.to_thread(
+                    start_build,
+                    root,
+                    pipeline=pipeline,
+                    task=task,
+                    upstream=wanted.get("upstream") is True,
+                    force=wanted.get("force") is True,
+                )
+            except LockedError as error:
+                self._refuse(409, str(error))
+            except (NbopsError, OSError) as error:
+                self._refuse(400, str(error))
+            else:
+                self.set_status(201)
+                self.say({"started": asdict(started)})
+
+    @web.authenticated
+    @authorized
+    async def delete(self) -> None:
+        """Stop the build that goes on, as Ctrl-C would; 404 when none does."""
+        root = await self.project(self.get_query_argument("project", ""))
+        try:
+            stopped = await asyncio.to_thread(stop_build, root)
+        except PermissionError as error:
+            self._refuse(403, str(error))
+        else:
+            self.set_status(202 if stopped else 404)
+            self.say({"stopped": stopped})
+
+    def _refuse(self, status: int, message: str) -> None:
+        self.set_status(status)
+        self.say({"message": message})
+
+
+def _text(wanted: dict[str, Any], name: str) -> str | None:
+    value = wanted.get(name)
+    if value is not None and not isinstance(value, str):
+        raise web.HTTPError(400, reason=f"{name} must be text")
+    return value
+
+
 class _Stylesheets(FilesHandler):
     """``GET files/.../assets/nbops.css``: the stylesheets of reports, for JupyterLab's HTML viewer.
 
@@ -79,5 +203,6 @@ def register(app: Any) -> None:
     """
     base = app.web_app.settings["base_url"]
     sheets = url_path_join(base, "files", r"((?:[^?]*/)?assets/(?:nbops|profile)\.css)")
-    notebooks = url_path_join(base, "nbops", "api", "notebooks")
-    app.web_app.add_handlers(".*$", [(notebooks, _Notebooks), (sheets, _Stylesheets, {"path": app.root_dir})])
+    own = {"notebooks": _Notebooks, "projects": _Projects, "status": _Status, "build": _Build}
+    answers = [(url_path_join(base, "nbops", "api", name), handler) for name, handler in own.items()]
+    app.web_app.add_handlers(".*$", [*answers, (sheets, _Stylesheets, {"path": app.root_dir})])

@@ -1,0 +1,181 @@
+"""What JupyterLab's sidebar shows of a project, read from files: Ploomber is not imported."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbops.adapters.pipeline_yaml import find_pipeline, read_pipeline
+from nbops.contract.config import load_config
+from nbops.errors import NbopsError
+from nbops.lab.builds import state_of
+from nbops.pages.names import page_name
+from nbops.record.homes import dataset_home, task_home
+from nbops.record.store import latest_run
+from nbops.workflow.outlook import outlook
+from nbops.workflow.project import find_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbops.contract.config import Config
+    from nbops.model import Dataset, Run, TaskRun
+
+__all__ = ["overview", "project_folders"]
+
+_MOST_PROJECTS = 50
+
+
+def project_folders(served: Path) -> dict[str, Path]:
+    """Return the projects that a server shows: the name by which a browser asks, to the root.
+
+    The project that the served folder is in (or is), and those right below it. Names are paths relative to the served folder;
+    what is above it is called ``..``, whatever its distance.
+
+    Args:
+        served: The server's root.
+    """
+    served = served.resolve()
+    found: dict[str, Path] = {}
+    above = find_pipeline(served)
+    if above is not None:
+        try:
+            root = find_root(above.parent)
+        except NbopsError:
+            root = above.parent
+        found["" if root == served else ".."] = root
+    below = itertools.islice(sorted(served.glob("*/pipeline.yaml")), _MOST_PROJECTS)
+    found |= {path.parent.name: path.parent.resolve() for path in below if path.parent.resolve().is_relative_to(served)}
+    return found
+
+
+def _pipelines(root: Path) -> list[str]:
+    return sorted(path.name for path in root.glob("pipeline*.yaml") if path.is_file())
+
+
+def overview(served: Path, root: Path, *, pipeline: str | None = None) -> dict[str, Any]:
+    """Return the state of a project as plain values.
+
+    Args:
+        served: The server's root, which paths are relative to.
+        root: The project's root.
+        pipeline: A pipeline file of the root's; by default its ``pipeline.yaml``, else the first.
+
+    Returns:
+        ``pipelines``, ``pipeline``, ``error`` (a sentence, when the pipeline or the settings cannot be read), ``tasks``, ``run``
+        (the latest), ``build``. Paths that the server does not serve are null.
+    """
+    names = _pipelines(root)
+    chosen = pipeline if pipeline in names else "pipeline.yaml" if "pipeline.yaml" in names else next(iter(names), None)
+    found: dict[str, Any] = {
+        "pipelines": names,
+        "pipeline": chosen,
+        "error": None,
+        "tasks": [],
+        "run": None,
+        "build": asdict(state_of(root)),
+    }
+    try:
+        config = load_config(root)
+        run = latest_run(root / config.reports)
+        found["run"] = _run(run, served, root, config) if run is not None else None
+        if chosen is None:
+            found["error"] = "There is no pipeline here. `nbops init` makes a project; or write a pipeline.yaml."
+        else:
+            found["tasks"] = _tasks(root, config, served, run, pipeline=root / chosen)
+    except (NbopsError, OSError) as error:
+        found["error"] = str(error)
+    return found
+
+
+def _served(served: Path, path: Path) -> str | None:
+    """Return a path as the browser names it; None for what is missing or out of its reach."""
+    path = Path(os.path.normpath(path))
+    if not path.exists() or not path.resolve().is_relative_to(served.resolve()) or not path.is_relative_to(served):
+        return None
+    return path.relative_to(served).as_posix()
+
+
+def _run(run: Run, served: Path, root: Path, config: Config) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "status": run.status,
+        "verdict": run.verdict,
+        "started_at": run.started_at,
+        "seconds": run.seconds,
+        "page": _served(served, root / config.reports / "runs" / run.id / "index.html"),
+    }
+
+
+def _tasks(root: Path, config: Config, served: Path, run: Run | None, *, pipeline: Path) -> list[dict[str, Any]]:
+    declared = {task.name: task for task in read_pipeline(pipeline).tasks}
+    ran = {task.name: task for task in run.tasks} if run is not None else {}
+    going_on = run is not None and run.status == "running"
+    found = []
+    for item in outlook(root, config, pipeline=pipeline, values={}):
+        task, source = ran.get(item.task), declared[item.task].source if item.task in declared else None
+        found.append(
+            {
+                "name": item.task,
+                "stale": item.stale,
+                "reasons": list(item.reasons),
+                "last_success": item.last_success,
+                "verdict": item.verdict,
+                "upstream": list(task.upstream) if task is not None else [],
+                "source": _served(served, source) if source is not None else None,
+                "status": task.status if task is not None else None,
+                "live": going_on and task is not None and task.status not in {"up_to_date", "not_selected"},
+                "seconds": task.seconds if task is not None else None,
+                "error": _error(task),
+                "page": _page(run, task, served, root, config),
+                "datasets": _datasets(run, item.task, served, root, config),
+            }
+        )
+    return found
+
+
+def _error(task: TaskRun | None) -> Mapping[str, Any] | None:
+    if task is None or task.error is None:
+        return None
+    return {"kind": task.error.kind, "message": task.error.message, "cell": task.error.cell, "hint": task.error.hint}
+
+
+def _page(run: Run | None, task: TaskRun | None, served: Path, root: Path, config: Config) -> str | None:
+    if run is None or task is None:
+        return None
+    homes = dict.fromkeys((run.id, task_home(run, task)))
+    pages = (root / config.reports / "runs" / home / "tasks" / f"{page_name(task.name)}.html" for home in reversed(homes))
+    return next((path for page in pages if (path := _served(served, page)) is not None), None)
+
+
+def _dataset_page(run: Run, item: Dataset, served: Path, reports: Path) -> str | None:
+    homes = dict.fromkeys((run.id, dataset_home(run, item)))
+    pages = (reports / "runs" / home / "datasets" / f"{page_name(item.name)}.html" for home in reversed(homes))
+    return next((path for page in pages if (path := _served(served, page)) is not None), None)
+
+
+def _datasets(run: Run | None, task: str, served: Path, root: Path, config: Config) -> list[dict[str, Any]]:
+    if run is None:
+        return []
+    reports = root / config.reports
+    return [
+        {
+            "name": item.name,
+            "verdict": item.verdict,
+            "rows": item.rows,
+            "published": item.published,
+            "page": _dataset_page(run, item, served, reports),
+            "profile": _served(served, reports / item.profile) if item.profile else None,
+            "contract": _served(served, root / item.contract) if item.contract else None,
+            "checks": [
+                {"id": result.check.id, "verdict": result.verdict, "message": result.message, "severity": result.check.severity}
+                for result in run.checks
+                if result.check.dataset == item.name and result.verdict not in {"passed", "skipped"}
+            ],
+        }
+        for item in run.datasets
+        if item.task == task
+    ]

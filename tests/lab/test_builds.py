@@ -1,0 +1,186 @@
+"""Status and builds from JupyterLab: a real server, real builds, and whoever should not be let in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from nbops.lab import builds
+from nbops.lab.overview import overview, project_folders
+
+WAITS = """\
+# %% tags=["parameters"]
+upstream = None
+product = None
+
+# %%
+import time
+from pathlib import Path
+
+while not Path("go").exists():
+    time.sleep(0.05)
+Path(product["data"]).parent.mkdir(exist_ok=True, parents=True)
+Path(product["data"]).write_text("a\\n1\\n", encoding="utf-8")
+"""
+
+
+@pytest.fixture
+def waiting(project):
+    """The project under nbops, in git, with a first task that waits for a file called ``go``."""
+    pipeline = project / "pipeline.yaml"
+    text = pipeline.read_text(encoding="utf-8").replace("    params: {rows: 3, label: 'a \"b\" é'}\n", "")
+    pipeline.write_text(f"on_render: nbops.attach\n{text}", encoding="utf-8")
+    (project / "notebooks/first.py").write_text(WAITS, encoding="utf-8")
+    (project / ".gitignore").write_text("output\n.nbops\ngo\n", encoding="utf-8")
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+    return project
+
+
+def until(question, *, seconds: float = 120.0):
+    """Ask until the answer is true; returns it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := question():
+            return answer
+        time.sleep(0.1)
+    pytest.fail("it did not happen in time")
+
+
+def test_a_build_is_started_watched_stopped_and_seen_by_all(lab, waiting):
+    server = lab(waiting)
+    assert server.request("nbops/api/projects") == (200, {"projects": [""]})
+    status, before = server.request("nbops/api/status")
+    assert (status, before["error"], before["build"]["running"]) == (200, None, False)
+    assert [(task["name"], task["stale"], task["source"]) for task in before["tasks"]] == [
+        ("first", True, "notebooks/first.py"),
+        ("second", True, "notebooks/second.ipynb"),
+    ]
+
+    assert server.request("nbops/api/build", method="POST", body={})[0] == 201
+    live = until(lambda: (found := server.request("nbops/api/status")[1])["run"] and found)
+    assert live["build"]["running"]
+    assert live["run"]["status"] == "running"
+    assert server.request("nbops/api/build", method="POST", body={})[0] == 409
+    until(lambda: (builds.state_of(waiting)).who)  # any process sees it: the lock tells
+    assert server.request("nbops/api/build", method="DELETE")[0] == 202
+    ended = until(lambda: not (found := server.request("nbops/api/build")[1])["build"]["running"] and found)
+    assert ended["build"]["exit_code"] not in {None, 0}
+    assert server.request("nbops/api/build", method="DELETE")[0] == 404
+    assert server.request("nbops/api/status")[1]["run"]["status"] == "interrupted"
+
+    (waiting / "go").touch()
+    assert server.request("nbops/api/build", method="POST", body={"task": "second", "upstream": True})[0] == 201
+    done = until(lambda: not (found := server.request("nbops/api/build")[1])["build"]["running"] and found)
+    assert done["build"]["exit_code"] == 0, done["log"]
+    assert "first" in done["log"]
+    assert server.request(f"nbops/api/build?offset={done['offset']}")[1]["log"] == ""
+    after = server.request("nbops/api/status")[1]
+    assert [(task["stale"], task["status"]) for task in after["tasks"]] == [(False, "succeeded"), (False, "succeeded")]
+    assert server.request(f"api/contents/{after['tasks'][0]['page']}?content=0")[0] == 200
+    assert after["tasks"][0]["datasets"][0]["rows"] == 1
+
+
+def test_who_is_not_logged_in_or_comes_from_elsewhere_is_refused(lab, waiting):
+    server = lab(waiting)
+    for path in ("projects", "status", "build"):
+        assert server.request(f"nbops/api/{path}", token="wrong")[0] == 403
+    assert server.request("nbops/api/build", method="POST", body={}, token="wrong")[0] == 403
+    # logged in by cookie, as another site's form would be: no XSRF token, no build
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    opener.open(f"{server.url}/lab?token={server.token}", timeout=60).close()
+    opener.open(f"{server.url}/nbops/api/projects", timeout=60).close()
+    request = urllib.request.Request(f"{server.url}/nbops/api/build", method="POST", data=b"{}")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        opener.open(request, timeout=60)
+    with refused.value as error:
+        assert error.code == 403
+    assert not (waiting / ".nbops").exists()
+
+
+def test_a_project_is_named_never_pathed_and_what_cannot_be_built_is_said(lab, waiting):
+    server = lab(waiting)
+    for name in ("../..", "/etc", "notebooks", "..%2f..", "<script>"):
+        assert server.request(f"nbops/api/status?project={urllib.parse.quote(name)}")[0] == 404
+        assert server.request("nbops/api/build", method="POST", body={"project": name})[0] == 404
+    for body, word in (
+        ({"task": "secnod"}, "second"),
+        ({"task": "--force"}, "no task"),
+        ({"pipeline": "../pipeline.yaml"}, "no pipeline"),
+    ):
+        request = urllib.request.Request(
+            f"{server.url}/nbops/api/build",
+            method="POST",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"token {server.token}"},
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=60)
+        with refused.value as error:
+            assert error.code == 400
+            assert word in json.loads(error.read())["message"]
+    for body in ([], {"task": 3}, "x"):
+        assert server.request("nbops/api/build", method="POST", body=body)[0] == 400
+
+
+def test_a_broken_pipeline_is_said_with_its_place(waiting):
+    (waiting / "pipeline.yaml").write_text("tasks:\n  - source: [\n", encoding="utf-8")
+    found = overview(waiting, waiting)
+    assert "pipeline.yaml" in found["error"]
+    assert "line" in found["error"]
+    assert found["tasks"] == []
+
+
+def test_a_folder_without_a_pipeline_and_one_with_several(tmp_path):
+    assert project_folders(tmp_path) == {}
+    assert "nbops init" in overview(tmp_path, tmp_path)["error"]
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pipeline.yaml").write_text("tasks: []\n", encoding="utf-8")
+    (tmp_path / "a" / "pipeline.serve.yaml").write_text("tasks: []\n", encoding="utf-8")
+    assert list(project_folders(tmp_path)) == ["a", "b"]
+    assert project_folders(tmp_path / "a") == {"": tmp_path / "a"}
+    (tmp_path / "a" / "notebooks").mkdir()
+    assert project_folders(tmp_path / "a" / "notebooks") == {"..": tmp_path / "a"}
+    found = overview(tmp_path, tmp_path / "a", pipeline="pipeline.serve.yaml")
+    assert (found["pipelines"], found["pipeline"]) == (["pipeline.serve.yaml", "pipeline.yaml"], "pipeline.serve.yaml")
+    assert overview(tmp_path, tmp_path / "a", pipeline="../b/pipeline.yaml")["pipeline"] == "pipeline.yaml"
+
+
+def test_a_server_started_anew_finds_the_build_of_the_one_before(waiting, monkeypatch):
+    started = builds.start_build(waiting)
+    monkeypatch.setattr(builds, "_children", {})
+    state = builds.state_of(waiting)
+    assert state.running
+    assert state.mine == started
+    assert state.exit_code is None
+    until(lambda: builds.state_of(waiting).who)
+    assert builds.stop_build(waiting)
+    until(lambda: not builds.state_of(waiting).running)
+
+
+def test_a_damaged_note_or_a_process_id_given_to_another_is_no_build(waiting):
+    folder = waiting / ".nbops/lab"
+    folder.mkdir(parents=True)
+    for text in ("", "{", "[]", '{"id": 1}', '{"id": "x", "pid": 1, "process_started": 5, "command": "", "began": ""}'):
+        (folder / "build.json").write_text(text, encoding="utf-8")
+        assert not builds.state_of(waiting).running
+        assert not builds.stop_build(waiting)
+
+
+def test_the_log_is_read_on_from_where_it_was_and_anew_when_another_build_began(waiting):
+    assert builds.read_log(waiting, offset=0) == ("", 0)
+    folder = waiting / ".nbops/lab"
+    folder.mkdir(parents=True)
+    (folder / "build.log").write_bytes("one é\ntwo".encode())
+    text, offset = builds.read_log(waiting, offset=0)
+    assert text == "one é\n"
+    assert builds.read_log(waiting, offset=offset)[0] == "two"
+    (folder / "build.log").write_bytes(b"new\n")
+    assert builds.read_log(waiting, offset=offset + 3)[0] == "new\n"
