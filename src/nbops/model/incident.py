@@ -57,6 +57,8 @@ class IncidentEvent:
     run: str | None = None
     by: str | None = None
     """Who, as git names them; None for nbops itself."""
+    until: str | None = None
+    """Of ``expected``: the last day on which it is so; None when nobody set an end."""
     message: str = ""
 
 

@@ -10,7 +10,7 @@ import ast
 import inspect
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -20,7 +20,7 @@ from nbops.record.codec import field_types
 from nbops.record.edges import EDGE_SCHEMA
 from nbops.record.refer import ADDED, AS_IN, CARRIED, CARRIED_DATASETS, REFERRING, WITHOUT
 
-__all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build"]
+__all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build", "definitions_of"]
 
 SCHEMA_VERSION = 2
 """Raised when an older nbops could misread what a newer one writes; optional fields may come without it."""
@@ -129,6 +129,11 @@ def _of_record(kind: type, texts: Mapping[str, str]) -> dict[str, Any]:
             if shape.get("type") == "object"
         }
     return {"type": "object", "description": texts.get("", ""), "properties": properties, "required": required}
+
+
+def definitions_of(kinds: Iterable[type]) -> dict[str, dict[str, Any]]:
+    """Return schemas of records by name, for files of their own; without what the source says of the fields."""
+    return {kind.__name__: _of_record(kind, {}) for kind in kinds}
 
 
 def build() -> dict[str, Any]:

@@ -50,6 +50,7 @@ from nbops.workflow.share import Share
 from nbops.workflow.state import StateStore, TaskState
 from nbops.workflow.stop import StopSignals
 from nbops.workflow.taskrecord import TaskRecord
+from nbops.workflow.watchover import catch_up
 from nbops.workflow.worker import noted_by
 
 if TYPE_CHECKING:
@@ -205,12 +206,15 @@ class _Build:
         for sentence in publish.recover(self.root):
             self.notices.append(Notice(kind="recovered", message=sentence))
             self.progress.say(f"nbops: {sentence}", colour="yellow")
-        for run in recover(self.reports, alive_here(state), cache=state / "cache"):
+        killed = recover(self.reports, alive_here(state), cache=state / "cache")
+        for run in killed:
             self.notices.append(
                 Notice(kind="recovered", message=f"run {run.id} was killed before it could end; its ledger now says so")
             )
             self.progress.say(f"nbops: run {run.id} was killed before it could end; its ledger now says so", colour="yellow")
             self.exports.ended(run, code={})
+        for sentence in catch_up(self.root, self.config, killed).said:
+            self.progress.say(f"nbops: {sentence}", colour="yellow")
         sweep_killed(self.reports, state)
         write_running(state, self.run_id)
         begun = self._snapshot(status="running")

@@ -28,6 +28,7 @@ from nbops.workflow.comparing import beside
 from nbops.workflow.datasets import format_of
 from nbops.workflow.fingerprint import strings_of
 from nbops.workflow.taskrecord import TaskRecord, load_notebook
+from nbops.workflow.watchover import announce, keep_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -140,7 +141,9 @@ def conclude(
     run = run_of(notebooks, notices)
     run = replace(run, datasets=tuple(replace(d, profile=pages.get(d.name)) for d in run.datasets))
     run = carried_over(scrubber.run(run), run_before(reports, run.id))
+    announce(root, run.id)
     write_run(reports, run)
+    watched = keep_incidents(root, config, run)
     trouble = _render(run, reports, cache=root / ".nbops/cache", keep=config.keep_runs)
     secrets = secrets_of(config, parameters, records)
     if exports:
@@ -149,7 +152,7 @@ def conclude(
             exports, run, code, check=lambda text: scan([("events", text)], secrets=secrets, personal=personal, root=root)
         )
     said = _commit(root, config, run, secrets=secrets, personal=personal) if config.commit else ()
-    return Conclusion(run=run, said=(*trouble, *said))
+    return Conclusion(run=run, said=(*trouble, *watched.said, *said))
 
 
 def _tell(
