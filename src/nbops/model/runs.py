@@ -257,6 +257,8 @@ class TaskRun:
     error: RunError | None = None
     fingerprint: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     """What the task depended on when it last succeeded: component to hash."""
+    attempted: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    """What it depended on in this run, where it ran and did not succeed: so that what changed can be told."""
     last_success: str | None = None
     """Id of the run in which it last succeeded."""
 

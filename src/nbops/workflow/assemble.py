@@ -65,6 +65,7 @@ def task_run(record: TaskRecord, *, root: Path, notebook: str | None) -> TaskRun
         notebook=notebook,
         error=record.error,
         fingerprint=record.fingerprint,
+        attempted=record.recipe if record.attempts and record.status == "failed" else {},
         last_success=record.last_success,
     )
 

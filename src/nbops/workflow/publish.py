@@ -19,6 +19,7 @@ from nbops.errors import TaskError
 from nbops.workflow.datasets import absolute
 from nbops.workflow.fingerprint import is_file_product
 from nbops.workflow.hashing import digest
+from nbops.workflow.previous import keep_previous
 from nbops.workflow.state import write_json
 
 if TYPE_CHECKING:
@@ -169,9 +170,22 @@ def publish(
     # a single move is there or not, whether the journal survives a loss of power or not
     document = {"moves": moves, "state": {"path": str(state[0]), "document": dict(state[1])}}
     write_json(journal, document, durable=len(moves) > 1)
+    _keep_what_differs(staging, root, state)
     _complete(journal)
     shutil.rmtree(staging.folder, ignore_errors=True)
     _drop_empty(staging, root)
+
+
+def _keep_what_differs(staging: Staging, root: Path, state: tuple[Path, Mapping[str, Any]]) -> None:
+    """Keep the version of each dataset that is about to be replaced by another one."""
+    try:
+        known = json.loads(state[0].read_text(encoding="utf-8"))["fingerprint"]["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        known = {}
+    new = state[1].get("fingerprint", {}).get("outputs", {})
+    for key, path in staging.final.items():
+        if not isinstance(known, dict) or key not in known or known[key] != new.get(key):
+            keep_previous(root, Path(path))
 
 
 def _drop_empty(staging: Staging, root: Path) -> None:

@@ -28,6 +28,7 @@ _WHY = {
     "work": "scratch of builds that ended",
     "staging": "staged files that were never published",
     "cache": "caches, made again when needed",
+    "previous": "earlier versions of datasets, kept to compare rows",
 }
 
 
