@@ -1,0 +1,153 @@
+"""The series of a subject side by side: one row a series, one column a run, the run that is judged last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from nbops.history.index import SeriesPoint
+
+__all__ = ["DAY", "Frame", "Key", "frame_of", "ready"]
+
+Key = tuple[str | None, str]
+"""Column (None: the subject itself) and metric."""
+DAY = 86_400.0
+_ONE_DAY = 1.5 * DAY
+"""Times that lie within this are of one day: their clock is followed, not their date."""
+_QUANTILE = "quantile:"
+_SHARES = ("share:", "pattern:")
+_NOVEL = {"share:": "novel", "pattern:": "novelPattern"}
+"""The share of rows, in each run, whose category no earlier run listed."""
+_NOVEL_AFTER = 5
+"""At first everything is new."""
+_OFTEN = 0.3
+_SELDOM = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """All series of one subject; ``values[:, -1]`` is the run that is judged."""
+
+    subject: str
+    keys: tuple[Key, ...]
+    runs: tuple[str, ...]
+    at: NDArray[np.float64]
+    """Seconds since 1970."""
+    values: NDArray[np.float64]
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """Rows of each run; NaN where that is not known."""
+        found = {key: number for number, key in enumerate(self.keys)}.get((None, "rowCount"))
+        return self.values[found] if found is not None else np.full(len(self.at), np.nan)
+
+    @property
+    def weekdays(self) -> NDArray[np.int64]:
+        """Of each run; 1970 began on a Thursday."""
+        return ((np.floor(self.at / DAY) + 3) % 7).astype(np.int64)
+
+
+def frame_of(
+    subject: str, series: Mapping[Key, Sequence[SeriesPoint]], *, run: str, at: float, current: Mapping[Key, float]
+) -> Frame:
+    """Put the points of earlier runs and the values of the run itself side by side.
+
+    Args:
+        subject: ``dataset:NAME`` or ``task:NAME``.
+        series: Earlier points, the oldest first; what was carried over is left out.
+        run: Id of the run that is judged.
+        at: The instant that it is for, in seconds since 1970.
+        current: Its own values.
+    """
+    stamps: dict[str, float] = {}
+    for points in series.values():
+        for point in points:
+            if point.changed and point.run != run:
+                stamps.setdefault(point.run, point.at.timestamp())
+    runs = sorted(stamps, key=lambda one: (stamps[one], one))
+    place = {one: number for number, one in enumerate(runs)}
+    keys = tuple(dict.fromkeys([*series, *current]))
+    values = np.full((len(keys), len(runs) + 1), np.nan)
+    for number, key in enumerate(keys):
+        for point in series.get(key, ()):
+            if point.run in place:
+                values[number, place[point.run]] = point.value
+        values[number, -1] = current.get(key, np.nan)
+    values[~np.isfinite(values)] = np.nan
+    stamp = np.array([*(stamps[one] for one in runs), at])
+    return Frame(subject=subject, keys=keys, runs=(*runs, run), at=stamp, values=values)
+
+
+def ready(frame: Frame, *, timed: frozenset[str]) -> Frame:
+    """Return a frame whose series compare over runs: clocks instead of dates, and zeros where a share is not listed.
+
+    Args:
+        frame: As measured.
+        timed: Columns that hold dates or times.
+    """
+    groups: dict[str | None, list[int]] = {}
+    for number, (column, _) in enumerate(frame.keys):
+        groups.setdefault(column, []).append(number)
+    drop: set[int] = set()
+    added: dict[Key, NDArray[np.float64]] = {}
+    values = frame.values.copy()
+    for column, numbers in groups.items():
+        if column is None:
+            continue
+        if column in timed:
+            drop |= _clocked(frame, column, numbers, added)
+        for prefix in _SHARES:
+            shares = [number for number in numbers if frame.keys[number][1].startswith(prefix)]
+            if shares:
+                rare, added[column, _NOVEL[prefix]] = _filled(values, shares)
+                drop |= rare
+    keep = [number for number in range(len(frame.keys)) if number not in drop]
+    keys = (*(frame.keys[number] for number in keep), *added)
+    return replace(frame, keys=keys, values=np.vstack([values[keep], *added.values()]))
+
+
+def _clocked(frame: Frame, column: str, numbers: list[int], added: dict[Key, NDArray[np.float64]]) -> set[int]:
+    """Of times the date moves on by itself: what is followed is the time of day, and how old the newest is."""
+    found = {frame.keys[number][1]: number for number in numbers}
+    dates = {number for name, number in found.items() if name.startswith(_QUANTILE) or name in {"minimum", "maximum", "mean"}}
+    middle, low, high = (found.get(f"{_QUANTILE}{p}") for p in ("0.5", "0.01", "0.99"))
+    if middle is None or low is None or high is None:
+        return dates
+    start = np.floor(frame.values[middle] / DAY) * DAY
+    short = frame.values[high] - frame.values[low] <= _ONE_DAY
+    for name, number in found.items():
+        if name.startswith(_QUANTILE):
+            added[column, f"clock:{name[len(_QUANTILE) :]}"] = np.where(short, frame.values[number] - start, np.nan)
+    newest = found.get(f"{_QUANTILE}1", high)
+    added[column, "lag"] = np.where(short, np.floor(frame.at / DAY) * DAY - start, frame.at - frame.values[newest])
+    return dates
+
+
+def _filled(values: NDArray[np.float64], shares: list[int]) -> tuple[set[int], NDArray[np.float64]]:
+    """Fill in what a list of the most frequent values does not have, in place.
+
+    Returns the series too rare to follow, and the share of what was never seen before.
+
+    A value that is not listed is at most as frequent as the rarest that is.
+    """
+    block = values[shares]
+    there = np.isfinite(block)
+    known = np.asarray(there.any(axis=0))
+    full = there.sum(axis=0) >= max(int(there.sum(axis=0).max()), 1)
+    with np.errstate(invalid="ignore"):
+        least = np.nanmin(np.where(there, block, np.inf), axis=0)
+    rest = np.where(full & (np.nansum(block, axis=0) < 0.999), least, 0.0)  # noqa: PLR2004 - a sum of rates, rounded
+    before = np.cumsum(there, axis=1) - there
+    novel = np.where(known, np.where(there & (before == 0), block, 0.0).sum(axis=0), np.nan)
+    novel[np.cumsum(known) <= _NOVEL_AFTER] = np.nan
+    values[shares] = np.where(there, block, np.where(known, rest, np.nan))
+    earlier = there[:, :-1].sum(axis=1)
+    seldom = (earlier < _SELDOM) | (earlier < _OFTEN * max(int(known[:-1].sum()), 1))
+    return {shares[number] for number in np.flatnonzero(seldom)}, np.clip(novel, 0.0, 1.0)

@@ -1,0 +1,198 @@
+"""All monitors over one run. Nothing here raises for what is wrong with data or history: a monitor that fails is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from nbops.contract.config_monitoring import Monitoring
+from nbops.history.expected import accepted_by, holds, taught
+from nbops.history.monitors.freshness import judge_arrival
+from nbops.history.monitors.schema import judge_schema
+from nbops.model import Anomaly, Expected, MonitorCount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nbops.history.expected import Correction
+    from nbops.history.index import History, SeriesPoint
+    from nbops.history.monitors.frame import Frame, Key
+    from nbops.model import Column, Dataset, Run
+
+__all__ = ["Judgement", "bands", "judge"]
+
+_RUNS = 400
+_SCHEMA_RUNS = 30
+_MOST = 25
+"""Anomalies of one subject that are kept, the worst."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the monitors found in one run."""
+
+    anomalies: tuple[Anomaly, ...] = ()
+    """The worst first; those that a correction covers have ``accepted`` set and raise nothing."""
+    counts: tuple[MonitorCount, ...] = ()
+    errors: tuple[str, ...] = ()
+    """What went wrong in monitors, a sentence each."""
+
+    @property
+    def raised(self) -> tuple[Anomaly, ...]:
+        """Anomalies that nobody said to expect."""
+        return tuple(item for item in self.anomalies if item.accepted is None)
+
+
+@dataclass(slots=True)
+class _Found:
+    anomalies: list[Anomaly] = field(default_factory=list)
+    judged: Counter[str] = field(default_factory=Counter)
+    learning: Counter[str] = field(default_factory=Counter)
+    errored: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+
+    def fail(self, monitor: str, subject: str, error: Exception) -> None:
+        self.errored[monitor] += 1
+        self.errors.append(f"The monitor {monitor} of {subject} failed: {type(error).__name__}: {str(error)[:200]}")
+
+
+def judge(run: Run, history: History, *, settings: Monitoring | None = None, expected: Sequence[Correction] = ()) -> Judgement:
+    """Judge a run by the runs before it.
+
+    Args:
+        run: As assembled; it was added to the history.
+        history: Of the runs before it, and of it.
+        settings: ``[tool.nbops.monitoring]``.
+        expected: What somebody said is to be expected.
+    """
+    return _Watch(run, history, settings or Monitoring(), tuple(expected)).judge()
+
+
+def _order(item: Anomaly) -> tuple[Any, ...]:
+    return (item.accepted is not None, -item.score, item.subject, item.monitor, item.column or "", item.metric)
+
+
+class _Watch:
+    """One run being judged."""
+
+    def __init__(self, run: Run, history: History, settings: Monitoring, expected: tuple[Correction, ...]) -> None:
+        self.run, self.history, self.settings, self.expected = run, history, settings, expected
+        self.found = _Found()
+        self.current: Mapping[str, Mapping[Key, SeriesPoint]] = {}
+
+    def judge(self) -> Judgement:
+        """Run all monitors."""
+        try:
+            self.current = self.history.current(self.run)
+        except Exception as error:  # noqa: BLE001 - a monitor never stops a run
+            self.found.fail("history", f"run {self.run.id}", error)
+        for dataset in self.run.datasets:
+            sensitivity = self.settings.sensitivity_of(dataset.name)
+            if sensitivity is not None and dataset.error is None:
+                self._dataset(dataset, sensitivity)
+        for task in self.run.tasks:
+            if task.status == "succeeded" and self.settings.enabled:
+                self._numbers(f"task:{task.name}", frozenset(), self.settings.sensitivity)
+        return self._judgement()
+
+    def _judgement(self) -> Judgement:
+        found, run = self.found, self.run
+        anomalies = [
+            replace(
+                item,
+                severity=self.settings.severity,
+                accepted=accepted_by(self.expected, item, run=run.id, day=run.logical_date),
+            )
+            for item in found.anomalies
+        ]
+        counts = [
+            MonitorCount(monitor=name, judged=found.judged[name], learning=found.learning[name], errored=found.errored[name])
+            for name in sorted({*found.judged, *found.learning, *found.errored})
+        ]
+        return Judgement(anomalies=tuple(sorted(anomalies, key=_order)), counts=tuple(counts), errors=tuple(found.errors))
+
+    def _dataset(self, dataset: Dataset, sensitivity: str) -> None:
+        subject, found = f"dataset:{dataset.name}", self.found
+        new = dataset.from_run is None and dataset.changed
+        try:
+            earlier = self.history.datasets(dataset.name, before=self.run.id, limit=_SCHEMA_RUNS)
+            if new:
+                found.anomalies += judge_schema(dataset, earlier)
+                (found.judged if earlier else found.learning)["schema"] += 1
+        except Exception as error:  # noqa: BLE001 - a monitor never stops a run
+            found.fail("schema", subject, error)
+        try:
+            anomalies, learning = judge_arrival(self.run, dataset, self.history, settings=self.settings)
+            found.anomalies += anomalies
+            (found.learning if learning else found.judged)["freshness"] += 1
+        except Exception as error:  # noqa: BLE001 - a monitor never stops a run
+            found.fail("freshness", subject, error)
+        if new:
+            self._numbers(subject, timed_columns(dataset.columns), sensitivity)
+
+    def _numbers(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
+        from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415 - numpy, only when something is judged
+        from nbops.history.monitors.numbers import judge_frame  # noqa: PLC0415
+        from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
+
+        current = self.current.get(subject)
+        if not current:
+            return
+        try:
+            series = self.history.series(subject, before=self.run.id, limit=_RUNS)
+            at = next(iter(current.values())).at.timestamp()
+            values = {key: point.value for key, point in current.items() if key[1] != "interval"}
+            frame = ready(frame_of(subject, series, run=self.run.id, at=at, current=values), timed=timed)
+            judged = judge_frame(frame, sensitivity=sensitivity, skip=_exceptions(frame, self.expected))
+            counts_of(judged, self.found.judged, self.found.learning)
+            self.found.anomalies += anomalies_of(judged, most=_MOST)
+        except Exception as error:  # noqa: BLE001 - a monitor never stops a run
+            self.found.fail("numbers", subject, error)
+
+
+def timed_columns(columns: Sequence[Column]) -> frozenset[str]:
+    """Return the names of columns that hold dates or times."""
+    return frozenset(item.name for item in columns if item.physical_type.upper().startswith(("DATE", "TIMESTAMP")))
+
+
+def _exceptions(frame: Frame, expected: Sequence[Correction]) -> Any:
+    """Return which values teach nothing, since somebody said that they were exceptions; None when none are."""
+    import numpy as np  # noqa: PLC0415
+
+    from nbops.history.monitors.scales import monitor_of  # noqa: PLC0415
+
+    if not any(item.until is not None or item.run is not None for item in expected):
+        return None
+    days = [_day(stamp) for stamp in frame.at]
+    skip = np.zeros(frame.values.shape, bool)
+    for number, (column, metric) in enumerate(frame.keys):
+        monitor = monitor_of(metric) or ""
+        for item in taught(expected, subject=frame.subject, column=column, metric=metric, monitor=monitor):
+            skip[number] |= [holds(item, run=run, day=day) for run, day in zip(frame.runs, days, strict=True)]
+    return skip
+
+
+def _day(stamp: float) -> str | None:
+    import datetime as dt  # noqa: PLC0415
+
+    try:
+        return dt.datetime.fromtimestamp(stamp, tz=dt.timezone.utc).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def bands(
+    points: Sequence[SeriesPoint], *, metric: str, sensitivity: str = "normal", rows: Sequence[float] | None = None
+) -> list[Expected]:
+    """Return what was expected of each point of a series, for charts.
+
+    Args:
+        points: The oldest first.
+        metric: The series' name.
+        sensitivity: ``low``, ``normal`` or ``high``.
+        rows: Rows that each point was taken from, where known: of fewer rows more is to be expected.
+    """
+    from nbops.history.monitors.telling import bands_of  # noqa: PLC0415 - numpy
+
+    return bands_of(points, metric=metric, sensitivity=sensitivity, rows=rows)

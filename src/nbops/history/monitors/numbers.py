@@ -1,0 +1,201 @@
+"""How far each series of a subject is from what was to be expected, and whether that is far enough to say so.
+
+A series' residuals over its spread are compared with two bounds: a number of standard deviations, and twice what the series has
+itself shown before. The second makes hundreds of series bearable: one that is wild by nature (the largest order of a day) must be
+wilder than ever, while one that never moved need not move far. The same is done with the whole: the mean square of a column's
+residuals is a series too (``distance``), which moves when many quantiles move a little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nbops.history.monitors.robust import Smoothed, smooth
+from nbops.history.monitors.scales import Scale, monitor_of, scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from nbops.history.monitors.frame import Frame
+
+__all__ = ["LEARN", "Judged", "bounds_of", "judge_frame", "sided"]
+
+LEARN = 14
+"""Values that a series must have before it is judged: two weeks of days."""
+_CALM = {"low": 8.0, "normal": 6.0, "high": 4.5}
+_WILD = {"low": 2.5, "normal": 2.0, "high": 1.5}
+_SEGMENT = 1.5
+"""Segments are many and small: these must be further out by this factor."""
+_SEGMENT_ROWS = 12.0
+_ONE_SIDED = {"duration": 1, "memory": 1, "freshness": 1, "duplicates": 1, "categories": 1, "validity": 1}
+"""Only more is worse."""
+_NO_ROWS = frozenset({"volume", "freshness", "clock", "duration", "memory"})
+_GROUPED = frozenset({"quantiles", "clock", "shares", "patterns", "mean", "range"})
+_ACCIDENT = 1.5
+_MOST = 10.0
+_FEWEST = 4
+_TYPICAL = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """All series of a subject, judged at each run; the last column is the run itself."""
+
+    frame: Frame
+    scales: list[Scale]
+    smoothed: Smoothed
+    spread: NDArray[np.float64]
+    """What the residuals were compared with."""
+    scores: NDArray[np.float64]
+    """Residuals over spread; NaN where there was too little history."""
+    bounds: NDArray[np.float64]
+    """How large a score may be."""
+
+
+def judge_frame(
+    frame: Frame, *, sensitivity: str = "normal", skip: NDArray[np.bool_] | None = None, learn: int = LEARN
+) -> Judged:
+    """Judge all series of a frame.
+
+    Args:
+        frame: As :func:`nbops.history.monitors.frame.ready` returns it.
+        sensitivity: ``low``, ``normal`` or ``high``.
+        skip: Values of earlier runs that teach nothing, series by runs.
+        learn: Values that a series must have.
+    """
+    frame = _without_small(frame)
+    rows = _rows_of(frame)
+    frame = _without_few(frame, rows)
+    scales, values, floors = scaled(frame.keys, frame.values, frame.rows)
+    floors = _floors_of_segments(frame, floors, rows)
+    found = smooth(values, frame.weekdays[None, :], floors, skip)
+    spread = found.spread * _fewer(frame, rows)
+    with np.errstate(all="ignore"):
+        scores = (values - found.expected) / spread
+    scores = np.where(found.seen >= learn, scores, np.nan)
+    judged = Judged(
+        frame=frame, scales=scales, smoothed=found, spread=spread, scores=scores, bounds=bounds_of(frame, scores, sensitivity)
+    )
+    return _with_distances(judged, sensitivity=sensitivity, learn=learn)
+
+
+def bounds_of(frame: Frame, scores: NDArray[np.float64], sensitivity: str) -> NDArray[np.float64]:
+    """Return how large each score may be, by those before it.
+
+    What left its bound counts as no more than half again that bound: one accident does not blind a monitor, several teach it;
+    days in a row are one.
+    """
+    sizes = np.abs(np.nan_to_num(scores))
+    factor = np.array([_SEGMENT if monitor_of(metric) == "segments" else 1.0 for _, metric in frame.keys])
+    least = _CALM[sensitivity] * factor
+    most, episode = np.zeros(len(sizes)), np.zeros(len(sizes), bool)
+    bounds = np.empty_like(sizes)
+    for step in range(sizes.shape[1]):
+        bounds[:, step] = np.maximum(least, _WILD[sensitivity] * most)
+        again = episode & (sizes[:, step] > least)
+        most = np.where(again, most, np.maximum(most, np.minimum(sizes[:, step], _ACCIDENT * bounds[:, step])))
+        episode = again | (sizes[:, step] > bounds[:, step])
+    return bounds
+
+
+def _without_small(frame: Frame) -> Frame:
+    """Leave out what no monitor judges, and segments that are seldom there."""
+    there = np.isfinite(frame.values[:, :-1]).sum(axis=1)
+    keep = np.array([monitor_of(metric) is not None for _, metric in frame.keys], bool)
+    keep &= np.array([not metric.startswith("segment:") for _, metric in frame.keys], bool) | (there >= LEARN)
+    return replace(
+        frame, keys=tuple(key for key, stays in zip(frame.keys, keep, strict=True) if stays), values=frame.values[keep]
+    )
+
+
+def _without_few(frame: Frame, rows: NDArray[np.float64]) -> Frame:
+    """Leave out what segments of a dozen rows or less say."""
+    segments = np.array([metric.startswith("segment:") for _, metric in frame.keys], bool)
+    return replace(frame, values=np.where(segments[:, None] & ~(rows >= _SEGMENT_ROWS), np.nan, frame.values))
+
+
+def _rows_of(frame: Frame) -> NDArray[np.float64]:
+    """Return how many rows each value was taken from."""
+    rows: NDArray[np.float64] = np.broadcast_to(frame.rows, frame.values.shape).copy()
+    places = {key: number for number, key in enumerate(frame.keys)}
+    for number, (_, metric) in enumerate(frame.keys):
+        if metric.startswith("segment:"):
+            by, _, rest = metric[len("segment:") :].partition("=")
+            share = places.get((by, f"share:{rest.rpartition(':')[0]}"))
+            rows[number] *= frame.values[share] if share is not None else 0.0
+    return rows
+
+
+def _floors_of_segments(frame: Frame, floors: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = floors.copy()
+    for number, (_, metric) in enumerate(frame.keys):
+        if not metric.startswith("segment:"):
+            continue
+        size = np.maximum(np.nan_to_num(rows[number]), 1.0)
+        if metric.endswith("Rate"):
+            found[number] = 0.5 / np.sqrt(size)
+    return found
+
+
+def _fewer(frame: Frame, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much the spread is wider since a value was taken from fewer rows than usual."""
+    with np.errstate(all="ignore"):
+        recent = rows[:, -_TYPICAL - 1 : -1]
+        usual = np.nanmedian(recent, axis=1) if recent.shape[1] and np.isfinite(recent).any() else np.full(len(rows), np.nan)
+        factor = np.sqrt(np.maximum(1.0, usual[:, None] / np.maximum(rows, 1.0)))
+    fixed = np.array([monitor_of(metric) in _NO_ROWS for _, metric in frame.keys])
+    found: NDArray[np.float64] = np.where(fixed[:, None], 1.0, np.nan_to_num(factor, nan=1.0))
+    return found
+
+
+def _with_distances(judged: Judged, *, sensitivity: str, learn: int) -> Judged:
+    """Add a series for each column: how far it is from what was expected, all its numbers together."""
+    groups: dict[str | None, list[int]] = {}
+    for number, (column, metric) in enumerate(judged.frame.keys):
+        if column is not None and monitor_of(metric) in _GROUPED:
+            groups.setdefault(column, []).append(number)
+    chosen: Mapping[str | None, list[int]] = {column: numbers for column, numbers in groups.items() if len(numbers) >= _FEWEST}
+    if not chosen:
+        return judged
+    capped = np.clip(np.abs(judged.scores), 0.0, _MOST)
+    with np.errstate(all="ignore"):
+        rows = [_root_mean_square(capped[numbers]) for numbers in chosen.values()]
+    raw = np.array(rows)
+    values = np.log(raw + 0.3)
+    found = smooth(values, np.zeros((1, values.shape[1]), np.int64), np.full(values.shape, 0.15))
+    with np.errstate(all="ignore"):
+        scores = np.where(found.seen >= learn, (values - found.expected) / found.spread, np.nan)
+    keys = tuple((column, "distance") for column in chosen)
+    frame = replace(judged.frame, keys=keys, values=raw)
+    bounds = bounds_of(frame, scores, sensitivity)
+    both = judged.smoothed
+    return Judged(
+        frame=replace(judged.frame, keys=(*judged.frame.keys, *keys), values=np.vstack([judged.frame.values, raw])),
+        scales=[*judged.scales, *(Scale("size", 0.3) for _ in keys)],
+        smoothed=Smoothed(
+            expected=np.vstack([both.expected, found.expected]),
+            spread=np.vstack([both.spread, found.spread]),
+            seen=np.vstack([both.seen, found.seen]),
+            weekly=np.vstack([both.weekly, found.weekly]),
+        ),
+        spread=np.vstack([judged.spread, found.spread]),
+        scores=np.vstack([judged.scores, scores]),
+        bounds=np.vstack([judged.bounds, bounds]),
+    )
+
+
+def _root_mean_square(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    there = np.isfinite(scores)
+    total: NDArray[np.float64] = np.sqrt((np.where(there, scores, 0.0) ** 2).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
+    return np.where(there.any(axis=0), total, np.nan)
+
+
+def sided(metric: str, score: float) -> float:
+    """Return the size of a score; nothing where only more is worse and this is less."""
+    side = _ONE_SIDED.get(monitor_of(metric) or "", 0)
+    return abs(score) if not side or score * side > 0 else 0.0

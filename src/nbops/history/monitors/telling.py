@@ -1,0 +1,159 @@
+"""Judged series in words: anomalies with what was expected and how that came about, and bands for charts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nbops.history.monitors.frame import Frame
+from nbops.history.monitors.numbers import LEARN, Judged, judge_frame, sided
+from nbops.history.monitors.scales import monitor_of
+from nbops.model import Anomaly, Expected
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Sequence
+
+    from nbops.history.index import SeriesPoint
+
+__all__ = ["anomalies_of", "bands_of", "counts_of"]
+
+_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+_METHOD = "robust smoothing"
+_RECENT = 25
+
+
+def counts_of(judged: Judged, done: Counter[str], learning: Counter[str]) -> None:
+    """Count the series that were judged, and those with too little history, by monitor."""
+    for number, (_, metric) in enumerate(judged.frame.keys):
+        monitor = monitor_of(metric)
+        if monitor is not None and np.isfinite(judged.frame.values[number, -1]):
+            (done if np.isfinite(judged.scores[number, -1]) else learning)[monitor] += 1
+
+
+def anomalies_of(judged: Judged, *, most: int) -> list[Anomaly]:
+    """Return what is out of its band in the last run: of each monitor and column the worst series, the worst first."""
+    best: dict[tuple[str, str | None], tuple[float, int]] = {}
+    for number, (column, metric) in enumerate(judged.frame.keys):
+        score, monitor = judged.scores[number, -1], monitor_of(metric)
+        if monitor is None or not np.isfinite(score):
+            continue
+        size = sided(metric, float(score)) / float(judged.bounds[number, -1])
+        if size > 1.0 and size > best.get((monitor, column), (0.0, 0))[0]:
+            best[monitor, column] = (size, number)
+    chosen = sorted(best.values(), key=lambda item: (-item[0], item[1]))[:most]
+    return [_anomaly(judged, number, size) for size, number in chosen]
+
+
+def _anomaly(judged: Judged, number: int, size: float) -> Anomaly:
+    column, metric = judged.frame.keys[number]
+    observed = float(judged.frame.values[number, -1])
+    expected = _expected(judged, number, judged.frame.values.shape[1] - 1, float(judged.bounds[number, -1]))
+    return Anomaly(
+        monitor=monitor_of(metric) or "",
+        subject=judged.frame.subject,
+        column=column,
+        metric=metric,
+        observed=observed,
+        expected=expected,
+        score=round(min(size, 1e6), 3),
+        message=_sentence(judged.frame.subject, column, metric, observed, expected),
+    )
+
+
+def _expected(judged: Judged, number: int, step: int, bound: float) -> Expected:
+    seen = int(judged.smoothed.seen[number, step])
+    if seen < LEARN:
+        more = LEARN - seen
+        return Expected(method=_METHOD, points=seen, basis=f"learning: {more} more {'run' if more == 1 else 'runs'} to go")
+    center, spread = float(judged.smoothed.expected[number, step]), float(judged.spread[number, step])
+    scale = judged.scales[number]
+    low, high = scale.back(center - bound * spread), scale.back(center + bound * spread)
+    metric = judged.frame.keys[number][1]
+    one_sided = sided(metric, -1.0) == 0.0
+    out = int((np.abs(np.nan_to_num(judged.scores[number, :step])) > 3.0).sum())  # noqa: PLR2004 - three sigma, as told
+    weekly = bool(judged.smoothed.weekly[number, step])
+    day = _DAYS[int(judged.frame.weekdays[step])]
+    basis = f"the {seen} runs before, the last {min(seen, _RECENT)} above all"
+    basis += f", {day} being unlike other days" if weekly else ""
+    basis += f"; {out} outlier{'s' if out != 1 else ''} among them count little" if out else ""
+    return Expected(
+        low=None if one_sided else low, high=high, center=scale.back(center), method=_METHOD, points=seen, basis=basis
+    )
+
+
+_RATES = ("Rate", "others", "novel", "novelPattern")
+
+
+def _number(metric: str, value: float | None) -> str:
+    if value is None:
+        return "?"
+    if metric.endswith(_RATES) or metric.startswith(("share:", "pattern:")):
+        return f"{100 * value:.3g} %"
+    if metric.startswith("clock:"):
+        minutes = round(value / 60)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - how numbers are shown
+
+
+_WORDS = {
+    "rowCount": "rows",
+    "bytes": "bytes",
+    "nullRate": "nulls",
+    "missingRate": "missing values",
+    "duplicateRate": "repeated rows",
+    "distinctValues": "distinct values",
+    "distinctRate": "distinct values, of all",
+    "standardDeviation": "standard deviation",
+    "novel": "values never seen before",
+    "novelPattern": "values of a shape never seen before",
+    "others": "values that are not among the frequent ones",
+    "lag": "age of the newest (seconds)",
+    "distance": "distance from the usual distribution",
+    "seconds": "seconds",
+    "peakMemory": "peak memory (bytes)",
+}
+
+
+def words_of(metric: str) -> str:
+    """Return a series' name for people.
+
+    >>> words_of("quantile:0.5"), words_of("share:EIRE")
+    ('quantile 0.5', "share of 'EIRE'")
+    """
+    if metric in _WORDS:
+        return _WORDS[metric]
+    kind, _, rest = metric.partition(":")
+    if kind == "share":
+        return f"share of {rest[:60]!r}"
+    if kind == "pattern":
+        return f"share of the shape {rest[:60]!r}"
+    if kind == "clock":
+        return f"time of day, quantile {rest}"
+    if kind == "segment":
+        by, _, what = rest.rpartition(":")
+        return f"{words_of({'middle': 'median', 'usualRate': 'share of usual values'}.get(what, what))} where {by[:60]}"
+    return f"{kind} {rest}".strip()
+
+
+def _sentence(subject: str, column: str | None, metric: str, observed: float, expected: Expected) -> str:
+    name = subject.partition(":")[2]
+    what = f"{name}.{column}" if column is not None else name
+    low, high = _number(metric, expected.low), _number(metric, expected.high)
+    band = f"at most {high}" if expected.low is None else f"{low} to {high}"
+    return f"{what}: {words_of(metric)}: {_number(metric, observed)}, expected {band}."
+
+
+def bands_of(points: Sequence[SeriesPoint], *, metric: str, sensitivity: str, rows: Sequence[float] | None) -> list[Expected]:
+    """See :func:`nbops.history.monitors.bands`."""
+    if not points or monitor_of(metric) is None:
+        return [Expected(method=_METHOD, basis="no monitor judges this series") for _ in points]
+    keys = ((None, metric), (None, "rowCount")) if rows is not None and metric != "rowCount" else ((None, metric),)
+    lines = [[point.value for point in points], *([list(rows or ())] if len(keys) > 1 else [])]
+    values = np.array(lines, float)
+    values[~np.isfinite(values)] = np.nan
+    stamps = np.array([point.at.timestamp() for point in points])
+    frame = Frame(subject="", keys=keys, runs=tuple(point.run for point in points), at=stamps, values=values)
+    judged = judge_frame(frame, sensitivity=sensitivity)
+    return [_expected(judged, 0, step, float(judged.bounds[0, step])) for step in range(len(points))]
