@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from nbops.contract.config_monitoring import Monitoring, read_monitoring
 from nbops.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Config:
     """Input files or globs that every task depends on."""
     secrets: tuple[str, ...] = ()
     """Names of parameters and environment variables that are secret, besides those that look it."""
+    monitoring: Monitoring = field(default_factory=Monitoring)
     tasks: Mapping[str, TaskConfig] = field(default_factory=lambda: MappingProxyType({}))
 
     def for_task(self, name: str) -> TaskConfig:
@@ -315,6 +317,7 @@ _PROJECT: Mapping[str, Callable[[Any], Any]] = {
     "cell_tables": _choice("on", "off"),
     "preload": _list_of(_module),
     "secrets": _list_of(_name),
+    "monitoring": read_monitoring,
     "tasks": _table,
 }
 if set(_PROJECT) != {item.name for item in fields(Config)}:  # pragma: no cover - a slip of ours, found at import
