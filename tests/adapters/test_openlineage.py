@@ -16,7 +16,7 @@ from tests.conftest import git
 from tests.openlineage_tools import Receiver, key_of, receiver, until, validate
 
 from nbops.adapters.openlineage import OpenLineage, OpenLineageExport, outbox_of
-from nbops.adapters.openlineage.outbox import Outbox
+from nbops.adapters.openlineage.outbox import LineageOutbox
 from nbops.adapters.openlineage.repository import source_of, web_address
 from nbops.adapters.openlineage.settings import is_configured
 from nbops.model import (
@@ -325,14 +325,14 @@ def test_where_the_code_is(git_repo: Path) -> None:
 # -- sending ---------------------------------------------------------------------------------------------------------------
 
 
-def _filled(root: Path, count: int = 12) -> Outbox:
+def _filled(root: Path, count: int = 12) -> LineageOutbox:
     """Return a project's outbox in which a run waits to be told."""
     outbox = outbox_of(root)
     tasks = tuple(
         TaskRun(name=f"t{n:02}", kind="function", status="succeeded", started_at="2026-11-22T19:41:57Z", attempts=1)
         for n in range(count - 1)
     )
-    outbox.put(RUN_ID, _moment(_run(tasks=tasks, datasets=())), durable=False)
+    outbox.note(RUN_ID, _moment(_run(tasks=tasks, datasets=())), durable=False)
     return outbox
 
 
@@ -397,7 +397,7 @@ def test_one_sends_at_a_time(tmp_path: Path) -> None:
 def test_what_cannot_be_understood_is_kept_apart(tmp_path: Path, hears: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENLINEAGE_URL", hears.url)
     outbox = _filled(tmp_path, count=2)
-    outbox.put(
+    outbox.note(
         "20261122T194155Z-000000",
         {"kind": "what?", "at": "", "namespace": "n", "run": {"id": "x", "pipeline": ""}},
         durable=False,
@@ -436,7 +436,7 @@ def test_a_disk_that_is_full_raises_and_the_wire_notes_it(tmp_path: Path, monkey
     def full(*_arguments: Any, **_options: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Outbox, "put", full)
+    monkeypatch.setattr(LineageOutbox, "note", full)
     exports = Exports(tmp_path)
     exports.open()
     exports.begun(_run())

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbops.adapters.openlineage.outbox import Outbox
+from nbops.adapters.openlineage.outbox import LineageOutbox
 from nbops.adapters.openlineage.repository import source_of
 from nbops.adapters.openlineage.settings import is_configured
 from nbops.record.codec import encode
+from nbops.record.sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +28,12 @@ __all__ = ["OpenLineage", "client_is_missing", "outbox_of"]
 
 _MODULE = "nbops.adapters.openlineage.sending"
 _NAMESPACE, _PARENT = "OPENLINEAGE_NAMESPACE", "OPENLINEAGE_PARENT_ID"
-_KILL_SECONDS = 1.0
 _KEPT = "`nbops openlineage send` or the next build sends them"
 
 
-def outbox_of(root: Path) -> Outbox:
+def outbox_of(root: Path) -> LineageOutbox:
     """Return the events of a project that are not sent yet."""
-    return Outbox(root / ".nbops/openlineage")
+    return LineageOutbox(root / ".nbops/openlineage")
 
 
 def client_is_missing() -> bool:
@@ -77,7 +74,7 @@ class OpenLineageExport:
             "parent": os.environ.get(_PARENT, ""),
             "source": source_of(root),
         }
-        self._sender: subprocess.Popen[bytes] | None = None
+        self._sender = Sender(_MODULE, root, self._outbox.folder)
 
     def begun(self, run: Run) -> None:
         """Note that a run has begun."""
@@ -100,12 +97,7 @@ class OpenLineageExport:
 
     def close(self, seconds: float) -> str | None:
         """Wait for what is not sent; then end the sending process."""
-        if self._sender is not None:
-            with suppress(OSError):
-                self._pipe().close()
-            with suppress(subprocess.TimeoutExpired):
-                self._sender.wait(seconds)
-            self._end()
+        self._sender.end(seconds)
         waiting, rejected = self._outbox.waiting(), self._outbox.rejected()
         why = self._outbox.trouble()
         reason = f" ({why})" if why else ""
@@ -118,23 +110,9 @@ class OpenLineageExport:
             )
         return "; ".join(said) or None
 
-    def _end(self) -> None:
-        process = self._sender
-        if process is not None and process.poll() is None:
-            with suppress(OSError):
-                process.kill()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_KILL_SECONDS)
-
-    def _pipe(self) -> Any:
-        return self._sender.stdin if self._sender is not None else None
-
     def _put(self, run_id: str, kind: str, **document: Any) -> None:
-        self._outbox.put(run_id, {"kind": kind, **self._context, **document}, durable=kind == "ended")
-        if self._sender is None:
-            self._sender = _started(self._root, self._outbox)
-        with suppress(OSError, ValueError):  # it is gone: `close` will tell what is left
-            os.write(self._pipe().fileno(), b"\n")
+        self._outbox.note(run_id, {"kind": kind, **self._context, **document}, durable=kind == "ended")
+        self._sender.wake()
 
 
 def _head(run: Run) -> dict[str, Any]:
@@ -145,18 +123,3 @@ def _head(run: Run) -> dict[str, Any]:
     if run.git is not None:
         found["git"] = encode(run.git)
     return found
-
-
-def _started(root: Path, outbox: Outbox) -> subprocess.Popen[bytes]:
-    outbox.folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", _MODULE, str(root)],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # what clients print there may hold values
-        bufsize=0,
-        cwd=outbox.folder,  # `-m` looks here for modules first; a project's own requests.py must not win
-        start_new_session=True,
-    )
-    if process.stdin is not None:
-        os.set_blocking(process.stdin.fileno(), False)
-    return process

@@ -12,24 +12,23 @@ it is the same event then, byte for byte, with the same run's id, type and time.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from nbops.record.outbox import Outbox
 from nbops.record.store import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["Outbox"]
+__all__ = ["LineageOutbox"]
 
 _LAST = 999_999
 
 
-class Outbox:
+class LineageOutbox(Outbox):
     """The folder.
 
     Args:
@@ -37,12 +36,12 @@ class Outbox:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self._numbers: dict[str, int] = {}
 
     # -- what builds write ------------------------------------------------------------------------------------------------
 
-    def put(self, run_id: str, document: Mapping[str, Any], *, durable: bool) -> None:
+    def note(self, run_id: str, document: Mapping[str, Any], *, durable: bool) -> None:
         """Write down a moment.
 
         Raises:
@@ -52,7 +51,7 @@ class Outbox:
         first = document["kind"] == "begun"
         number = self._numbers.get(run_id, 0 if first else _LAST - 1) + 1
         self._numbers[run_id] = number
-        _write(self.folder / "moments" / f"{run_id}.{number:06d}.json", document, durable=durable)
+        self.write("moments", f"{run_id}.{number:06d}", document, durable=durable)
 
     def note_started(self, run_id: str, task: str) -> None:
         """Note that a task's start was told.
@@ -83,19 +82,15 @@ class Outbox:
 
     def moments(self) -> list[Path]:
         """Return what events are to be made of, the oldest first."""
-        return _listed(self.folder / "moments")
+        return self.listed("moments")
 
     def events(self) -> list[Path]:
         """Return what is to be sent, the oldest first."""
-        return _listed(self.folder / "events")
+        return self.listed("events")
 
     def waiting(self) -> int:
         """Return how many files are left to be worked on."""
         return len(self.events()) + len(self.moments())
-
-    def rejected(self) -> int:
-        """Return how many events a receiver refused."""
-        return len(_listed(self.folder / "rejected"))
 
     def add_events(self, moment: Path, documents: Iterable[Mapping[str, Any]]) -> None:
         """Put the events of a moment in, and the moment away; when killed in between, it is done again, the same way.
@@ -104,7 +99,7 @@ class Outbox:
             OSError: They cannot be written.
         """
         for number, document in enumerate(documents):
-            _write(self.folder / "events" / f"{moment.stem}.{number:04d}.json", document, durable=False)
+            self.write("events", f"{moment.stem}.{number:04d}", document)
         moment.unlink()
 
     def done_by(self, event: Path) -> set[str]:
@@ -125,66 +120,6 @@ class Outbox:
         with suppress(FileNotFoundError):
             event.with_suffix(".done").unlink()
 
-    def reject(self, event: Path, *, transport: str, reason: str) -> None:
-        """Keep an event that a receiver will never take."""
-        document = {"event": json.loads(event.read_bytes()), "transport": transport, "reason": reason}
-        _write(self.folder / "rejected" / event.name, document, durable=False)
-
-    def rejections(self) -> list[tuple[str, str]]:
-        """Return the refused events' names and the reasons."""
-        found: list[tuple[str, str]] = []
-        for path in _listed(self.folder / "rejected"):
-            with suppress(OSError, ValueError):
-                found.append((path.stem, str(json.loads(path.read_bytes()).get("reason", ""))))
-        return found
-
-    def take_back_rejected(self) -> int:
+    def take_back_rejected(self, place: str = "events") -> int:
         """Put refused events back to be sent, and return how many."""
-        taken = 0
-        for path in _listed(self.folder / "rejected"):
-            with suppress(ValueError, KeyError):
-                _write(self.folder / "events" / path.name, json.loads(path.read_bytes())["event"], durable=False)
-                path.unlink()
-                taken += 1
-        return taken
-
-    def set_trouble(self, reason: str | None) -> None:
-        """Note why sending stopped; ``None``: it did not."""
-        path = self.folder / "trouble.txt"
-        if reason is None:
-            with suppress(OSError):
-                path.unlink()
-        else:
-            replace_file(path, reason.encode("utf-8", "replace"), durable=False)
-
-    def trouble(self) -> str | None:
-        """Return why sending stopped the last time."""
-        try:
-            return (self.folder / "trouble.txt").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return None
-
-    @contextmanager
-    def sending(self) -> Iterator[bool]:
-        """Hold the right to send, which one process has; yields whether it was to be had."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(descriptor)
-
-
-def _listed(folder: Path) -> list[Path]:
-    # what is not in its place yet begins with a dot
-    return sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
-
-
-def _write(path: Path, document: Mapping[str, Any], *, durable: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps(document, ensure_ascii=True, sort_keys=True).encode(), durable=durable)
+        return super().take_back_rejected(place)

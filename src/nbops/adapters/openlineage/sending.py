@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,22 +22,18 @@ from openlineage.client.facet_v2 import parent_run
 from openlineage.client.serde import Serde
 
 from nbops.adapters.openlineage.events import PRODUCER, events_of
+from nbops.record.sender import reason_of, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nbops.adapters.openlineage.outbox import Outbox
+    from nbops.adapters.openlineage.outbox import LineageOutbox
 
-__all__ = ["SECONDS", "Connection", "Outcome", "connect", "deliver", "main", "make_events", "revived", "send_now"]
+__all__ = ["Connection", "Outcome", "connect", "deliver", "main", "make_events", "revived", "send_now"]
 
-SECONDS = 30.0
-"""After its build has ended. A build waits less long, and ends this process when it has waited enough."""
-_RETRY_SECONDS = 10.0
 _REQUEST_SECONDS = 5.0
 _REFUSED = frozenset({400, 413, 415, 422})
 """HTTP: the receiver will not take this event, however often it is sent."""
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@|[?][^\s'\")]*")
-_LONGEST_REASON = 300
 
 
 @dataclass(slots=True)
@@ -90,7 +84,7 @@ class _Acknowledged:
         return 0
 
 
-def make_events(outbox: Outbox) -> None:
+def make_events(outbox: LineageOutbox) -> None:
     """Make events of what was written down; what cannot be understood is kept among the rejected.
 
     Raises:
@@ -107,7 +101,7 @@ def make_events(outbox: Outbox) -> None:
         outbox.add_events(moment, documents)
 
 
-def deliver(outbox: Outbox, connection: Connection) -> Outcome:
+def deliver(outbox: LineageOutbox, connection: Connection) -> Outcome:
     """Send what waits, by each transport in order, until the transport fails.
 
     Raises:
@@ -193,8 +187,7 @@ def _is_refused(error: Exception) -> bool:
 
 
 def _reason(name: str, error: Exception) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{name.partition(':')[2]}: {_CREDENTIALS.sub('', text)[:_LONGEST_REASON]}"
+    return f"{name.partition(':')[2]}: {reason_of(error)}"
 
 
 def connect(root: Path) -> Connection:
@@ -217,7 +210,7 @@ def connect(root: Path) -> Connection:
     return Connection(client, _transports(client.transport))
 
 
-def send_now(root: Path, outbox: Outbox, connecting: Callable[[Path], Connection] = connect) -> Outcome:
+def send_now(root: Path, outbox: LineageOutbox, connecting: Callable[[Path], Connection] = connect) -> Outcome:
     """Send what waits, once; who calls it has the right to send. What goes wrong is told in the outcome and noted."""
     outcome = Outcome()
     try:
@@ -229,57 +222,20 @@ def send_now(root: Path, outbox: Outbox, connecting: Callable[[Path], Connection
     return outcome
 
 
-class _Work:
-    """Sends whenever there is something to send, until the build has ended."""
-
-    def __init__(self, root: Path, outbox: Outbox) -> None:
-        self._root, self._outbox = root, outbox
-        self._connection: Connection | None = None
-        self._news, self._over = threading.Event(), threading.Event()
-
-    def run(self) -> None:
-        threading.Thread(target=self._listen, daemon=True).start()
-        last = False
-        while not last:
-            # In this order: the end is told before the news of it, so that it is not missed.
-            self._news.clear()
-            last = self._over.is_set()
-            if self._once():
-                if not last:
-                    self._news.wait()
-            elif not last:
-                # however much is new: after a failure nothing is tried for a while
-                self._over.wait(_RETRY_SECONDS)
-
-    def _once(self) -> bool:
-        """Return whether nothing is left to be sent."""
-        with self._outbox.sending() as mine:
-            return mine and not send_now(self._root, self._outbox, self._connect).troubles
-
-    def _connect(self, root: Path) -> Connection:
-        if self._connection is None:
-            self._connection = connect(root)
-        return self._connection
-
-    def _listen(self) -> None:
-        with suppress(OSError):
-            while os.read(0, 4096):
-                self._news.set()
-        self._over.set()
-        self._news.set()
-        timer = threading.Timer(SECONDS, os._exit, (3,))
-        timer.daemon = True
-        timer.start()
-
-
 def main(arguments: list[str]) -> None:
     """Work for one build."""
     from nbops.adapters.openlineage import outbox_of  # noqa: PLC0415 - the package imports nothing of this module
 
     root = Path(arguments[0])
-    with suppress(OSError):
-        os.nice(10)
-    _Work(root, outbox_of(root)).run()
+    outbox = outbox_of(root)
+    known: list[Connection] = []
+
+    def connection(root: Path) -> Connection:
+        if not known:
+            known.append(connect(root))
+        return known[0]
+
+    serve(outbox, lambda: not send_now(root, outbox, connection).troubles)
 
 
 if __name__ == "__main__":

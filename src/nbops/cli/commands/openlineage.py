@@ -12,7 +12,7 @@ from nbops.cli.output import printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nbops.adapters.openlineage.outbox import Outbox
+    from nbops.adapters.openlineage.outbox import LineageOutbox
 
 __all__ = ["command"]
 
@@ -50,7 +50,7 @@ def command(context: click.Context, action: str, rejected: bool) -> int:  # noqa
     return OK
 
 
-def _send(root: Path, outbox: Outbox, *, rejected: bool) -> int:
+def _send(root: Path, outbox: LineageOutbox, *, rejected: bool) -> int:
     from nbops.adapters.openlineage import client_is_missing  # noqa: PLC0415
     from nbops.adapters.openlineage.settings import is_configured  # noqa: PLC0415
 
@@ -74,7 +74,7 @@ def _send(root: Path, outbox: Outbox, *, rejected: bool) -> int:
     return PROBLEM if outcome.troubles or outcome.rejected else OK
 
 
-def _tell(outbox: Outbox) -> None:
+def _tell(outbox: LineageOutbox) -> None:
     click.echo(f"{outbox.waiting()} events wait, {outbox.rejected()} were refused")
     if why := outbox.trouble():
         click.echo(printable(f"sending stopped: {why}"))
