@@ -20,6 +20,9 @@ __all__ = ["BUILT_IN", "load", "names"]
 
 _KINDS = "nbops.quality.kinds"
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "nbops.alerters": {
+        "apprise": "nbops.adapters.apprise_alerts:AppriseAlerter",
+    },
     "nbops.checks": {
         "duplicateValues": f"{_KINDS}:Threshold",
         "freshness": f"{_KINDS}:Age",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from nbops.model import Check, CheckResult, Measurement, MetricRequest, Run, TaskRun
+    from nbops.model import Alert, Check, CheckResult, Incident, Measurement, MetricRequest, Run, TaskRun
 
-__all__ = ["CheckKind", "Export", "Exporter"]
+__all__ = ["Alerter", "CheckKind", "Export", "Exporter"]
 
 
 class CheckKind(Protocol):
@@ -26,6 +26,26 @@ class CheckKind(Protocol):
 
     def judge(self, check: Check, measurements: Mapping[MetricRequest, Measurement]) -> CheckResult:
         """Return the verdict. A measurement that is absent or has an error must give ``errored``, never ``passed``."""
+        ...
+
+
+class Alerter(Protocol):
+    """A way to send messages to people; group ``nbops.alerters``. Called without arguments to make one.
+
+    It is used in a process beside the build. Several addresses are served at once, each in a thread of its own.
+    """
+
+    def send(self, address: str, alert: Alert) -> None:
+        """Send one message; return when the receiver has taken it.
+
+        Args:
+            address: From an environment variable. It holds secrets, so no error may quote it.
+            alert: The message. ``key`` is the same when it is sent again, and ``incident`` for all messages about one incident.
+
+        Raises:
+            ValueError: The receiver will never take this message. It is kept apart, and holds up no other.
+            Exception: Anything else: it is tried again later.
+        """
         ...
 
 
@@ -52,8 +72,14 @@ class Export(Protocol):
         """A task was started, for the first time or again (``attempts``); datasets that it reads and writes: name to path."""
         ...
 
-    def ended(self, run: Run, *, code: Mapping[str, str]) -> None:
-        """A run has ended and is recorded, or was found to have been killed. ``code``: each task's source, scrubbed."""
+    def ended(self, run: Run, *, code: Mapping[str, str], incidents: Sequence[Incident] = ()) -> None:
+        """A run has ended and is recorded, or was found to have been killed.
+
+        Args:
+            run: As recorded.
+            code: Each task's source, scrubbed.
+            incidents: Those that are open after it.
+        """
         ...
 
     def close(self, seconds: float) -> str | None:

@@ -494,7 +494,7 @@ def test_what_the_user_filters_out_is_not_sent_and_does_not_wait(tmp_path: Path,
 
 
 def test_what_is_put_down_of_a_beginning_holds_no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nbops.adapters.openlineage._started", lambda _root, _outbox: None)
+    monkeypatch.setattr("nbops.record.sender.Sender.wake", lambda _sender: None)
     export = OpenLineageExport(tmp_path)
     task = TaskRun(name="t", kind="function", status="interrupted", started_at="2026-11-22T19:41:57Z", attempts=1)
     with pytest.raises(AttributeError):

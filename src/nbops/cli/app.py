@@ -25,6 +25,7 @@ __all__ = ["COMMANDS", "EXIT_CODES", "PROGRAM", "program", "run"]
 
 PROGRAM = "nbops"
 COMMANDS = {
+    "alerts": "messages to people about incidents",
     "attach": "put a pipeline under nbops",
     "build": "build the pipeline",
     "check": "judge published data",

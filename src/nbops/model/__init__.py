@@ -16,6 +16,7 @@ from nbops.model.found import (
     MonitorCount,
 )
 from nbops.model.incident import (
+    Alert,
     Cause,
     Incident,
     IncidentEvent,
@@ -55,6 +56,7 @@ from nbops.model.words import (
 )
 
 __all__ = [
+    "Alert",
     "Anomaly",
     "Cause",
     "CauseKind",

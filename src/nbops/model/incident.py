@@ -8,6 +8,7 @@ from typing import Literal
 from nbops.model.words import CauseKind, IncidentState, Severity
 
 __all__ = [
+    "Alert",
     "Cause",
     "Incident",
     "IncidentEvent",
@@ -85,3 +86,32 @@ class Incident:
     findings: tuple[IncidentFinding, ...] = ()
     causes: tuple[Cause, ...] = ()
     events: tuple[IncidentEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One message to people, as it is sent: about an event of an incident, or a digest of several."""
+
+    key: str
+    """The same for the same event, whenever it is sent."""
+    event: str
+    """As :class:`IncidentEvent` has it, or ``digest``, or ``test``."""
+    title: str
+    """One line."""
+    body: str
+    """Plain text, a few lines: all that follows, for people."""
+    severity: Severity
+    at: str
+    incident: str = ""
+    run: str = ""
+    pipeline: str = ""
+    owner: str | None = None
+    datasets: tuple[str, ...] = ()
+    """Those affected, the root first."""
+    findings: tuple[str, ...] = ()
+    """One sentence each."""
+    cause: str | None = None
+    """The likeliest, in one sentence."""
+    link: str | None = None
+    """The incident's page."""
+    next_step: str = ""
