@@ -21,6 +21,7 @@ from nbops.record.commit import git_state
 from nbops.record.running import alive_here, recover, remove_running, sweep_killed, write_running
 from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_ids, write_run
 from nbops.workflow import publish
+from nbops.workflow.alerting import note_begun
 from nbops.workflow.assemble import (
     checks_of,
     datasets_of,
@@ -220,6 +221,7 @@ class _Build:
         begun = self._snapshot(status="running")
         write_run(self.reports, begun)
         self.exports.begun(begun)
+        note_begun(self.root, self.config, self.run_id)
 
     def _prepare(self, tasks: tuple[TaskSpec, ...], contracts: Mapping[str, Contract]) -> None:
         plans = plan_datasets(self.root, tasks, contracts)
