@@ -23,8 +23,8 @@ from nbops.cli.app import program
 from nbops.contract.config import Config, load_config
 from nbops.contract.config_alerts import AlertConfig, Route, parse_alerts
 from nbops.errors import ConfigError
+from nbops.history.incidents.store import write_incident
 from nbops.model import Alert, Cause, Dataset, Incident, IncidentEvent, IncidentFinding, Run
-from nbops.record.codec import encode
 from nbops.record.sender import Sender
 from nbops.workflow.alert_outbox import AlertOutbox
 from nbops.workflow.alert_sending import send_now
@@ -34,6 +34,7 @@ from nbops.workflow.alerting import note_begun, route_takes, tell_of
 pytest.importorskip("apprise", reason="apprise is in the test extra")
 
 RUN = "20261122T194156Z-1f0c9a"
+ID = "INC-20261122T194156Z-1f0c01"
 LATER = "20261123T194156Z-2f0c9a"
 AT = "2026-11-22T19:42:00Z"
 HOSTILE = [
@@ -75,7 +76,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def incident(number: int = 1, *, run: str = RUN, what: Any = "opened", **more: Any) -> Incident:
     values: dict[str, Any] = {
-        "id": f"INC-{RUN}-{number:02d}",
+        "id": ID[:-2] + f"{number:02d}",
         "title": f"orders: too many nulls in amount ({number})",
         "state": "resolved" if what == "resolved" else "open",
         "severity": "error",
@@ -258,11 +259,9 @@ def test_a_run_that_was_killed_is_told_by_the_next(tmp_path: Path, hears: Receiv
     monkeypatch.setenv("HOOK", hook(hears))
     config = config_of()
     note_begun(tmp_path, config, RUN)
-    folder = tmp_path / "reports/incidents"
-    folder.mkdir(parents=True)
-    (folder / "a.json").write_text(json.dumps(encode(incident())))
-    (folder / "b.json").write_text(json.dumps(encode(incident(2, run="20200101T000000Z-aaaaaa"))))  # of another clone
-    (folder / "c.json").write_text("{")
+    write_incident(tmp_path / "reports", incident())
+    write_incident(tmp_path / "reports", incident(2, run="20200101T000000Z-aaaaaa"))  # of another clone
+    (tmp_path / "reports/incidents/INC-20261122T194156Z-1f0c99.json").write_text("{")
     note_begun(tmp_path, config, LATER)
     tell(tmp_path, name=LATER)
     tell(tmp_path, name=LATER)
@@ -434,7 +433,7 @@ def test_a_letter_arrives_and_a_hostile_title_adds_no_header(tmp_path: Path, mon
 def test_something_private_makes_the_message_terse(tmp_path: Path, hears: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK", hook(hears))
     tell(tmp_path, incident(), check=lambda text: ["found"] if b"nulls" in text else [])
-    assert hears.events[0]["title"] == f"Incident opened: INC-{RUN}-01"
+    assert hears.events[0]["title"] == f"Incident opened: {ID}"
     assert "nulls" not in json.dumps(hears.events[0])
 
 
@@ -461,11 +460,11 @@ def test_a_line_is_one_line(text: str) -> None:
 
 def test_a_message_links_to_the_page_that_is_there(tmp_path: Path, hears: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK", hook(hears))
-    page = tmp_path / f"reports/incidents/INC-{RUN}-01.html"
+    page = tmp_path / f"reports/incidents/{ID}.html"
     page.parent.mkdir(parents=True)
     page.write_text("")
     tell(tmp_path, incident(), config=config_of(base_url="https://pages.example.org/shop"))
-    assert f"Report: https://pages.example.org/shop/incidents/INC-{RUN}-01.html" in hears.events[0]["message"]
+    assert f"Report: https://pages.example.org/shop/incidents/{ID}.html" in hears.events[0]["message"]
 
 
 def test_pagerduty_keeps_one_incident_for_one() -> None:
@@ -476,7 +475,7 @@ def test_pagerduty_keeps_one_incident_for_one() -> None:
     alert = alert_of(incident(), incident().events[0], pipeline="shop", link=None)
     service = _service(f"pagerduty://{'a' * 32}@{'b' * 20}", alert)
     assert isinstance(service, apprise.NotifyBase)
-    assert (service.dedup, service.action) == (f"INC-{RUN}-01", "map")
+    assert (service.dedup, service.action) == (ID, "map")
     own = _service(f"pagerduty://{'a' * 32}@{'b' * 20}?dedup=mine", alert)
     assert own.dedup == "mine"
 
@@ -519,6 +518,4 @@ def test_a_plugin_can_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("LOFT", raising=False)
     tell(tmp_path, incident(), config=config_of(Route(to="LOFT", by="pigeon")))
     assert send_now(AlertOutbox(tmp_path), environment={"LOFT": "roof"}).sent == 1
-    assert [(address, alert.incident, alert.datasets) for address, alert in sent] == [
-        ("roof", f"INC-{RUN}-01", ("orders", "revenue"))
-    ]
+    assert [(address, alert.incident, alert.datasets) for address, alert in sent] == [("roof", ID, ("orders", "revenue"))]

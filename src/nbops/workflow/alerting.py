@@ -13,8 +13,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from nbops.errors import NbopsError
-from nbops.model import Incident
-from nbops.record.codec import decode, encode
+from nbops.history.incidents.store import load_incidents
+from nbops.record.codec import encode
 from nbops.record.sender import Sender
 from nbops.workflow.alert_outbox import AlertOutbox
 from nbops.workflow.alert_text import alert_of, digest_of, terse
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from nbops.contract.config import Config
     from nbops.contract.config_alerts import Route
-    from nbops.model import Alert, IncidentEvent, Run
+    from nbops.model import Alert, Incident, IncidentEvent, Run
 
 __all__ = ["note_begun", "route_takes", "tell_of", "what_is_left"]
 
@@ -131,21 +131,13 @@ def _due(outbox: AlertOutbox, incidents: Iterable[Incident], reports: Path, run:
     if run is None:
         return [_Due(incident, incident.events[-1], late=False) for incident in now.values() if incident.events]
     missed = {name for name in outbox.begun() if name != run.id}
-    every = {**{incident.id: incident for incident in _stored(reports)}, **now} if missed else now
+    every = {**{incident.id: incident for incident in load_incidents(reports).found}, **now} if missed else now
     return [
         _Due(incident, event, late=event.run != run.id)
         for incident in every.values()
         for event in incident.events
         if event.run == run.id or event.run in missed
     ]
-
-
-def _stored(reports: Path) -> list[Incident]:
-    found: list[Incident] = []
-    for path in sorted((reports / "incidents").glob("*.json")):
-        with suppress(OSError, ValueError, TypeError, KeyError, NbopsError):  # whoever keeps them tells of those that are damaged
-            found.append(decode(Incident, json.loads(path.read_bytes())))
-    return found
 
 
 def _write(

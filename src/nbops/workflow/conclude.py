@@ -23,6 +23,7 @@ from nbops.record.notebook import dump_notebook
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
 from nbops.record.store import prune, replace_file, run_before, write_run
 from nbops.record.summaries import summaries
+from nbops.workflow.alerting import tell_of
 from nbops.workflow.assemble import carried_over, without_quotes
 from nbops.workflow.comparing import beside
 from nbops.workflow.datasets import format_of
@@ -151,8 +152,19 @@ def conclude(
         trouble += _tell(
             exports, run, code, check=lambda text: scan([("events", text)], secrets=secrets, personal=personal, root=root)
         )
-    said = _commit(root, config, run, secrets=secrets, personal=personal) if config.commit else ()
-    return Conclusion(run=run, said=(*trouble, *watched.said, *said))
+    told: tuple[str, ...] = ()
+    try:
+        said = _commit(root, config, run, secrets=secrets, personal=personal) if config.commit else ()
+    finally:
+        told = tell_of(
+            [change.incident for change in watched.changes],
+            root=root,
+            config=config,
+            run=run,
+            check=lambda text: scan([("messages", text)], secrets=secrets, personal=personal, root=root),
+            wait=0.0 if stop.stopped() else None,
+        )
+    return Conclusion(run=run, said=(*trouble, *watched.said, *said, *told))
 
 
 def _tell(
