@@ -88,7 +88,7 @@ def test_text_in_svg_is_readable_on_what_it_stands_on(theme: str) -> None:
 def test_both_themes_name_the_same_colours() -> None:
     css = STYLESHEET.read_text(encoding="utf-8")
     used = set(re.findall(r"var\(--([\w-]+)", css))
-    defined = set(re.findall(r"--([\w-]+):", css)) | {"x", "w", "h", "d"}
+    defined = set(re.findall(r"--([\w-]+):", css)) | {"x", "y", "w", "h", "d"}
     assert used <= defined
 
 

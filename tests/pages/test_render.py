@@ -150,7 +150,7 @@ def test_rendering_from_the_ledger_gives_the_same_bytes_and_touches_nothing(site
     else:
         written = render_index([], latest=None, reports=site)
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in site.rglob("*.html")} == before
-    assert len(written) == len(set(written)) == (2 + len(run.tasks) + len(run.datasets) if run else 5)
+    assert len(written) == len(set(written)) == (2 + len(run.tasks) + len(run.datasets) if run else 7)
 
 
 def test_the_same_run_elsewhere_gives_the_same_bytes(tmp_path: Path, make_site: Make) -> None:

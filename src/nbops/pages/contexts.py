@@ -10,6 +10,7 @@ from nbops.pages.changes import changes_view, same_inputs
 from nbops.pages.findings import Finding, findings, headline
 from nbops.pages.fresh import freshness_rows
 from nbops.pages.graph import draw, in_order
+from nbops.pages.incidents import OPEN_STATES, during_words, newest_first, open_during
 from nbops.pages.links import Links, known
 from nbops.pages.matrix import RowHead, matrix_of
 from nbops.pages.templating import markup
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from nbops.history.comparison import Comparison
     from nbops.history.matrix import MatrixRow
-    from nbops.model import CheckResult, Dataset, Environment, GitState, Run, TaskRun
+    from nbops.model import CheckResult, Dataset, Environment, GitState, Incident, Run, TaskRun
     from nbops.record.summaries import RunSummary
 
 __all__ = [
@@ -53,7 +54,7 @@ RowsOf: TypeAlias = "Callable[[Sequence[str]], Sequence[MatrixRow]]"
 _FINDINGS, _FINDINGS_ON_PAGE = 40, 5
 _CHANGES, _CHANGES_EACH, _CHANGES_ON_INDEX, _CHANGES_BEFORE = 8, 40, 4, 15
 _TASKS, _DATASETS, _CHECKS = 200, 150, 150
-_LOOSE = 200
+_INCIDENTS = 8
 _IDLE, _IDLE_REASONS = 100, 20
 
 
@@ -74,7 +75,12 @@ def _run_facts(run: Run) -> list[tuple[str, Any]]:
 
 
 def run_context(
-    run: Run, *, reports: Path, accepted: Comparison | None = None, previous: Comparison | None = None
+    run: Run,
+    *,
+    reports: Path,
+    accepted: Comparison | None = None,
+    previous: Comparison | None = None,
+    incidents: Sequence[Incident] = (),
 ) -> dict[str, Any]:
     """Return what ``run.html.j2`` shows.
 
@@ -83,8 +89,10 @@ def run_context(
         reports: The project's ``reports`` folder.
         accepted: The run compared with the last accepted one before it; None when there is none.
         previous: The run compared with the one before it, when that is another.
+        incidents: All incidents.
     """
     found = findings(run)
+    during = open_during(incidents, run.id)
     ordered = by_severity(run.checks)
     objecting = [result for result in ordered if result.verdict not in {"passed", "skipped"}]
     bad = [result for result in objecting if not result.from_run]
@@ -98,7 +106,8 @@ def run_context(
         **known(run, reports, root="../../", here=""),
         "head": headline(run, found),
         "facts": _run_facts(run),
-        "contents": _contents(run, found),
+        "contents": _contents(run, found, during),
+        "incidents": shown([(during_words(one, run.id), one) for one in during], _INCIDENTS),
         "found": shown(found[:_FINDINGS_ON_PAGE], _FINDINGS_ON_PAGE),
         "further": shown(found[_FINDINGS_ON_PAGE:], _FINDINGS - _FINDINGS_ON_PAGE),
         "changes": changes_view(accepted, top=_CHANGES, each=_CHANGES_EACH) if accepted else None,
@@ -127,9 +136,10 @@ def run_context(
     }
 
 
-def _contents(run: Run, found: Sequence[Finding]) -> list[tuple[str, str, int | None]]:
+def _contents(run: Run, found: Sequence[Finding], during: Sequence[Incident]) -> list[tuple[str, str, int | None]]:
     contents: list[tuple[str, str, int | None]] = [
         ("findings", "Findings", len(found)),
+        *([("incidents", "Incidents", len(during))] if during else []),
         ("changes", "Changes", None),
         ("tasks", "Tasks", len(run.tasks)),
         ("datasets", "Datasets", len(run.datasets)),
@@ -294,7 +304,12 @@ def _dataset_links(run: Run | None, reports: Path) -> dict[str, str]:
 
 
 def index_context(
-    summaries: Sequence[RunSummary], latest: Run | None, *, reports: Path, accepted: Comparison | None = None
+    summaries: Sequence[RunSummary],
+    latest: Run | None,
+    *,
+    reports: Path,
+    accepted: Comparison | None = None,
+    incidents: Sequence[Incident] = (),
 ) -> dict[str, Any]:
     """Return what ``index.html.j2`` shows: the latest run, and the few before it."""
     rows = [_run_row(summary, reports) for summary in summaries[-_RUNS_ON_INDEX:]][::-1]
@@ -312,6 +327,7 @@ def index_context(
             *_run_facts(latest)[1:],
         ],
         "found": shown(found, _FINDINGS_ON_PAGE),
+        "incidents": shown([("", one) for one in newest_first(incidents) if one.state in OPEN_STATES], _INCIDENTS),
         "changes": changes_view(accepted, top=_CHANGES_ON_INDEX, each=0) if accepted else None,
         "strip": shown(strip_rows(latest), _TASKS),
         "datasets": shown([row for row in rows_of_datasets if _is_news(row.dataset)], _DATASETS),

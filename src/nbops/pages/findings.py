@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from nbops.pages.series_words import expect_command, expected_words, more_of, subject_of, unusual_message
 from nbops.pages.text import count, cut, duration, join, plural, short
 from nbops.pages.words import expectation, label, observed, rank, rule, run_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from nbops.model import CheckResult, Quarantine, Run, RunError, TaskRun
+    from nbops.model import Anomaly, CheckResult, Quarantine, Run, RunError, TaskRun
 
 __all__ = ["Finding", "Headline", "fault", "findings", "headline"]
 
@@ -46,6 +47,8 @@ class Finding:
     task: str | None = None
     cell: int | None = None
     dataset: str | None = None
+    watched: bool = False
+    """Whether the monitoring page of the dataset tells more."""
     facts: tuple[tuple[str, str], ...] = ()
     """Label and text: expected, observed, severity, where it was declared..."""
     examples: tuple[Mapping[str, Any], ...] = ()
@@ -66,8 +69,8 @@ class Headline:
 def findings(run: Run) -> tuple[Finding, ...]:
     """Return a run's findings, worst first.
 
-    Failed tasks, then failed and errored checks, unmeasured datasets, interruption, held tasks, quarantine, notices and warned
-    checks. Within a kind the ledger's order stays.
+    Failed tasks, then failed and errored checks, unmeasured datasets, interruption, held tasks, what is out of the ordinary,
+    quarantine, notices and warned checks. Within a kind the ledger's order stays.
     """
     found = [
         *_tasks(run),
@@ -78,6 +81,7 @@ def findings(run: Run) -> tuple[Finding, ...]:
         *_unmeasured(run),
         *_ending(run),
         *_held(run),
+        *_unusual(run),
         *_quarantines(run),
         *_notices(run, "warn"),
         *_checks(run, "warned"),
@@ -113,7 +117,7 @@ def headline(run: Run, found: tuple[Finding, ...] | None = None) -> Headline:
     mark = run_mark(run)
     if found:
         worst = found[0]
-        milder = {"quarantined": "warned", "notice": "warned"}
+        milder = {"quarantined": "warned", "notice": "warned", "unusual": "warned"}
         mark = min(mark, milder.get(worst.mark, worst.mark), key=rank)
         return Headline(mark=mark, title=short(worst.title, 160), tally=_tally(run))
     if mark not in {"passed", "skipped"}:
@@ -318,6 +322,32 @@ def _quarantines(run: Run) -> Iterator[Finding]:
                 dataset=entry.dataset,
                 facts=(("Set aside in", cut(entry.path, 300)),),
             )
+
+
+def _unusual(run: Run) -> Iterator[Finding]:
+    """Yield what monitors found: one finding a subject, as what is wrong with a dataset shows in many of its numbers."""
+    raised: dict[str, list[Anomaly]] = {}
+    for one in sorted(run.anomalies, key=lambda one: (one.severity != "error", -one.score)):
+        if one.accepted is None:
+            raised.setdefault(one.subject, []).append(one)
+    for subject, found in raised.items():
+        worst, others = found[0], found[1:]
+        kind, name = subject_of(subject)
+        facts = (
+            ("Expected", expected_words(worst.metric, worst.expected)),
+            ("Learned from", worst.expected.basis if worst.expected is not None else ""),
+            ("Monitor", worst.monitor),
+        )
+        yield Finding(
+            mark="failed" if worst.severity == "error" else "unusual",
+            title=f"{short(name, 60)}: {short(unusual_message(worst), 170)}",
+            message=f"Also: {more_of([unusual_message(one) for one in others], 3)}." if others else "",
+            hint=f"Look for its cause; if it is as it should be: `{expect_command(worst)}`.",
+            task=name if kind == "task" else None,
+            dataset=name if kind == "dataset" else None,
+            watched=kind == "dataset",
+            facts=tuple((label, text) for label, text in facts if text),
+        )
 
 
 def _unbalanced(entry: Quarantine) -> Finding:

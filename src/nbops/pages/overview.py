@@ -1,4 +1,4 @@
-"""The pages of the pipeline as it is now: ``catalog.html`` and ``lineage.html``. Nothing in them changes when nothing did."""
+"""The pages of the pipeline as it is now: catalog, lineage, monitoring, incidents. Nothing in them changes when nothing did."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from nbops.pages.files import put
 from nbops.pages.latest import latest_of
 from nbops.pages.lineage import lineage_context
 from nbops.pages.templating import page
+from nbops.pages.watch import Watch
+from nbops.pages.watching import render_watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,14 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["render_overview"]
 
 
-def render_overview(latest: Run | None, *, reports: Path) -> list[Path]:
-    """Write the catalog and the lineage of the latest run.
+def render_overview(latest: Run | None, *, reports: Path, watch: Watch | None = None) -> list[Path]:
+    """Write the catalog and the lineage of the latest run, monitoring as of it, and incidents.
 
     What that run did not look at (held tasks, tasks that were not asked for) is shown as it last was.
 
     Args:
         latest: The newest run, as stored; None writes pages that say how to make the first one.
         reports: The project's ``reports`` folder.
+        watch: What monitors found in the newest runs, and incidents.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -39,4 +42,4 @@ def render_overview(latest: Run | None, *, reports: Path) -> list[Path]:
         context = make(state) if state is not None else {"root": "", "run": None}
         html = page(f"{name}.html.j2", {**context, "here_is": f"{name}.html"})
         paths.append(put(reports / f"{name}.html", html))
-    return paths
+    return paths + render_watch(state, watch or Watch(), reports=reports)

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from nbops.history.comparison import Comparison
     from nbops.history.matrix import MatrixRow
     from nbops.history.series import Series
-    from nbops.model import Run, TaskRun
+    from nbops.model import Incident, Run, TaskRun
     from nbops.pages.contexts import RowsOf
+    from nbops.pages.watch import Watch
     from nbops.record.summaries import RunSummary
 
 __all__ = ["render_index", "render_run"]
@@ -47,6 +48,7 @@ def render_run(
     accepted: Comparison | None = None,
     previous: Comparison | None = None,
     series: Series | None = None,
+    incidents: Sequence[Incident] = (),
 ) -> list[Path]:
     """Write the pages of a run: one of its own, one a dataset, one a task, and the stylesheet that all pages share.
 
@@ -61,6 +63,7 @@ def render_run(
         accepted: The run compared with the last accepted one before it; None when there is none.
         previous: The run compared with the one before it, when that is another.
         series: What earlier runs measured of each dataset; without it pages tell of this run only.
+        incidents: All incidents; the run's page leads to those that were open while it went on.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -71,7 +74,7 @@ def render_run(
     """
     folder = ledger_path(reports, run.id).parent
     run = as_stored(run)
-    context = run_context(run, reports=reports, accepted=accepted, previous=previous)
+    context = run_context(run, reports=reports, accepted=accepted, previous=previous, incidents=incidents)
     paths = [_stylesheet(reports), put(folder / "index.html", page("run.html.j2", context))]
     links = Links(run, reports=reports, root="", here="")
     origins = Origins(run)
@@ -99,6 +102,7 @@ def render_index(
     reports: Path,
     accepted: Comparison | None = None,
     rows: RowsOf | None = None,
+    watch: Watch | None = None,
 ) -> list[Path]:
     """Write ``reports/index.html``, the latest run in short; ``history.html``, the newest runs; and pages of older runs.
 
@@ -111,6 +115,7 @@ def render_index(
         reports: The project's ``reports`` folder. Runs whose pages are gone are listed without a link.
         accepted: The latest run compared with the last accepted one before it.
         rows: Gives rows of the matrix for ids of runs; without it the matrix is empty.
+        watch: What monitors found in the newest runs, and incidents.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -124,7 +129,8 @@ def render_index(
         latest = as_stored(latest)
     ordered = sorted(summaries, key=lambda summary: summary.id)
     rows = rows or _no_rows
-    html = page("index.html.j2", index_context(ordered, latest, reports=reports, accepted=accepted))
+    incidents = watch.incidents if watch is not None else ()
+    html = page("index.html.j2", index_context(ordered, latest, reports=reports, accepted=accepted, incidents=incidents))
     paths = [_stylesheet(reports), put(reports / "index.html", html)]
     for number in range(archived(len(ordered)) + 1):
         path = reports / "archive" / f"{number}.html" if number else reports / "history.html"
@@ -134,7 +140,7 @@ def render_index(
             continue
         context = history_context(ordered, number, latest=latest, rows=rows, reports=reports)
         paths.append(put(path, page("history.html.j2", {**context, "key": key})))
-    return paths + render_overview(latest, reports=reports)
+    return paths + render_overview(latest, reports=reports, watch=watch)
 
 
 def _no_rows(_: Sequence[str]) -> list[MatrixRow]:

@@ -15,7 +15,10 @@ from markupsafe import Markup
 
 from nbops.pages import text, timing, words
 from nbops.pages.compiled import compiled_templates
+from nbops.pages.fresh import moment_of
+from nbops.pages.incidents import incident_mark, incident_page
 from nbops.pages.names import page_name
+from nbops.pages.series_words import series_name
 from nbops.pages.views import balance
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ STYLESHEET = _TEMPLATES / "nbops.css"
 SITE = (
     ("index.html", "Latest run"),
     ("history.html", "History"),
+    ("monitoring.html", "Monitoring"),
+    ("incidents.html", "Incidents"),
     ("catalog.html", "Catalog"),
     ("lineage.html", "Lineage"),
 )
@@ -90,6 +95,7 @@ def _environment() -> Environment:
         balance=balance,
         began=timing.began,
         brief=text.brief,
+        brief_day=text.brief_day,
         by_rows=_by_rows,
         contract_name=lambda path: path.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".odcs"),
         count=text.count,
@@ -100,6 +106,8 @@ def _environment() -> Environment:
         figure=words.figure,
         sentences=_sentences,
         expectation=words.expectation,
+        incident_mark=incident_mark,
+        incident_page=incident_page,
         instant=text.instant,
         label=words.label,
         minute=text.minute,
@@ -111,6 +119,8 @@ def _environment() -> Environment:
         plural=text.plural,
         px=lambda number: f"{number:.1f}".removesuffix(".0"),
         rule=words.rule,
+        run_day=lambda run_id: text.minute(moment_of(run_id) or run_id),
+        series_name=series_name,
         short=_short,
         size=text.size,
         tail=_tail,

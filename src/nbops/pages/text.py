@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 __all__ = [
     "brief",
+    "brief_day",
     "clean",
     "count",
     "cut",
@@ -187,6 +188,19 @@ def brief(text: str | None) -> str:
     if moment is None:
         return cut(text, 80) if text else MISSING
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
+
+
+def brief_day(text: str | None) -> str:
+    """Return a day, or an instant to the minute where it is not the beginning of one, as plain text: for the rows of long tables.
+
+    >>> brief_day("2011-01-04"), brief_day("2011-01-04T09:05:00Z")
+    ('4 Jan 2011', '4 Jan 2011, 09:05')
+    """
+    moment = stamp(text)
+    if moment is None:
+        return cut(text, 80) if text else MISSING
+    clock = f", {moment:%H:%M}" if moment.hour or moment.minute else ""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}{clock}"
 
 
 def _time(text: str | None, clock: str) -> Markup:

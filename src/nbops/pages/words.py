@@ -34,12 +34,18 @@ LABELS = {
     "interrupted": "Interrupted",
     "running": "Not finished",
     "held": "Held",
+    "open": "Open",
+    "acknowledged": "Acknowledged",
+    "unusual": "Unusual",
     "quarantined": "Quarantined",
     "notice": "Notice",
     "warned": "Warned",
     "succeeded": "Succeeded",
     "passed": "Passed",
     "up_to_date": "Up to date",
+    "resolved": "Resolved",
+    "expected": "Expected",
+    "learning": "Learning",
     "not_selected": "Not selected",
     "skipped": "Skipped",
 }
@@ -96,6 +102,7 @@ def run_mark(run: Run) -> str:
     ]
     words += [task.status for task in run.tasks if task.status in {"failed", "interrupted", "held"}]
     words += ["failed"] if any(error.kind != "Interrupted" for error in run.errors) else []
+    words += ["failed" if one.severity == "error" else "warned" for one in run.anomalies if one.accepted is None]
     words += ["failed" for entry in run.quarantine if entry.rows_in != entry.rows_out + entry.rows]
     words += ["failed" if notice.severity == "error" else "warned" for notice in run.notices]
     return min((mark(word) for word in words), key=rank)

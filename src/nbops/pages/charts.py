@@ -1,0 +1,161 @@
+"""Series with what was expected of them as drawings: places and paths only, no markup.
+
+A drawing has no text: labels and marks stand over it as HTML, so that they keep their size on a phone and the drawing may be
+stretched to any width. Each step to the right is a run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from nbops.pages.watch import BandPoint
+
+__all__ = ["HEIGHT", "STEP", "Chart", "Spot", "chart"]
+
+HEIGHT, STEP = 100, 10
+"""Units of a drawing: its height, and a run's width."""
+_ROOM = 0.8
+"""So far above and below what is ordinary the scale goes at most, as part of its span; what is beyond stands at the edge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A point that is marked; its place is percent of the drawing's width and height."""
+
+    x: float
+    y: float
+    kind: str
+    """``out`` of the ordinary, ``up`` or ``down`` where it is beyond the scale, ``ok`` where it was said to be expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A drawing, ``width`` by 100 units."""
+
+    width: int
+    line: str
+    area: str
+    """What was expected, as closed paths; empty when nothing was."""
+    middle: str
+    spots: tuple[Spot, ...]
+    top: float
+    bottom: float
+    """Values at the upper and lower edge."""
+    last: Spot
+    """Where the line ends."""
+
+
+def chart(points: Sequence[BandPoint], marked: Mapping[str, bool]) -> Chart | None:
+    """Return the drawing of a series; None where there are not two points of it, or it is nothing but one value.
+
+    Args:
+        points: The points, the oldest first.
+        marked: Run to whether its point is out of the ordinary (True), or was, and was said to be expected (False).
+    """
+    points = [point for point in points if math.isfinite(point.value)]
+    scale = _scale(points, marked) if len(points) > 1 else None
+    if scale is None:
+        return None
+    bottom, top = scale
+    width = STEP * (len(points) - 1)
+
+    def height(value: float) -> int:
+        return round(HEIGHT * ((top - min(top, max(bottom, value))) / (top - bottom)))
+
+    places = [(STEP * at, height(point.value)) for at, point in enumerate(points)]
+    spots = tuple(
+        Spot(x=_percent(x, width), y=float(y), kind=_kind(point.value, bottom, top, out=marked[point.run]))
+        for (x, y), point in zip(places, points, strict=True)
+        if point.run in marked
+    )
+    return Chart(
+        width=width,
+        line=_path(places),
+        area=_area(points, height),
+        middle=_middle(points, height),
+        spots=spots,
+        top=top,
+        bottom=bottom,
+        last=Spot(x=100.0, y=float(places[-1][1]), kind="last"),
+    )
+
+
+def _percent(x: int, width: int) -> float:
+    return round(100 * x / width, 1)
+
+
+def _kind(value: float, bottom: float, top: float, *, out: bool) -> str:
+    if not out:
+        return "ok"
+    return "up" if value > top else "down" if value < bottom else "out"
+
+
+def _scale(points: Sequence[BandPoint], marked: Mapping[str, bool]) -> tuple[float, float] | None:
+    """Return the lowest and highest value drawn: what is ordinary decides, and what is far beyond is drawn at the edge."""
+    ordinary = [point.value for point in points if point.run not in marked]
+    ordinary += [edge for point in points for edge in (point.low, point.high) if edge is not None and math.isfinite(edge)]
+    every = [*ordinary, *(point.value for point in points)]
+    low, high = min(ordinary or every), max(ordinary or every)
+    span = high - low or (abs(high) or 1.0) * 0.5
+    bottom, top = max(min(every), low - _ROOM * span), min(max(every), high + _ROOM * span)
+    room = 0.06 * (top - bottom) or span / 2
+    bottom, top = bottom - room, top + room
+    if min(every) >= 0 > bottom:
+        bottom = 0.0
+    return (bottom, top) if math.isfinite(top - bottom) and top > bottom else None
+
+
+def _path(places: Sequence[tuple[int, int]]) -> str:
+    """Return a line in steps, which pack well: a drawing is kept for ever."""
+    (x, y), *rest = places
+    steps = []
+    for next_x, next_y in rest:
+        steps.append(f"{next_x - x} {next_y - y}")
+        x, y = next_x, next_y
+    return f"M{places[0][0]} {places[0][1]}" + (f"l{' '.join(steps)}".replace(" -", "-") if steps else "")
+
+
+def _runs_of(points: Sequence[BandPoint]) -> list[list[int]]:
+    """Return the positions of points that something was expected of, those that follow each other together."""
+    found: list[list[int]] = []
+    for at, point in enumerate(points):
+        if point.low is None and point.high is None:
+            continue
+        if found and found[-1][-1] == at - 1:
+            found[-1].append(at)
+        else:
+            found.append([at])
+    return found
+
+
+def _area(points: Sequence[BandPoint], height: Callable[[float], int]) -> str:
+    paths = []
+    for run in _runs_of(points):
+        sides = [(STEP * at, _or(points[at].high, math.inf), _or(points[at].low, -math.inf)) for at in run]
+        if len(sides) == 1:  # a run alone has no width
+            x, high, low = sides[0]
+            sides = [(x - STEP // 3, high, low), (x + STEP // 3, high, low)]
+        there = [(x, height(high)) for x, high, _ in sides]
+        back = [(x, height(low)) for x, _, low in reversed(sides)]
+        paths.append(_path([*there, *back]) + "z")
+    return "".join(paths)
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None or math.isnan(value) else value
+
+
+def _middle(points: Sequence[BandPoint], height: Callable[[float], int]) -> str:
+    lines = []
+    for run in _runs_of(points):
+        places = [
+            (STEP * at, height(center)) for at in run if (center := points[at].center) is not None and math.isfinite(center)
+        ]
+        if len(places) > 1:
+            lines.append(_path(places))
+    return "".join(lines)

@@ -1,0 +1,102 @@
+"""Writes the pages of monitoring and incidents.
+
+A dataset has one monitoring page for all runs, not one a run: it is written again when the dataset was measured anew, so that
+what a run adds to git does not grow with the length of its charts, and making the pages of old runs again judges nothing again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+from nbops.pages.files import put
+from nbops.pages.incidents import incident_context, incident_page, incidents_context, newest_first
+from nbops.pages.monitoring import dataset_watch_context, monitoring_context, monitoring_page
+from nbops.pages.templating import page, template_hash
+from nbops.record.codec import encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nbops.model import Dataset
+    from nbops.pages.latest import Latest
+    from nbops.pages.watch import Watch
+
+__all__ = ["render_incidents", "render_watch"]
+
+_RUN = re.compile(r'href="\.\./(runs/[^"#/]+/[^"#]+\.html)')
+_DATASETS, _INCIDENTS = 400, 200
+"""Datasets with a page; incidents whose pages are made again, open ones and the newest first."""
+
+
+def render_watch(latest: Latest | None, watch: Watch, *, reports: Path) -> list[Path]:
+    """Write ``monitoring.html``, the monitoring page of each dataset that needs a new one, and the pages of incidents.
+
+    Args:
+        latest: The newest run, completed; None writes pages that say how to make the first one.
+        watch: Monitoring as of that run.
+        reports: The project's ``reports`` folder.
+
+    Returns:
+        The pages, also those whose bytes did not change.
+
+    Raises:
+        OSError: A page could not be written.
+    """
+    context = monitoring_context(latest, watch, reports=reports) if latest is not None else {"root": "", "run": None}
+    html = page("monitoring.html.j2", {**context, "here_is": "monitoring.html"})
+    paths = [put(reports / "monitoring.html", html)]
+    if latest is not None:
+        paths += [_dataset(item, latest, watch, reports=reports) for item in latest.run.datasets[:_DATASETS]]
+    return paths + render_incidents(latest, watch, reports=reports)
+
+
+def _dataset(item: Dataset, latest: Latest, watch: Watch, *, reports: Path) -> Path:
+    path = reports / monitoring_page(item.name)
+    key = _key(item, latest, watch)
+    if _is_as_before(path, key, reports):
+        return path
+    series = watch.bands(item.name, False)  # noqa: FBT003
+    context = dataset_watch_context(item, latest, watch, series=series, reports=reports)
+    return put(path, page("watch.html.j2", {**context, "key": key}))
+
+
+def _key(item: Dataset, latest: Latest, watch: Watch) -> str:
+    """Return a hash of what tells one state of a dataset's monitoring from another, without judging anything."""
+    subject = f"dataset:{item.name}"
+    measured = watch.last_of(item.name)
+    raised = [(run.run, encode(one)) for run, one in watch.raised(subject)]
+    incidents = [(one.id, one.state, one.title, one.owner) for one in watch.incidents if subject in (one.root, *one.subjects)]
+    made_of = [
+        template_hash(),
+        latest.run.pipeline,
+        item.owner,
+        measured.run if measured else "",
+        latest.datasets.get(item.name),
+        raised,
+        incidents,
+    ]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _is_as_before(path: Path, key: str, reports: Path) -> bool:
+    """Tell whether a page is there that was made of the same, and leads to nothing that is gone since."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return f'content="nbops {key}"' in text and all((reports / link).is_file() for link in set(_RUN.findall(text)))
+
+
+def render_incidents(latest: Latest | None, watch: Watch, *, reports: Path) -> list[Path]:
+    """Write ``incidents.html`` and a page for each incident; arguments and errors as for :func:`render_watch`."""
+    context = incidents_context(watch.incidents, latest, reports=reports)
+    paths = [put(reports / "incidents.html", page("incidents.html.j2", {**context, "here_is": "incidents.html"}))]
+    for position, one in enumerate(newest_first(watch.incidents)):
+        path = reports / "incidents" / incident_page(one.id)
+        if position < _INCIDENTS or not path.is_file():
+            put(path, page("incident.html.j2", incident_context(one, latest, reports=reports)))
+        paths.append(path)
+    return paths
