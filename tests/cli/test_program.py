@@ -79,6 +79,7 @@ def test_help_has_examples_that_parse_and_exit_codes(name: str, call: Callable[.
         "--help",
         "--version",
         "runs",
+        "incidents",
         "show",
         "show --json",
         "gc --dry-run",

@@ -180,6 +180,13 @@ def test_removed_and_changed_files_are_taken(root):
     assert git(root, "status", "--porcelain") == ""
 
 
+def test_a_file_in_a_folder(root):
+    path = root / "reports/incidents/a.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert commit(root, files=[path]).files == 1
+
+
 def test_only_some_files(root):
     one, two = write(root / "reports/one.html"), write(root / "reports/two.html")
     outcome = commit(root, files=[one, Path("reports/gone.html"), root / "code.py"])

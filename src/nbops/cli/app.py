@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": "look for faults of the environment",
     "gc": "throw old pages and scratch away",
     "impact": "tell what depends on something",
+    "incidents": "list incidents, show one, say something about it",
     "init": "make a project",
     "lineage": "tell where data comes from and goes",
     "openlineage": "send events of lineage that wait",

@@ -32,6 +32,7 @@ __all__ = [
     "epilog",
     "locked",
     "note",
+    "note_incidents",
     "start_folder",
 ]
 
@@ -115,6 +116,16 @@ def locked(project: Project, command: str) -> Iterator[None]:
 def note(text: str) -> None:
     """Print a remark on standard error."""
     click.echo(f"nbops: {printable(text, lines=True)}", err=True)
+
+
+def note_incidents(project: Project) -> None:
+    """Say how many incidents are open, where any is."""
+    from nbops.history.incidents.store import count_live  # noqa: PLC0415 - only commands that look at runs pay for it
+
+    number = count_live(project.reports)
+    if number:
+        said = "1 incident is open; `nbops incidents` lists it"
+        note(said if number == 1 else f"{number} incidents are open; `nbops incidents` lists them")
 
 
 def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature

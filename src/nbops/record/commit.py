@@ -233,8 +233,10 @@ class _Job:
         if not paths:
             return
         wanted = [f":(top,literal){path}" for path in paths]
-        junk = [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}" for name in _JUNK]
-        junk += [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}/**" for name in _JUNK]
+        # of files that are named git 2.39 takes those of folders for excluded by `**/*.tmp/**`
+        names = _JUNK if self.files is None else ()
+        junk = [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}" for name in names]
+        junk += [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}/**" for name in names]
         data = b"\0".join(os.fsencode(item) for item in (*wanted, *junk))
         # git writes that file when it makes a work tree sparse, and leaves it there
         thinned = (self.repository.folder / "info/sparse-checkout").exists()

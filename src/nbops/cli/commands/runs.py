@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nbops.cli.common import OK, PROBLEM, current, epilog, note
+from nbops.cli.common import OK, PROBLEM, current, epilog, note, note_incidents
 from nbops.cli.output import Cell, Column, colour_of, echo_json, table
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def command(context: click.Context, number: int, as_json: bool) -> int:  # noqa:
         note(
             f"{plural(len(found) - number, 'older run is', 'older runs are')} not listed; `nbops runs -n {len(found)}` lists all"
         )
+    if not as_json:
+        note_incidents(project)
     return OK
 
 

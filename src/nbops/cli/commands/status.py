@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nbops.cli.common import OK, PROBLEM, USAGE, current, epilog, note, start_folder
+from nbops.cli.common import OK, PROBLEM, USAGE, current, epilog, note, note_incidents, start_folder
 from nbops.cli.output import Cell, Column, colour_of, echo_json, table
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def command(context: click.Context, entry_point: str | None, as_json: bool, rest
         note("what is unknown here, `ploomber status` tells")
     elif not stale:
         note("a build has nothing to do")
+    note_incidents(project)
     return OK
 
 

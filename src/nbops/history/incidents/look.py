@@ -154,7 +154,7 @@ class Look:
         """Return the tasks that failed, but for those whose failing checks are findings themselves."""
         found = []
         for task in self.run.tasks:
-            error = task.error
+            error = task.error or next((one for one in self.run.errors if one.task == task.name), None)
             if task.status != "failed" or (error is not None and error.kind == "ChecksFailed" and task.name in blamed):
                 continue
             message = f"{error.kind}: {error.message}" if error is not None else "failed"
@@ -230,16 +230,17 @@ class Look:
         if dataset is None or not self._was_monitored(finding):
             return False
         if dataset.from_run is None:
-            return dataset.error is None
+            return dataset.error is None and dataset.changed
         aged = finding.key.rpartition(":")[2] in _AGE_SERIES
         return not aged and task.status == "up_to_date" and dataset.from_run < finding.first_run
 
     def _was_monitored(self, finding: IncidentFinding) -> bool:
         """Tell whether the monitor could work; a run in which none did (switched off, failed) says nothing of its findings."""
+        if self._datasets[dataset_of(finding.subject) or ""].from_run is not None:
+            return True
         name = finding.key.split(":")[1]
-        return any(count.monitor == name and not count.errored for count in self.run.monitors) or (
-            self._datasets[dataset_of(finding.subject) or ""].from_run is not None
-        )
+        worked = not any(count.errored for count in self.run.monitors)
+        return worked and any(count.monitor == name and count.judged for count in self.run.monitors)
 
     def _is_gone(self, finding: IncidentFinding) -> bool:
         """Tell whether a whole build no longer has the task that made a finding's subject."""

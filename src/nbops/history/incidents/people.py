@@ -39,7 +39,7 @@ def said(
         message: What they said.
         until: Of ``expected``: the last day on which it is.
     """
-    return carried_out(incident, IncidentEvent(at=at, what=what, run=run, by=by or "", message=message, until=until))
+    return carried_out(incident, IncidentEvent(at=at, what=what, run=run, by=by or "somebody", message=message, until=until))
 
 
 def carried_out(incident: Incident, event: IncidentEvent) -> Incident:

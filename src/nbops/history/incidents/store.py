@@ -11,9 +11,10 @@ import json
 import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops import model
@@ -25,12 +26,12 @@ from nbops.record.store import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 __all__ = [
     "FOLDER",
     "SCHEMA_VERSION",
     "Incidents",
+    "count_live",
     "find_incident",
     "from_text",
     "incident_path",
@@ -47,6 +48,7 @@ _LOCK_FILE = "incidents.lock"
 _LOCK_SECONDS, _LOCK_STEP = 10.0, 0.05
 _SHOWN_IDS = 10
 _RESOLVED = re.compile(rb'^"resolved_run": "([^"]*)"', re.MULTILINE)
+_LIVE = re.compile(rb'^"state": "(?:open|acknowledged)"', re.MULTILINE)
 _STATE = re.compile(rb'^"state": "resolved"', re.MULTILINE)
 _BY_HAND = re.compile(rb'"by": "')
 
@@ -177,6 +179,17 @@ def load_incidents(reports: Path, *, since: str | None = None) -> Incidents:
             place = f"{reports.name}/{FOLDER}/{name}"
             problems.append(f"{place}: {reason}. It is left as it is; `git checkout -- {place}` restores it.")
     return Incidents(found=tuple(found), problems=tuple(problems), damaged=frozenset(damaged))
+
+
+def count_live(reports: Path) -> int:
+    """Return how many incidents are open or acknowledged, without reading more than that of them."""
+    found = 0
+    with suppress(OSError):
+        for entry in os.scandir(reports / FOLDER):
+            with suppress(OSError):
+                if _ID.fullmatch(entry.name.removesuffix(".json")):
+                    found += bool(_LIVE.search(Path(entry.path).read_bytes()))
+    return found
 
 
 def _checked(data: bytes, incident_id: str) -> Incident:
