@@ -92,7 +92,7 @@ def test_help_has_examples_that_parse_and_exit_codes(name: str, call: Callable[.
 )
 def test_start_up_is_light(with_runs: Path, arguments: str) -> None:
     code = (
-        "import sys, json\nfrom nbops.cli import main\ncode = main()\n"
+        "import sys, json\nfrom nbops.cli import main\ncode = main(sys.argv[1:])\n"
         "print(json.dumps(sorted(name for name in sys.modules if '.' not in name)), file=sys.stderr)"
     )
     done = subprocess.run(

@@ -55,6 +55,7 @@ class _Zygote:
 
     def load(self) -> None:
         """Import what kernels need and what notebooks usually import; start anew without what cannot be forked."""
+        gc.disable()  # collections look in vain at modules that stay
         sys.path[:] = self._path
         loading.import_kernel()
         loading.blas_controller()  # what reads BLAS libraries sets variables that are none of a kernel's
@@ -77,6 +78,7 @@ class _Zygote:
         sys.stderr.flush()
         gc.collect()
         gc.freeze()
+        gc.enable()
         self._tell({"ready": loading.threads()})
 
     def _tell(self, message: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nbops import kernels
@@ -36,6 +37,7 @@ from nbops.workflow.conclude import Conclusion, conclude, scrubber_for
 from nbops.workflow.context import Context, Earlier
 from nbops.workflow.costs import load_costs, save_costs
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
+from nbops.workflow.ending import few_collections
 from nbops.workflow.exporting import Exports
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
@@ -56,7 +58,6 @@ from nbops.workflow.worker import noted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract
@@ -100,7 +101,7 @@ def build(runner: Runner, *, root: Path, config: Config, command: str, selected:
     """
     progress = Progress()
     started = datetime.now(timezone.utc)
-    with StopSignals() as stop:
+    with few_collections(ends_with_build=_is_command_line()), StopSignals() as stop:
         with project_lock(
             root,
             command=command,
@@ -118,6 +119,11 @@ def build(runner: Runner, *, root: Path, config: Config, command: str, selected:
             progress.say(f"nbops: stopped by {stop.name}; recorded as {how} run {result.run.id}", colour="yellow")
             raise SystemExit(stop.exit_code)
     return result
+
+
+def _is_command_line() -> bool:
+    """Return whether this process was started for the build and does nothing else."""
+    return Path(sys.argv[0] if sys.argv else "").name in {"ploomber", "nbops"}
 
 
 def _on_lock(config: Config) -> Literal["wait", "fail"]:

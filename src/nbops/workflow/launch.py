@@ -129,5 +129,6 @@ def _no_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # nor is anything of them to be looked at later
         if enabled:
             gc.enable()
