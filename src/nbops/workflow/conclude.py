@@ -28,6 +28,7 @@ from nbops.workflow.assemble import carried_over, without_quotes
 from nbops.workflow.comparing import beside
 from nbops.workflow.datasets import format_of
 from nbops.workflow.fingerprint import strings_of
+from nbops.workflow.monitoring import monitored
 from nbops.workflow.taskrecord import TaskRecord, load_notebook
 from nbops.workflow.watchover import announce, keep_incidents
 
@@ -141,7 +142,8 @@ def conclude(
     pages, notices = profiles.finish(first.datasets, seconds=wait, stop=stop, meanwhile=meanwhile)
     run = run_of(notebooks, notices)
     run = replace(run, datasets=tuple(replace(d, profile=pages.get(d.name)) for d in run.datasets))
-    run = carried_over(scrubber.run(run), run_before(reports, run.id))
+    before = run_before(reports, run.id)
+    run = monitored(root, config, carried_over(scrubber.run(run), before), previous=before)
     announce(root, run.id)
     write_run(reports, run)
     watched = keep_incidents(root, config, run)

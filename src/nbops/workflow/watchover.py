@@ -7,7 +7,7 @@ is made good by the next one.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nbops.errors import LedgerError
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from nbops.contract.config import Config
     from nbops.history.incidents.course import Change
-    from nbops.model import Run
+    from nbops.model import Incident, Run
 
 __all__ = ["Watched", "announce", "catch_up", "keep_incidents"]
 
 _PENDING = ".nbops/incidents.pending"
+_EXPLAINED = frozenset({"opened", "grown", "reopened"})
 _WORDS = {"opened": "opened", "reopened": "reopened", "grown": "grown", "resolved": "resolved"}
 
 
@@ -42,6 +43,7 @@ class Watched:
 def announce(root: Path, run_id: str) -> None:
     """Note that a run's ledger is about to be written, and its incidents after it."""
     with suppress(OSError):
+        (root / _PENDING).parent.mkdir(parents=True, exist_ok=True)
         (root / _PENDING).write_text(run_id, encoding="utf-8")
 
 
@@ -54,8 +56,9 @@ def keep_incidents(root: Path, config: Config, run: Run) -> Watched:
         run: The run.
     """
     try:
+        stored = as_stored(run)
         with incidents_lock(root / ".nbops"):
-            updated = update(root / config.reports, as_stored(run))
+            updated = update(root / config.reports, stored, finish=lambda change: _explained(root, config, stored, change))
     except Exception as error:  # noqa: BLE001 - the ledger is safe; incidents are made again from it
         why = str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
         return Watched(
@@ -64,6 +67,23 @@ def keep_incidents(root: Path, config: Config, run: Run) -> Watched:
     with suppress(OSError):
         (root / _PENDING).unlink(missing_ok=True)
     return Watched(changes=updated.changes, said=(*updated.problems, *_told(updated.changes)))
+
+
+def _explained(root: Path, config: Config, run: Run, change: Change) -> Incident:
+    """Return an incident with its possible causes, looked for when there is more of it than before."""
+    incident = change.incident
+    if not any(event.what in _EXPLAINED for event in change.events):
+        return incident
+    try:
+        from nbops.workflow.causes import causes_for  # noqa: PLC0415 - only where something went wrong
+
+        good = None
+        if incident.last_good_run is not None:
+            with suppress(LedgerError):
+                good = read_run(root / config.reports, incident.last_good_run)
+        return replace(incident, causes=causes_for(root, config, incident, run, good))
+    except Exception:  # noqa: BLE001 - an incident without a cause is worth more than none
+        return incident
 
 
 def catch_up(root: Path, config: Config, recovered: Iterable[Run]) -> Watched:
