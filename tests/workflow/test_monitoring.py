@@ -110,7 +110,8 @@ def test_corrections_are_taken_and_wrong_ones_said(tmp_path: Path) -> None:
         record(tmp_path, make(day, rows=1_000 + 7 * (day % 5)))
     file = tmp_path / "monitoring/expected.yaml"
     file.parent.mkdir()
-    file.write_text("- id: EXP-1\n  subject: dataset:orders\n  from: 2026-11-21\n  until: 2026-12-31\n  reason: a holiday\n", encoding="utf-8")
+    entry = "- id: EXP-1\n  subject: dataset:orders\n  from: 2026-11-21\n  until: 2026-12-31\n  reason: a holiday\n"
+    file.write_text(entry, encoding="utf-8")
     run, events = record(tmp_path, make(20, rows=40))
     assert (run.verdict, events) == ("passed", [])
     assert [item.accepted for item in run.anomalies] == ["EXP-1"]

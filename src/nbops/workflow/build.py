@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from nbops import kernels
 from nbops.contract.odcs import load_contracts
 from nbops.contract.yamlcache import DocumentCache
-from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError, TaskError
+from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError
 from nbops.model import Notice, Run, RunError
 from nbops.quality.audited import Audit
 from nbops.record.commit import git_state
@@ -39,6 +39,7 @@ from nbops.workflow.costs import load_costs, save_costs
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
 from nbops.workflow.ending import few_collections
 from nbops.workflow.exporting import Exports
+from nbops.workflow.failure import raise_failures
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 from nbops.workflow.lineage import Tracing
@@ -200,7 +201,7 @@ class _Build:
             run = self._conclude(contracts)
         if self.stop.stopped():
             return BuildResult(run=run, seconds={})
-        self._raise_failures(run)
+        raise_failures(run, reports=self.config.reports)
         if early is not None:
             raise EarlyStop(early)
         return BuildResult(run=run, seconds={n: r.seconds if r.status == "succeeded" else None for n, r in self.records.items()})
@@ -424,23 +425,6 @@ class _Build:
         self.progress.say(f"nbops run {run.id}: {run.verdict.upper()}, {passed}/{checks} checks passed, {took}", colour=colour)
         for sentence in outcome.said:
             self.progress.say(f"nbops: {sentence}")
-
-    def _raise_failures(self, run: Run) -> None:
-        failed = [task for task in run.tasks if task.status == "failed"]
-        if not failed:
-            return
-        held = [task.name for task in run.tasks if task.status == "held"]
-        lines = [f"run {run.id} failed."]
-        for task in failed:
-            error = task.error
-            where = f" (cell {error.cell})" if error and error.cell is not None else ""
-            lines.append(f"  {task.name}{where}: {error.kind + ': ' + error.message if error else 'failed'}")
-            if error and error.hint:
-                lines.append(f"    {error.hint}")
-        if held:
-            lines.append(f"  held: {', '.join(held)}")
-        lines.append(f"  report: {self.config.reports}/index.html; what failed is kept in .nbops/failed/{run.id}")
-        raise TaskError("\n".join(lines))
 
 
 @contextmanager

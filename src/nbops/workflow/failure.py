@@ -6,12 +6,15 @@ import re
 import traceback
 from typing import TYPE_CHECKING
 
+from nbops.errors import TaskError
 from nbops.model import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EARLY_STOP", "describe"]
+    from nbops.model import Run
+
+__all__ = ["EARLY_STOP", "describe", "raise_failures"]
 
 EARLY_STOP = "DAGBuildEarlyStop"
 """What a task of a Ploomber pipeline raises to end the build without an error."""
@@ -91,3 +94,30 @@ def _short(text: str) -> str:
 def _clean(text: str) -> str:
     text = _ANSI.sub("", text)
     return text if len(text) <= _LONGEST_TRACEBACK else "[...]\n" + text[-_LONGEST_TRACEBACK:]
+
+
+def raise_failures(run: Run, *, reports: str) -> None:
+    """Raise what tells the user how a run failed, if it did.
+
+    Args:
+        run: The run, as recorded.
+        reports: The folder of its pages, relative to the project.
+
+    Raises:
+        TaskError: A task failed.
+    """
+    failed = [task for task in run.tasks if task.status == "failed"]
+    if not failed:
+        return
+    held = [task.name for task in run.tasks if task.status == "held"]
+    lines = [f"run {run.id} failed."]
+    for task in failed:
+        error = task.error
+        where = f" (cell {error.cell})" if error and error.cell is not None else ""
+        lines.append(f"  {task.name}{where}: {error.kind + ': ' + error.message if error else 'failed'}")
+        if error and error.hint:
+            lines.append(f"    {error.hint}")
+    if held:
+        lines.append(f"  held: {', '.join(held)}")
+    lines.append(f"  report: {reports}/index.html; what failed is kept in .nbops/failed/{run.id}")
+    raise TaskError("\n".join(lines))
