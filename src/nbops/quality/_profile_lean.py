@@ -8,6 +8,7 @@ modules, so that no number depends on what was left out. Only for the process th
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -20,6 +21,8 @@ __all__ = ["Absence", "left_out"]
 _PLOTS = ("matplotlib", "mpl_toolkits", "seaborn", "wordcloud", "PIL", "imagehash", "statsmodels", "phik")
 _REPORTS = ("IPython", "ipywidgets", "minify_html", "pkg_resources", "requests", "great_expectations", "dacite", "filetype")
 _SCIPY = ("scipy.signal", "scipy.fft")
+_STATISTICS = "scipy.stats"
+"""The profiler and pandas use four of its functions, which are provided; it takes half of the whole import."""
 _CHECKER = "typeguard"
 """Rewrites the profiler's class so that argument types are checked, which takes as long as importing pandas."""
 _OWN = ("visualisation", "report", "controller", "compare_reports", "expectations_report", "serialize_report")
@@ -54,7 +57,7 @@ class Absence:
         """The import is over: from now on stand-ins must not be used."""
         self.used: list[str] = []
         """Names of stand-ins that were used after it."""
-        self._prefixes = (*_PLOTS, *_REPORTS, *_SCIPY, _CHECKER, *(f"{profiler}.{name}" for name in _OWN))
+        self._prefixes = (*_PLOTS, *_REPORTS, *_SCIPY, _STATISTICS, _CHECKER, *(f"{profiler}.{name}" for name in _OWN))
 
     def covers(self, name: str) -> bool:
         """Whether a module is left out."""
@@ -154,6 +157,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module = _AbsentModule(self._absence, spec.name)
         if spec.name == _CHECKER:
             module.__dict__["typechecked"] = _unchanged
+        if spec.name == _STATISTICS:
+            module.__dict__.update(importlib.import_module("nbops.quality._profile_statistics").FUNCTIONS)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -162,7 +167,10 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 @contextlib.contextmanager
 def left_out(absence: Absence) -> Iterator[None]:
-    """Leave modules out of what is imported meanwhile; afterwards they can be imported for real."""
+    """Leave modules out of what is imported meanwhile; afterwards they can be imported for real.
+
+    What stands for ``scipy.stats`` stays, because pandas imports from it whenever it correlates.
+    """
     finder = _Finder(absence)
     sys.meta_path.insert(0, finder)
     try:
@@ -170,5 +178,6 @@ def left_out(absence: Absence) -> Iterator[None]:
     finally:
         sys.meta_path.remove(finder)
         for name in [name for name, module in sys.modules.items() if isinstance(module, _AbsentModule)]:
-            del sys.modules[name]
+            if name != _STATISTICS:
+                del sys.modules[name]
         absence.sealed = True

@@ -18,6 +18,8 @@ __all__ = ["MODULES", "DoubtfulError", "Loaded", "load_lean", "load_whole"]
 
 MODULES = ("ydata_profiling", "data_profiling")
 """The profiler and its successor (``fg-data-profiling``), which keeps the interface."""
+_NEW_OBJECTS = 50_000
+"""Between two collections; the usual 700 has the import looked through over and over."""
 _OPTIONAL = ("numba", "pyspark")
 """What the profiler looks for and does without: numba would be a second of import, and compiles nothing that is used here."""
 
@@ -102,6 +104,7 @@ def load_lean() -> Loaded:
         DoubtfulError: That does not work (or there is no profiler).
     """
     _quiet()
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
         loaded = _without()
         _try(loaded)
