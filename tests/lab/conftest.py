@@ -164,3 +164,47 @@ def lab(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+WAITS = """\
+# %% tags=["parameters"]
+upstream = None
+product = None
+
+# %%
+import time
+from pathlib import Path
+
+while not Path("go").exists():
+    time.sleep(0.05)
+Path(product["data"]).parent.mkdir(exist_ok=True, parents=True)
+Path(product["data"]).write_text("a\\n1\\n", encoding="utf-8")
+"""
+
+
+@pytest.fixture
+def waiting(project: Path) -> Path:
+    """The project under nbops, in git, with a first task that waits for a file called ``go``."""
+    pipeline = project / "pipeline.yaml"
+    text = pipeline.read_text(encoding="utf-8").replace("    params: {rows: 3, label: 'a \"b\" é'}\n", "")
+    pipeline.write_text(f"on_render: nbops.attach\n{text}", encoding="utf-8")
+    (project / "notebooks/first.py").write_text(WAITS, encoding="utf-8")
+    (project / ".gitignore").write_text("output\n.nbops\ngo\n", encoding="utf-8")
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+    return project
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Return a function that asks until the answer is true, and returns it."""
+
+    def asking(question: Callable[[], Any], *, seconds: float = 120.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if answer := question():
+                return answer
+            time.sleep(0.1)
+        return pytest.fail("it did not happen in time")
+
+    return asking

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,46 +12,8 @@ import pytest
 from nbops.lab import builds
 from nbops.lab.overview import overview, project_folders
 
-WAITS = """\
-# %% tags=["parameters"]
-upstream = None
-product = None
 
-# %%
-import time
-from pathlib import Path
-
-while not Path("go").exists():
-    time.sleep(0.05)
-Path(product["data"]).parent.mkdir(exist_ok=True, parents=True)
-Path(product["data"]).write_text("a\\n1\\n", encoding="utf-8")
-"""
-
-
-@pytest.fixture
-def waiting(project):
-    """The project under nbops, in git, with a first task that waits for a file called ``go``."""
-    pipeline = project / "pipeline.yaml"
-    text = pipeline.read_text(encoding="utf-8").replace("    params: {rows: 3, label: 'a \"b\" é'}\n", "")
-    pipeline.write_text(f"on_render: nbops.attach\n{text}", encoding="utf-8")
-    (project / "notebooks/first.py").write_text(WAITS, encoding="utf-8")
-    (project / ".gitignore").write_text("output\n.nbops\ngo\n", encoding="utf-8")
-    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x"]):
-        subprocess.run(["git", *command], cwd=project, check=True)
-    return project
-
-
-def until(question, *, seconds: float = 120.0):
-    """Ask until the answer is true; returns it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := question():
-            return answer
-        time.sleep(0.1)
-    pytest.fail("it did not happen in time")
-
-
-def test_a_build_is_started_watched_stopped_and_seen_by_all(lab, waiting):
+def test_a_build_is_started_watched_stopped_and_seen_by_all(lab, waiting, until):
     server = lab(waiting)
     assert server.request("nbops/api/projects") == (200, {"projects": [""]})
     status, before = server.request("nbops/api/status")
@@ -153,7 +113,7 @@ def test_a_folder_without_a_pipeline_and_one_with_several(tmp_path):
     assert overview(tmp_path, tmp_path / "a", pipeline="../b/pipeline.yaml")["pipeline"] == "pipeline.yaml"
 
 
-def test_a_server_started_anew_finds_the_build_of_the_one_before(waiting, monkeypatch):
+def test_a_server_started_anew_finds_the_build_of_the_one_before(waiting, monkeypatch, until):
     started = builds.start_build(waiting)
     monkeypatch.setattr(builds, "_children", {})
     state = builds.state_of(waiting)

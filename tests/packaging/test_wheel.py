@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = (
     "etc/jupyter/jupyter_server_config.d/zz-nbops.json",
     "etc/jupyter/labconfig/page_config.d/nbops.json",
-    "share/jupyter/labextensions/nbops/install.json",
-    "share/jupyter/labextensions/nbops/package.json",
-    "share/jupyter/labextensions/nbops/static/remoteEntry.js",
+    *sorted(
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "share/jupyter/labextensions/nbops").rglob("*") if path.is_file()
+    ),
 )
 
 
@@ -48,6 +48,11 @@ def test_it_holds_what_jupyterlab_needs(wheel: zipfile.ZipFile) -> None:
     data = f"nbops-{_version()}.data/data/"
     held = {name.removeprefix(data) for name in wheel.namelist() if name.startswith(data)}
     assert held == set(SHARED)
+    folder = "share/jupyter/labextensions/nbops"
+    package = json.loads((ROOT / folder / "package.json").read_text(encoding="utf-8"))
+    assert f"{folder}/{package['jupyterlab']['_build']['load']}" in held
+    assert f"{folder}/install.json" in held
+    assert not [name for name in held if name.endswith(".map")]
     for name in SHARED:
         assert wheel.read(data + name) == (ROOT / name).read_bytes()
 

@@ -1,0 +1,95 @@
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
+import { NotebookPanel } from '@jupyterlab/notebook';
+import { LabIcon } from '@jupyterlab/ui-components';
+import { Api } from './api';
+import { placeOfCell } from './model';
+import { IOpener, Panel } from './panel';
+
+const ICON = new LabIcon({
+  name: 'nbops:pipeline',
+  svgstr:
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="16"><g class="jp-icon3" fill="#616161">' +
+    '<path d="M3 4h7v5H3zM14 15h7v5h-7zM5.5 9h2v7H13v2H5.5z"/></g></svg>'
+});
+
+const notebooks: JupyterFrontEndPlugin<void> = {
+  id: 'nbops:notebooks',
+  description: "Opens the percent .py files that are a pipeline's notebooks as notebooks; other modules stay text.",
+  autoStart: true,
+  activate: async (app: JupyterFrontEnd) => {
+    try {
+      const paths = await new Api(app.serviceManager.serverSettings).notebooks();
+      const names = [...new Set(paths.map(path => path.split('/').pop()!))];
+      if (!names.length) {
+        return;
+      }
+      const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      // a file type of its own, so that `defaultViewers` in the settings can still say otherwise
+      app.docRegistry.addFileType(
+        {
+          name: 'nbops-notebook',
+          displayName: 'Pipeline notebook',
+          contentType: 'notebook',
+          fileFormat: 'json',
+          pattern: `^(?:${names.map(escape).join('|')})$`,
+          icon: app.docRegistry.getFileType('notebook')?.icon
+        },
+        ['Jupytext Notebook', 'Editor']
+      );
+    } catch (error) {
+      console.warn(`nbops: the pipeline's .py files open as text: ${error}`);
+    }
+  }
+};
+
+function openerOf(app: JupyterFrontEnd): IOpener {
+  const open = (path: string, factory?: string) => app.commands.execute('docmanager:open', { path, ...(factory ? { factory } : {}) });
+  const complain = (title: string, error: unknown) =>
+    void showErrorMessage(title, error instanceof Error ? error.message : String(error));
+  return {
+    complain,
+    file: async path => void (await open(path)),
+    // the viewer shows a page that nobody trusts in a sandbox: no script, no access to the server
+    page: async path => void (await open(path, 'HTML Viewer')),
+    notebook: async (path, cell) => {
+      const widget: unknown = await open(path);
+      if (!(widget instanceof NotebookPanel) || cell === undefined) {
+        return;
+      }
+      await widget.context.ready;
+      await widget.revealed;
+      const tags = widget.content.widgets.map(one => (one.model.getMetadata('tags') as string[] | undefined) ?? []);
+      const place = placeOfCell(cell, tags);
+      if (place >= 0) {
+        widget.content.activeCellIndex = place;
+        await widget.content.scrollToItem(place, 'center');
+      }
+    }
+  };
+}
+
+const pipeline: JupyterFrontEndPlugin<void> = {
+  id: 'nbops:pipeline',
+  description: 'The pipeline in the sidebar: what is stale and why, verdicts, builds.',
+  autoStart: true,
+  optional: [ILayoutRestorer, ICommandPalette],
+  activate: (app: JupyterFrontEnd, restorer: ILayoutRestorer | null, palette: ICommandPalette | null) => {
+    const panel = new Panel(new Api(app.serviceManager.serverSettings), openerOf(app));
+    panel.id = 'nbops-pipeline';
+    panel.title.icon = ICON;
+    panel.title.caption = 'Pipeline (nbops)';
+    app.shell.add(panel, 'left', { rank: 350 });
+    restorer?.add(panel, 'nbops-pipeline');
+    app.commands.addCommand('nbops:show', {
+      label: 'Show the Pipeline',
+      caption: 'What is stale, verdicts, builds',
+      icon: ICON,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.shell.activateById(panel.id)
+    });
+    palette?.addItem({ command: 'nbops:show', category: 'nbops' });
+  }
+};
+
+export default [notebooks, pipeline];

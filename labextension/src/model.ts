@@ -1,0 +1,154 @@
+// What the server says of a project (nbops/lab/overview.py), and pure functions on it.
+
+export interface ICheck {
+  id: string;
+  verdict: string;
+  message: string;
+  severity: string;
+}
+
+export interface IDataset {
+  name: string;
+  verdict: string;
+  rows: number | null;
+  published: boolean;
+  page: string | null;
+  profile: string | null;
+  contract: string | null;
+  checks: ICheck[];
+}
+
+export interface ITaskError {
+  kind: string;
+  message: string;
+  cell: number | null;
+  hint: string | null;
+}
+
+export interface ITask {
+  name: string;
+  stale: boolean | null;
+  reasons: string[];
+  last_success: string | null;
+  verdict: string | null;
+  upstream: string[];
+  source: string | null;
+  status: string | null;
+  live: boolean;
+  seconds: number | null;
+  error: ITaskError | null;
+  page: string | null;
+  datasets: IDataset[];
+}
+
+export interface IBuild {
+  running: boolean;
+  who: string | null;
+  mine: { id: string; command: string; began: string } | null;
+  mine_running: boolean;
+  exit_code: number | null;
+}
+
+export interface IRun {
+  id: string;
+  status: string;
+  verdict: string;
+  started_at: string;
+  seconds: number | null;
+  page: string | null;
+}
+
+export interface IOverview {
+  pipelines: string[];
+  pipeline: string | null;
+  error: string | null;
+  tasks: ITask[];
+  run: IRun | null;
+  build: IBuild;
+}
+
+export type State = 'failed' | 'warned' | 'held' | 'running' | 'waiting' | 'stale' | 'unknown' | 'fresh';
+
+/** The one word that a task is listed with: the worst that is known of it. */
+export function stateOf(task: ITask, building: boolean): State {
+  if (building && task.live) {
+    if (task.status === 'succeeded') {
+      return 'fresh';
+    }
+    if (task.status === 'failed' || task.status === 'held') {
+      return task.status;
+    }
+    return task.seconds !== null ? 'running' : 'waiting';
+  }
+  if (task.status === 'failed' || task.verdict === 'failed' || task.verdict === 'errored') {
+    return 'failed';
+  }
+  if (task.status === 'held') {
+    return 'held';
+  }
+  if (task.stale === null) {
+    return 'unknown';
+  }
+  if (task.stale) {
+    return 'stale';
+  }
+  return task.verdict === 'warned' ? 'warned' : 'fresh';
+}
+
+const ORDER: State[] = ['failed', 'held', 'running', 'waiting', 'stale', 'unknown', 'warned', 'fresh'];
+
+/** How many tasks are in which state, the worst first: `1 failed, 2 stale, 8 fresh`. */
+export function tally(tasks: ITask[], building: boolean): string {
+  const counts = new Map<State, number>();
+  for (const task of tasks) {
+    const state = stateOf(task, building);
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  return ORDER.filter(state => counts.has(state))
+    .map(state => `${counts.get(state)} ${state}`)
+    .join(', ');
+}
+
+/** Where each task stands in a drawing: its layer is one below the lowest that it depends on. */
+export function layersOf(tasks: ITask[]): string[][] {
+  const known = new Set(tasks.map(task => task.name));
+  const depth = new Map<string, number>();
+  for (const task of tasks) {
+    // tasks come in topological order; what is unknown or later does not count, so that a wrong file draws too
+    const above = task.upstream.filter(name => known.has(name) && depth.has(name)).map(name => depth.get(name)!);
+    depth.set(task.name, above.length ? Math.max(...above) + 1 : 0);
+  }
+  const layers: string[][] = [];
+  for (const task of tasks) {
+    const at = depth.get(task.name)!;
+    while (layers.length <= at) {
+      layers.push([]);
+    }
+    layers[at].push(task.name);
+  }
+  return layers;
+}
+
+/** The place of a cell among all cells of an open notebook, where the injected one is one more than in the file. */
+export function placeOfCell(cell: number, tags: string[][]): number {
+  let left = cell;
+  for (let place = 0; place < tags.length; place++) {
+    if (tags[place].includes('injected-parameters')) {
+      continue;
+    }
+    if (left === 0) {
+      return place;
+    }
+    left -= 1;
+  }
+  return -1;
+}
+
+/** `1 min 5 s`, `3.2 s`. */
+export function duration(seconds: number): string {
+  if (seconds < 60) {
+    return `${seconds.toFixed(1)} s`;
+  }
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}

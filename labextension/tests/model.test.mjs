@@ -1,0 +1,49 @@
+// Pure functions of the sidebar, as compiled by `jlpm build`.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+const source = readFileSync(new URL('../lib/model.js', import.meta.url), 'utf8');
+const { duration, layersOf, placeOfCell, stateOf, tally } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const task = given => ({
+  name: 'a', stale: false, reasons: [], last_success: null, verdict: null, upstream: [], source: null,
+  status: 'succeeded', live: false, seconds: 1, error: null, page: null, datasets: [], ...given
+});
+
+test('a task is listed with the worst that is known of it', () => {
+  assert.equal(stateOf(task({}), false), 'fresh');
+  assert.equal(stateOf(task({ verdict: 'warned' }), false), 'warned');
+  assert.equal(stateOf(task({ verdict: 'warned', stale: true }), false), 'stale');
+  assert.equal(stateOf(task({ verdict: 'errored', stale: true }), false), 'failed');
+  assert.equal(stateOf(task({ status: 'failed', stale: true }), false), 'failed');
+  assert.equal(stateOf(task({ stale: null }), false), 'unknown');
+  assert.equal(stateOf(task({ status: 'held', stale: true }), false), 'held');
+});
+
+test('while it is built, what goes on counts', () => {
+  assert.equal(stateOf(task({ live: true, status: 'interrupted', seconds: null, stale: true }), true), 'waiting');
+  assert.equal(stateOf(task({ live: true, status: 'succeeded', stale: true }), true), 'fresh');
+  assert.equal(stateOf(task({ live: true, status: 'failed' }), true), 'failed');
+});
+
+test('the tally names the worst first', () => {
+  assert.equal(tally([task({}), task({ stale: true }), task({ verdict: 'failed' }), task({})], false), '1 failed, 1 stale, 2 fresh');
+  assert.equal(tally([], false), '');
+});
+
+test('a task stands below all that it depends on; a cycle or an unknown name does not stop the drawing', () => {
+  const tasks = [task({ name: 'a' }), task({ name: 'b', upstream: ['a'] }), task({ name: 'c', upstream: ['a', 'b', 'gone'] }), task({ name: 'd' })];
+  assert.deepEqual(layersOf(tasks), [['a', 'd'], ['b'], ['c']]);
+  assert.deepEqual(layersOf([task({ name: 'x', upstream: ['y'] }), task({ name: 'y', upstream: ['x'] })]), [['x'], ['y']]);
+});
+
+test('a cell is found whether or not parameters were injected above it', () => {
+  assert.equal(placeOfCell(2, [[], ['parameters'], ['injected-parameters'], []]), 3);
+  assert.equal(placeOfCell(2, [[], ['parameters'], []]), 2);
+  assert.equal(placeOfCell(9, [[]]), -1);
+});
+
+test('durations read well', () => {
+  assert.deepEqual([0.04, 59.9, 60, 125.4].map(duration), ['0.0 s', '59.9 s', '1 min 0 s', '2 min 5 s']);
+});
