@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from nbops.history.index_details import details_of
 from nbops.quality.spread import PROBABILITIES
 from nbops.record.plain import plain, round_number
 
@@ -31,6 +32,7 @@ _RATES: Mapping[str, str] = {
     "references": "referenceRate",
     "rowRule": "rowRuleRate",
     "nonFiniteValues": "nonFiniteRate",
+    "duplicateRows": "duplicateRate",
 }
 """Measurements that count rows, and what they are called as a share of all rows."""
 _LEVELS = frozenset({"minimum", "maximum", "mean", "standardDeviation", "minimumLength", "maximumLength"})
@@ -124,6 +126,7 @@ def _of_dataset(run: Run, item: Dataset) -> Facts:
     values.update(_measured(item))
     for spread in item.distributions:
         values.update(_quantiles(spread))
+        values.update(details_of(spread))
     nulls = {m.column: m.value for m in item.measurements if m.metric == "nullValues"}
     return Facts(
         subject=f"dataset:{item.name}",

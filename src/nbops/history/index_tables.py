@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "VERSION", "Row", "Texts", "forget", "packed", "rows_of", "write_facts"]
 
-VERSION = 1
+VERSION = 2
 """Of the tables and of how facts are taken from a run: an index of another version is made anew."""
 
 SCHEMA = """

@@ -14,6 +14,7 @@ from nbops.model.found import (
     Distribution,
     Expected,
     MonitorCount,
+    Segment,
 )
 from nbops.model.incident import (
     Alert,
@@ -87,6 +88,7 @@ __all__ = [
     "Run",
     "RunError",
     "RunStatus",
+    "Segment",
     "Severity",
     "TaskKind",
     "TaskLineage",

@@ -14,9 +14,28 @@ __all__ = [
     "Distribution",
     "Expected",
     "MonitorCount",
+    "Segment",
 ]
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A column among the rows that have one value in another column: what goes wrong for one country alone is seen here."""
+
+    by: str
+    """The other column."""
+    value: str
+    rows: int
+    nulls: int = 0
+    """Of ``rows``, those without a value in the column itself."""
+    mean: float | None = None
+    """Of numbers, as is ``middle``."""
+    middle: float | None = None
+    """The median."""
+    usual: int | None = None
+    """Of ``rows``, those whose number is found in other segments too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +56,10 @@ class Distribution:
     """Rows of values that are not among ``categories``; None where values are too many to be categories."""
     patterns: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
     """Of text: its most frequent shapes (``9`` a digit, ``a`` a letter, repeated ones once) to rows, in a sample."""
+    frequent: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    """Of numbers with few values: the ten most frequent ones to rows. ``patterns`` then has sign and decimals (``9.99``)."""
+    segments: tuple[Segment, ...] = ()
+    """The column by the values of columns that have few: at most eight values of at most three columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,10 +27,27 @@ __all__ = ["LEARN", "Judged", "bounds_of", "judge_frame", "sided"]
 
 LEARN = 14
 """Values that a series must have before it is judged: two weeks of days."""
-_CALM = {"low": 8.0, "normal": 6.0, "high": 4.5}
-_WILD = {"low": 2.5, "normal": 2.0, "high": 1.5}
-_SEGMENT = 1.5
-"""Segments are many and small: these must be further out by this factor."""
+_LIMITS = {
+    "categories": (7.0, 2.2),
+    "clock": (5.5, 1.6),
+    "distinct": (4.5, 1.2),
+    "distribution": (6.0, 1.5),
+    "duplicates": (4.5, 1.2),
+    "duration": (6.0, 1.5),
+    "freshness": (4.5, 1.2),
+    "mean": (7.0, 3.0),
+    "memory": (6.0, 1.5),
+    "nulls": (4.5, 1.2),
+    "patterns": (7.0, 2.0),
+    "quantiles": (6.5, 2.5),
+    "range": (7.0, 2.0),
+    "segments": (7.0, 2.2),
+    "shares": (5.0, 1.5),
+    "validity": (5.0, 1.5),
+    "volume": (4.5, 1.2),
+}
+"""Standard deviations, and multiples of what a series has shown before: the wilder numbers of a kind are, the larger both."""
+_SENSITIVITY = {"low": 1.4, "normal": 1.0, "high": 0.75}
 _SEGMENT_ROWS = 12.0
 _ONE_SIDED = {"duration": 1, "memory": 1, "freshness": 1, "duplicates": 1, "categories": 1, "validity": 1}
 """Only more is worse."""
@@ -91,12 +108,12 @@ def bounds_of(frame: Frame, scores: NDArray[np.float64], sensitivity: str) -> ND
     days in a row are one.
     """
     sizes = np.abs(np.nan_to_num(scores))
-    factor = np.array([_SEGMENT if monitor_of(metric) == "segments" else 1.0 for _, metric in frame.keys])
-    least = _CALM[sensitivity] * factor
+    limits = np.array([_LIMITS[monitor_of(metric) or "validity"] for _, metric in frame.keys]).reshape(-1, 2)
+    least, wilder = _SENSITIVITY[sensitivity] * limits[:, 0], np.maximum(1.0, _SENSITIVITY[sensitivity] * limits[:, 1])
     most, episode = np.zeros(len(sizes)), np.zeros(len(sizes), bool)
     bounds = np.empty_like(sizes)
     for step in range(sizes.shape[1]):
-        bounds[:, step] = np.maximum(least, _WILD[sensitivity] * most)
+        bounds[:, step] = np.maximum(least, wilder * most)
         again = episode & (sizes[:, step] > least)
         most = np.where(again, most, np.maximum(most, np.minimum(sizes[:, step], _ACCIDENT * bounds[:, step])))
         episode = again | (sizes[:, step] > bounds[:, step])
@@ -107,6 +124,7 @@ def _without_small(frame: Frame) -> Frame:
     """Leave out what no monitor judges, and segments that are seldom there."""
     there = np.isfinite(frame.values[:, :-1]).sum(axis=1)
     keep = np.array([monitor_of(metric) is not None for _, metric in frame.keys], bool)
+    keep &= np.array([not (metric.startswith("segment:") and metric.endswith(":mean")) for _, metric in frame.keys], bool)
     keep &= np.array([not metric.startswith("segment:") for _, metric in frame.keys], bool) | (there >= LEARN)
     return replace(
         frame, keys=tuple(key for key, stays in zip(frame.keys, keep, strict=True) if stays), values=frame.values[keep]

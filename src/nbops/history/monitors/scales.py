@@ -52,9 +52,12 @@ _RATES = frozenset({"nulls", "validity", "duplicates", "shares", "patterns", "ca
 _LEAST_STEP = 0.02
 """Numbers that differ by less than two in a hundred are taken for equal."""
 _TIME_STEP = 300.0
-_LAG_STEP = 21_600.0
+_LAG_STEP = 3_600.0
 _DURATION_STEP = 0.25
-_USUAL_PART = 0.01
+_NUMBER_STEP = 0.1
+"""Of a third of the column's own width: quantiles of prices and counts jump from one value to the next."""
+_USUAL_PART, _WIDTH_PART = 0.01, 0.3
+_WIDE = frozenset({"quantiles", "mean", "range", "segments"})
 
 
 def monitor_of(metric: str) -> str | None:
@@ -116,8 +119,11 @@ def scaled(
     with np.errstate(all="ignore"):
         size = np.abs(history)
         usual = _row_median(np.where(size > 0, size, np.nan))
-    usual = np.where(np.isfinite(usual) & (usual > 0), usual, 1.0)
+    usual = middle = np.where(np.isfinite(usual) & (usual > 0), usual, 1.0)
+    widths = _widths(keys, history)
+    wide = np.isfinite(widths)
     usual = np.where(kinds == "time", 3600.0, np.where(kinds == "size", 0.05, usual * _USUAL_PART))
+    usual = np.where(wide & (kinds == "number"), widths * _WIDTH_PART, usual)
     usual = np.where((kinds == "size") & (np.array([metric for _, metric in keys]) == "peakMemory"), 1e6, usual)
     scales = [Scale(str(kind), float(size)) for kind, size in zip(kinds, usual, strict=True)]
     with np.errstate(all="ignore"):
@@ -125,7 +131,28 @@ def scaled(
         for kind in set(kinds):
             mask = kinds == kind
             found[mask] = Scale(kind, usual[mask][:, None]).to(values[mask])
-    return scales, found, _floors(keys, kinds, values, rows)
+    floors = _floors(keys, kinds, middle, rows)
+    floors[wide & (kinds == "number")] = _NUMBER_STEP
+    return scales, found, floors
+
+
+def _widths(keys: Sequence[Key], history: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far a column's own values usually spread, for each series in the column's unit; NaN for others."""
+    places = {key: number for number, key in enumerate(keys)}
+    known: dict[str | None, float] = {}
+    found = np.full(len(keys), np.nan)
+    for number, (column, metric) in enumerate(keys):
+        if monitor_of(metric) not in _WIDE or kind_of(metric) != "number" or metric.endswith("Length"):
+            continue
+        if column not in known:
+            ends = [places.get((column, f"quantile:{p}")) for p in ("0.1", "0.9")]
+            known[column] = np.nan
+            if None not in ends:
+                between = history[ends[1]] - history[ends[0]]
+                size = between[np.isfinite(between) & (between > 0)]
+                known[column] = float(np.median(size)) if len(size) else np.nan
+        found[number] = known[column]
+    return found
 
 
 def _row_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,20 +165,22 @@ def _row_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _floors(
-    keys: Sequence[Key], kinds: NDArray[np.object_], values: NDArray[np.float64], rows: NDArray[np.float64]
+    keys: Sequence[Key], kinds: NDArray[np.object_], usual: NDArray[np.float64], rows: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     size = np.where(np.isfinite(rows) & (rows > 0), rows, 1000.0)[None, :]
-    floors = np.full(values.shape, _LEAST_STEP)
+    floors = np.full((len(keys), len(rows)), _LEAST_STEP)
     rates, counts = kinds == "rate", kinds == "count"
     floors[rates] = 0.5 / np.sqrt(size)
-    with np.errstate(invalid="ignore"):
-        floors[counts] = np.maximum(_LEAST_STEP, 1.0 / np.sqrt(np.nan_to_num(np.abs(values[counts]), nan=1.0) + 1.0))
+    # by what is usual, not by the value itself: of a table that is empty one would expect anything
+    floors[counts] = np.maximum(_LEAST_STEP, 1.0 / np.sqrt(usual[counts][:, None] + 1.0))
     floors[kinds == "size"] = _DURATION_STEP
     for number, (_, metric) in enumerate(keys):
         if metric.startswith("clock:"):
             floors[number] = _TIME_STEP / 3600.0
         elif metric in {"lag", "interval"}:
             floors[number] = _LAG_STEP / 3600.0
+        elif metric.endswith("Length"):
+            floors[number] = _NUMBER_STEP
         elif metric == "standardDeviation":
             floors[number] = 2 * _LEAST_STEP
     return floors

@@ -22,6 +22,7 @@ __all__ = ["anomalies_of", "bands_of", "counts_of"]
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _METHOD = "robust smoothing"
 _RECENT = 25
+_STUCK, _STUCK_ROWS = 2.0, 50
 
 
 def counts_of(judged: Judged, done: Counter[str], learning: Counter[str]) -> None:
@@ -42,16 +43,33 @@ def anomalies_of(judged: Judged, *, most: int) -> list[Anomaly]:
         size = sided(metric, float(score)) / float(judged.bounds[number, -1])
         if size > 1.0 and size > best.get((monitor, column), (0.0, 0))[0]:
             best[monitor, column] = (size, number)
+    for number in stuck(judged):
+        best["stuck", judged.frame.keys[number][0]] = (_STUCK, number)
     chosen = sorted(best.values(), key=lambda item: (-item[0], item[1]))[:most]
-    return [_anomaly(judged, number, size) for size, number in chosen]
+    names = {number: monitor for (monitor, _), (_, number) in best.items()}
+    return [_anomaly(judged, number, size, names[number]) for size, number in chosen]
 
 
-def _anomaly(judged: Judged, number: int, size: float) -> Anomaly:
+def stuck(judged: Judged) -> list[int]:
+    """Return the series of distinct values of columns that always varied and now have one value."""
+    rows = judged.frame.rows
+    found = []
+    for number, (_, metric) in enumerate(judged.frame.keys):
+        if metric != "distinctValues" or judged.frame.values[number, -1] > 1 or not rows[-1] >= _STUCK_ROWS:
+            continue
+        past = judged.frame.values[number, :-1]
+        past = past[np.isfinite(past) & ~(rows[:-1] < min(rows[-1], _STUCK_ROWS))]
+        if len(past) >= LEARN and past.min() > 1 and judged.frame.values[number, -1] == 1:
+            found.append(number)
+    return found
+
+
+def _anomaly(judged: Judged, number: int, size: float, monitor: str) -> Anomaly:
     column, metric = judged.frame.keys[number]
     observed = float(judged.frame.values[number, -1])
     expected = _expected(judged, number, judged.frame.values.shape[1] - 1, float(judged.bounds[number, -1]))
     return Anomaly(
-        monitor=monitor_of(metric) or "",
+        monitor=monitor,
         subject=judged.frame.subject,
         column=column,
         metric=metric,

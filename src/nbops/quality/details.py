@@ -1,0 +1,196 @@
+"""What else of a column's values tells that something is wrong: frequent numbers, decimals, and the column by segments.
+
+A currency that changes for one country leaves all quantiles where they were; the median of that country moves, and its
+prices are none that other rows have. All of it is taken of the rows that the distributions are taken of, in one query for all
+columns and one for each column that segments, of which there are at most three; of wide data the first columns are looked at.
+"""
+
+# ruff: noqa: S608 - columns are named by position, values are bound
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import duckdb
+
+from nbops.model import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nbops.model import Distribution
+
+__all__ = ["Field", "repeated_rows", "with_details"]
+
+_COLUMNS = 60
+"""Columns that are looked at."""
+_MOST_VALUES = 1_000
+_FREQUENT, _SEGMENTS, _BY = 10, 8, 3
+_BY_VALUES, _BY_ROWS = 50, 15
+_DECIMALS = 3
+_CLOSE = 1e-9
+
+
+class Field(NamedTuple):
+    """A column that is looked at."""
+
+    name: str
+    key: str
+    """Its name in queries."""
+    number: bool
+    distinct: int | None
+    """Values that it has, where that was counted."""
+
+
+def with_details(
+    connection: duckdb.DuckDBPyConnection, relation: str, fields: Sequence[Field], found: Mapping[str, Distribution]
+) -> dict[str, Distribution]:
+    """Return distributions with what else was found; where a query fails, as they were.
+
+    Args:
+        connection: To the engine that has the data open.
+        relation: What stands after ``FROM``.
+        fields: Columns of ``relation`` that are not personal.
+        found: Their distributions, by name.
+    """
+    known = [field for field in fields if field.name in found][:_COLUMNS]
+    result = dict(found)
+    try:
+        result |= _frequent(connection, relation, known, result)
+        for by in _segmenting(known, result):
+            result |= _segmented(connection, relation, by, [field for field in known if field is not by], result)
+    except (duckdb.Error, ValueError, OverflowError):
+        return result
+    return result
+
+
+def repeated_rows(connection: duckdb.DuckDBPyConnection, relation: str, keys: Sequence[str]) -> int | None:
+    """Return how many rows repeat another in all columns; None where that cannot be told."""
+    if not keys or len(keys) > _COLUMNS:
+        return None
+    query = f"SELECT count(*) - count(DISTINCT hash({', '.join(keys)})) FROM {relation}"
+    try:
+        row = connection.execute(query).fetchone()
+    except duckdb.Error:
+        return None
+    return int(row[0]) if row else None
+
+
+def _few(field: Field) -> bool:
+    return field.number and field.distinct is not None and field.distinct <= _MOST_VALUES
+
+
+def _counts(entries: Any) -> dict[float, int]:
+    pairs = ((float(item["key"]), int(item["value"])) for item in entries or ())
+    return {value: count for value, count in pairs if math.isfinite(value)}
+
+
+def _histogram(field: Field) -> str:
+    return f"map_entries(histogram(CAST({field.key} AS DOUBLE)))" if _few(field) else "NULL"
+
+
+def _frequent(
+    connection: duckdb.DuckDBPyConnection, relation: str, fields: Sequence[Field], found: Mapping[str, Distribution]
+) -> dict[str, Distribution]:
+    few = [field for field in fields if _few(field)]
+    if not few:
+        return {}
+    row = connection.execute(f"SELECT {', '.join(_histogram(field) for field in few)} FROM {relation}").fetchone() or ()
+    made: dict[str, Distribution] = {}
+    for field, entries in zip(few, row, strict=True):
+        counts = _counts(entries)
+        top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_FREQUENT]
+        shapes: dict[str, int] = {}
+        for value, count in counts.items():
+            shapes[number_shape(value)] = shapes.get(number_shape(value), 0) + count
+        frequent = {f"{value:.12g}": count for value, count in top}
+        made[field.name] = replace(found[field.name], frequent=frequent, patterns=dict(sorted(shapes.items())))
+    return made
+
+
+def number_shape(value: float) -> str:
+    """Return sign and decimals of a number: ``0``, ``9``, ``9.9``, ``9.99`` or ``9.999`` (three and more), with ``-`` or without.
+
+    >>> [number_shape(value) for value in (0.0, 3.0, -2.5, 2.95, 0.1234)]
+    ['0', '9', '-9.9', '9.99', '9.999']
+    """
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    for decimals in range(_DECIMALS):
+        if abs(round(value, decimals) - value) <= _CLOSE * max(1.0, abs(value)):
+            return f"{sign}9{'.' if decimals else ''}{'9' * decimals}"
+    return f"{sign}9.999"
+
+
+def _segmenting(fields: Sequence[Field], found: Mapping[str, Distribution]) -> list[Field]:
+    """Return the columns that rows are told apart by: those with the fewest values."""
+    usable = [
+        field
+        for field in fields
+        if found[field.name].categories
+        and field.distinct is not None
+        and 1 < field.distinct <= _BY_VALUES
+        and found[field.name].rows >= _BY_ROWS * field.distinct
+    ]
+    return sorted(usable, key=lambda field: (field.distinct or 0, field.name))[:_BY]
+
+
+def _segmented(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    by: Field,
+    fields: Sequence[Field],
+    found: Mapping[str, Distribution],
+) -> dict[str, Distribution]:
+    if not fields:
+        return {}
+    categories = found[by.name].categories
+    top = sorted(categories, key=lambda name: (-categories[name], name))[:_SEGMENTS]
+    parts = [
+        f"count({field.key})"
+        + (f", avg(CAST({field.key} AS DOUBLE)), median(CAST({field.key} AS DOUBLE))" if field.number else ", NULL, NULL")
+        + f", {_histogram(field)}"
+        for field in fields
+    ]
+    text = f"CAST({by.key} AS VARCHAR)"
+    segment = f"CASE WHEN {text} IN ({', '.join('?' * len(top))}) THEN {text} END"
+    rows = connection.execute(f"SELECT {segment} AS s, count(*), {', '.join(parts)} FROM {relation} GROUP BY s", top).fetchall()
+    made: dict[str, Distribution] = {}
+    for number, field in enumerate(fields):
+        cells = {row[0]: (row[1], *row[2 + 4 * number : 6 + 4 * number]) for row in rows}
+        segments = _segments(by.name, top, cells)
+        made[field.name] = replace(found[field.name], segments=(*found[field.name].segments, *segments))
+    return made
+
+
+def _segments(by: str, top: Sequence[str], cells: Mapping[str | None, tuple[Any, ...]]) -> list[Segment]:
+    histograms = {value: _counts(cell[4]) for value, cell in cells.items() if cell[4] is not None}
+    places: dict[float, int] = {}
+    for histogram in histograms.values():
+        for one in histogram:
+            places[one] = places.get(one, 0) + 1
+    made = []
+    for value in top:
+        if value not in cells:
+            continue
+        rows, there, mean, middle, _ = cells[value]
+        counts = histograms.get(value)
+        made.append(
+            Segment(
+                by=by,
+                value=value,
+                rows=rows,
+                nulls=rows - there,
+                mean=_finite(mean),
+                middle=_finite(middle),
+                usual=None if counts is None else sum(count for number, count in counts.items() if places[number] > 1),
+            )
+        )
+    return made
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
