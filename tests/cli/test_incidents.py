@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from nbops.history.expected import load_corrections
 from nbops.history.incidents.store import load_incidents, write_incident
 from nbops.history.incidents.update import update
-from nbops.model import Cause, Incident, Run
+from nbops.model import Anomaly, Cause, Incident, Run
 from nbops.record.store import read_run, write_run
 
 from .conftest import HOSTILE, Said, make_run, run_id
@@ -217,3 +218,97 @@ def test_a_shell_is_offered_ids(broken: Path, call: Callable[..., Said], monkeyp
     monkeypatch.setenv("COMP_WORDS", "nbops incidents show inc")
     monkeypatch.setenv("COMP_CWORD", "3")
     assert incident.id in call().out
+
+
+class TestExpect:
+    @pytest.fixture
+    def odd(self, repository: Path) -> Path:
+        """The project after a run with few rows."""
+        found = (Anomaly(monitor="volume", subject="dataset:orders", metric="rowCount", message="3 rows, 900 expected"),)
+        keep(repository, replace(make_run(3), anomalies=found, logical_date="2011-01-04"))
+        return repository
+
+    def _odd(self, project: Path) -> Incident:
+        (found,) = [item for item in stored(project) if item.findings[0].kind == "monitor"]
+        return found
+
+    def test_an_incident_becomes_expected_and_a_correction_says_so(self, odd: Path, call: Callable[..., Said]) -> None:
+        incident = self._odd(odd)
+        said = call("expect", incident.id[-6:], "--reason", " inventory\n week ", "--until", "2011-02-01")
+        assert said.code == 0, said.err
+        assert "yours to commit" in said.err
+        (correction,) = load_corrections(odd)
+        assert (correction.subject, correction.metric, correction.monitor) == ("dataset:orders", "rowCount", "volume")
+        assert (correction.since, correction.until) == ("2011-01-04", "2011-02-01")
+        assert (correction.reason, correction.by) == ("inventory week", "Ada Lovelace")
+        now = self._odd(odd)
+        assert (now.state, now.events[-1].until, now.events[-1].message) == ("expected", "2011-02-01", "inventory week")
+        assert git(odd, "log", "-1", "--format=%s").strip() == f"nbops: expected {incident.id}"
+        assert incident.id not in call("incidents").out
+
+    @pytest.mark.parametrize("target", ["orders", "orders.rowCount", "dataset:orders.rowCount", "orders.volume"])
+    def test_a_series_quiets_the_incidents_that_it_explains(self, odd: Path, call: Callable[..., Said], target: str) -> None:
+        assert call("expect", target, "--reason", "new shop").code == 0
+        assert self._odd(odd).state == "expected"
+        assert load_corrections(odd)[0].since == "2011-01-04"
+
+    @pytest.mark.parametrize("target", ["orders.nullRate", "task:load.seconds", "load", "orders.distinct"])
+    def test_another_series_does_not(self, odd: Path, call: Callable[..., Said], target: str) -> None:
+        assert call("expect", target, "--reason", "new shop").code == 0
+        assert self._odd(odd).state == "open"
+        assert len(load_corrections(odd)) == 1
+
+    def test_the_same_twice_is_one(self, odd: Path, call: Callable[..., Said]) -> None:
+        for _ in range(2):
+            call("expect", "orders.rowCount", "--reason", "new shop")
+        assert len(load_corrections(odd)) == 1
+
+    def test_a_check_stays_as_it_is(self, repository: Path, call: Callable[..., Said]) -> None:
+        (incident,) = stored(repository)
+        said = call("expect", incident.id, "--reason", "the source is moved")
+        assert said.code == 0
+        assert "no monitor's" in said.err
+        assert load_corrections(repository) == ()
+        assert stored(repository)[0].state == "expected"
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (("ordres.rowCount", "--reason", "x"), "Did you mean 'orders'"),
+            (("orders.rowCuont", "--reason", "x"), "Did you mean 'rowCount'"),
+            (("inc-nothing", "--reason", "x"), "no such incident"),
+            (("orders", "--reason", "  "), "a reason is needed"),
+            (("orders", "--reason", "x", "--until", "soon"), "write a day like"),
+            (("orders", "--reason", "x", "--until", "2010-01-01"), "before 2011-01-04"),
+            (("orders", "--reason", "x", "--from", "2011-02-01", "--until", "2011-01-01"), "before --from"),
+            (("orders", "--reason", "use AKIA" + "ABCDEFGHIJKLMNOP"), "Nothing was written"),
+        ],
+    )
+    def test_what_is_wrong_writes_nothing(self, odd: Path, call: Callable[..., Said], words: tuple[str, ...], why: str) -> None:
+        before = stored(odd)
+        said = call("expect", *words)
+        assert said.code == 3
+        assert why in said.err
+        assert stored(odd) == before
+        assert not (odd / "monitoring").exists()
+
+    def test_a_file_that_cannot_be_read_is_not_written_over(self, odd: Path, call: Callable[..., Said]) -> None:
+        file = odd / "monitoring/expected.yaml"
+        file.parent.mkdir()
+        file.write_text("- id: [", encoding="utf-8")
+        assert call("expect", "orders", "--reason", "x").code == 3
+        assert file.read_text(encoding="utf-8") == "- id: ["
+        assert self._odd(odd).state == "open"
+
+    def test_without_runs(self, project: Path, call: Callable[..., Said]) -> None:
+        assert project.is_dir()
+        assert "no runs yet" in call("expect", "orders", "--reason", "x").err
+
+    def test_a_shell_is_offered_incidents_and_subjects(
+        self, odd: Path, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("_NBOPS_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_CWORD", "2")
+        for start, offered in (("or", "orders"), ("INC", self._odd(odd).id), ("task", "task:load")):
+            monkeypatch.setenv("COMP_WORDS", f"nbops expect {start}")
+            assert offered in call().out

@@ -32,6 +32,7 @@ COMMANDS = {
     "completion": "shell completion",
     "diff": "compare two runs",
     "doctor": "look for faults of the environment",
+    "expect": "say that something is to be expected",
     "gc": "throw old pages and scratch away",
     "impact": "tell what depends on something",
     "incidents": "list incidents, show one, say something about it",

@@ -24,6 +24,7 @@ from nbops.record.git import Git
 from nbops.record.guard import refuse, scan
 from nbops.record.scrub import PersonalValues, collect_secrets
 from nbops.record.store import read_status, run_ids
+from nbops.workflow.alerting import tell_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.model import Incident
 
-__all__ = ["Edit", "edit", "last_ended", "who"]
+__all__ = ["Edit", "edit", "guard_of", "last_ended", "who"]
 
 Word = Literal["acknowledged", "noted", "resolved", "expected"]
 _LONGEST = 1_000
@@ -102,7 +103,7 @@ def edit(
         run, at, by = last_ended(reports), _now(), who(root)
         text = " ".join(message.split())[:_LONGEST]
         done = [said(item, _word(item, word), at=at, run=run, by=by, message=text, until=until) for item in wanted]
-        check = _guard(root, config)
+        check = guard_of(root, config)
         names = [f"{config.reports}/{FOLDER}/{item.id}.json" for item in done]
         try:
             check(zip(names, (to_text(item).encode() for item in done), strict=True))
@@ -110,7 +111,16 @@ def edit(
             raise GuardError(f"{error}\nNothing was written.") from error
         paths = [write_incident(reports, item) for item in done]
     said_of_it = _committed(root, config, done, paths=paths, message=_subject(word, done), check=check)
-    return Edit(incidents=tuple(done), said=(*stored.problems, *said_of_it))
+    told = tell_of(done, root=root, config=config, check=lambda text: _private(check, text))
+    return Edit(incidents=tuple(done), said=(*stored.problems, *said_of_it, *told))
+
+
+def _private(check: Callable[[Iterable[tuple[str, bytes]]], None], text: bytes) -> Sequence[object]:
+    try:
+        check([("messages", text)])
+    except GuardError as error:
+        return (error,)
+    return ()
 
 
 def _sensible(incident: Incident, word: Word) -> None:
@@ -128,7 +138,8 @@ def _now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _guard(root: Path, config: Config) -> Callable[[Iterable[tuple[str, bytes]]], None]:
+def guard_of(root: Path, config: Config) -> Callable[[Iterable[tuple[str, bytes]]], None]:
+    """Return what refuses files, by name and content, that hold secrets or values of personal columns of what is published."""
     secrets = collect_secrets({}, os.environ, config.secrets)
     personal = _personal_values(root, config)
 
