@@ -24,7 +24,7 @@ from nbops.contract.config import Config, load_config
 from nbops.contract.config_alerts import AlertConfig, Route, parse_alerts
 from nbops.errors import ConfigError
 from nbops.history.incidents.store import write_incident
-from nbops.model import Alert, Cause, Dataset, Incident, IncidentEvent, IncidentFinding, Run
+from nbops.model import Alert, Cause, Dataset, Incident, IncidentEvent, IncidentFinding, LineageEdge, Run
 from nbops.record.sender import Sender
 from nbops.workflow.alert_outbox import AlertOutbox
 from nbops.workflow.alert_sending import send_now
@@ -203,6 +203,15 @@ def test_wrong_settings_are_told_and_never_quote_an_address(table: Any, said: st
 )
 def test_a_route_takes_what_fits_all_that_it_names(route: Route, takes: bool) -> None:
     assert route_takes(route, incident(), "opened", run_of()) is takes
+
+
+def test_a_task_that_failed_affects_what_it_would_have_made() -> None:
+    edge = LineageEdge(source="task:load", target="dataset:raw", kind="writes")
+    failed = incident(subjects=("task:load", "task:clean"))
+    run = replace(run_of(), lineage=(edge,))
+    assert route_takes(Route(to="A", datasets=("raw",)), failed, "opened", run)
+    assert route_takes(Route(to="A", tags=("gold",)), failed, "opened", run)  # of orders, which clean makes
+    assert not route_takes(Route(to="A", datasets=("revenue",)), failed, "opened", run)
 
 
 def test_a_warning_is_not_for_a_route_of_errors() -> None:

@@ -108,7 +108,7 @@ def what_is_left(outbox: AlertOutbox) -> tuple[str, ...]:
 
 def route_takes(route: Route, incident: Incident, what: str, run: Run | None) -> bool:
     """Return whether a route is for what happened to an incident."""
-    affected = {name for kind, _, name in (item.partition(":") for item in incident.subjects) if kind == "dataset"}
+    affected = _datasets(incident, run)
     datasets = [dataset for dataset in run.datasets if dataset.name in affected] if run is not None else []
     owners = [incident.owner, *(dataset.owner for dataset in datasets)]
     return (
@@ -118,6 +118,15 @@ def route_takes(route: Route, incident: Incident, what: str, run: Run | None) ->
         and _fits(route.datasets, affected)
         and _fits(route.tags, (tag for dataset in datasets for tag in dataset.tags))
     )
+
+
+def _datasets(incident: Incident, run: Run | None) -> set[str]:
+    """Return the names of the datasets that are affected, also those of tasks that failed before they made any."""
+    subjects = set(incident.subjects)
+    made = [] if run is None else [edge.target for edge in run.lineage if edge.kind == "writes" and edge.source in subjects]
+    of_tasks = [] if run is None else [f"dataset:{item.name}" for item in run.datasets if f"task:{item.task}" in subjects]
+    parts = (item.partition(":") for item in (*subjects, *made, *of_tasks))
+    return {name for kind, _, name in parts if kind == "dataset"}
 
 
 def _fits(patterns: Sequence[str], values: Iterable[str | None]) -> bool:
