@@ -38,6 +38,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     },
     "nbops.exporters": {
         "openlineage": "nbops.adapters.openlineage:OpenLineage",
+        "prometheus": "nbops.adapters.prometheus:PrometheusTextfile",
+        "pushgateway": "nbops.adapters.prometheus:PrometheusPush",
     },
 }
 

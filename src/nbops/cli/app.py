@@ -38,6 +38,7 @@ COMMANDS = {
     "incidents": "list incidents, show one, say something about it",
     "init": "make a project",
     "lineage": "tell where data comes from and goes",
+    "metrics": "numbers of runs for other systems",
     "openlineage": "send events of lineage that wait",
     "render": "make pages from ledgers",
     "runs": "list runs",

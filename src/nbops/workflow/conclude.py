@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import DataError, GuardError
+from nbops.history.incidents.course import is_live
+from nbops.history.incidents.store import load_incidents
 from nbops.history.matrix import matrix_rows
 from nbops.history.series import series_of
 from nbops.pages.names import page_name
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract, ContractColumn
-    from nbops.model import Notice, Run
+    from nbops.model import Incident, Notice, Run
     from nbops.record.guard import GuardFinding
     from nbops.workflow.exporting import Exports
     from nbops.workflow.meanwhile import Meanwhile
@@ -152,7 +154,11 @@ def conclude(
     if exports:
         code = {name: scrubber.text("\n\n".join(record.spec.code)) for name, record in records.items()}
         trouble += _tell(
-            exports, run, code, check=lambda text: scan([("events", text)], secrets=secrets, personal=personal, root=root)
+            exports,
+            run,
+            code,
+            incidents=tuple(item for item in load_incidents(reports, since=run.id).found if is_live(item)),
+            check=lambda text: scan([("events", text)], secrets=secrets, personal=personal, root=root),
         )
     told: tuple[str, ...] = ()
     try:
@@ -170,13 +176,19 @@ def conclude(
 
 
 def _tell(
-    exports: Exports, run: Run, code: Mapping[str, str], *, check: Callable[[bytes], list[GuardFinding]]
+    exports: Exports,
+    run: Run,
+    code: Mapping[str, str],
+    *,
+    incidents: tuple[Incident, ...],
+    check: Callable[[bytes], list[GuardFinding]],
 ) -> tuple[str, ...]:
     """Tell other systems what was recorded; if the guard finds something private in it, no more than what happened."""
-    if check(json.dumps([encode(run), code], ensure_ascii=False).encode("utf-8", "replace")):
+    texts = [encode(run), code, [encode(item) for item in incidents]]
+    if check(json.dumps(texts, ensure_ascii=False).encode("utf-8", "replace")):
         exports.ended(without_quotes(run), code={})
         return ("other systems are told of this run without messages, numbers and code: something private was found in it",)
-    exports.ended(run, code=code)
+    exports.ended(run, code=code, incidents=incidents)
     return ()
 
 

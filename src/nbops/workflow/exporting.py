@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,9 +13,9 @@ from nbops.plugins import load, names
 from nbops.workflow.assemble import task_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from nbops.model import Run
+    from nbops.model import Incident, Run
     from nbops.protocols import Export
     from nbops.workflow.taskrecord import TaskRecord
 
@@ -94,16 +95,21 @@ class Exports:
         place = Path(path)
         return place.relative_to(self._root).as_posix() if place.is_absolute() and self._root in place.parents else path
 
-    def ended(self, run: Run, *, code: Mapping[str, str]) -> None:
-        """Tell that a run has ended."""
+    def ended(self, run: Run, *, code: Mapping[str, str], incidents: Sequence[Incident] = ()) -> None:
+        """Tell that a run has ended, and which incidents are open after it."""
         for name, export in self._open.items():
-            self._try(name, partial(export.ended, run, code=code))
+            self._try(name, partial(export.ended, run, code=code, incidents=incidents))
 
     def close(self, seconds: float) -> tuple[str, ...]:
-        """Give each exporter so many seconds to send what is left; return what to tell the user."""
-        said = [self._try(name, partial(export.close, seconds)) for name, export in self._open.items()]
+        """Give all exporters together so many seconds to send what is left; return what to tell the user."""
+        until = time.monotonic() + seconds  # they work at the same time
+        said = [self._try(name, partial(self._close, export, until)) for name, export in self._open.items()]
         self._open = {}
         return tuple(sentence for sentence in said if sentence)
+
+    @staticmethod
+    def _close(export: Export, until: float) -> str | None:
+        return export.close(max(0.0, until - time.monotonic()))
 
     def __bool__(self) -> bool:
         """Whether there is anybody to tell."""

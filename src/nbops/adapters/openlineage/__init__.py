@@ -20,9 +20,9 @@ from nbops.record.codec import encode
 from nbops.record.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from nbops.model import Run, TaskRun
+    from nbops.model import Incident, Run, TaskRun
 
 __all__ = ["OpenLineage", "client_is_missing", "outbox_of"]
 
@@ -88,7 +88,7 @@ class OpenLineageExport:
         document = {"name": task.name, "kind": task.kind, "source": task.source, "attempts": task.attempts}
         self._put(run.id, "task", at=at, run=_head(run), task=document, reads=dict(reads), writes=dict(writes))
 
-    def ended(self, run: Run, *, code: Mapping[str, str]) -> None:
+    def ended(self, run: Run, *, code: Mapping[str, str], incidents: Sequence[Incident] = ()) -> None:  # noqa: ARG002 - no facet for it
         """Note that a run has ended."""
         started = self._outbox.started(run.id)
         at = run.finished_at or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

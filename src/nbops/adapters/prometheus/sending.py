@@ -1,6 +1,6 @@
 """The process that pushes to a Pushgateway: ``python -m nbops.adapters.prometheus.sending ROOT``.
 
-Each pipeline is a group of its own (``job="nbops"``, ``pipeline``), which a push replaces as a whole; so only the newest run counts.
+Each pipeline is a group of its own (``job="nbops"``, ``pipeline``), which a push replaces as a whole: only the newest run counts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from prometheus_client.exposition import basic_auth_handler, default_handler
 
 from nbops.adapters.prometheus import GATEWAY
 from nbops.adapters.prometheus.exposition import registry_of
-from nbops.record.run_export import run_outbox, serve_runs
+from nbops.record.run_export import run_outbox, send_runs, serve_runs
 
 if TYPE_CHECKING:
     from nbops.model import Incident, Run
-    from nbops.record.run_export import Send
+    from nbops.record.outbox import Outbox
+    from nbops.record.run_export import RunOutcome, Send
 
-__all__ = ["connect", "main"]
+__all__ = ["connect", "main", "send_now"]
 
 _SECONDS = 5.0
 _REFUSED = frozenset({400, 413, 422})
@@ -68,6 +69,11 @@ def _push(gateway: str, handler: Any, run: Run, incidents: tuple[Incident, ...])
             said = " ".join(error.read(300).decode("utf-8", "replace").split())
             raise ValueError(f"HTTP {error.code}: {said}") from None
         raise
+
+
+def send_now(outbox: Outbox) -> RunOutcome:
+    """Send the newest run that waits; who calls it has the right to send."""
+    return send_runs(outbox, connect, newest_only=True)
 
 
 def main(arguments: list[str]) -> None:
