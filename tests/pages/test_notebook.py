@@ -170,7 +170,7 @@ def test_cells_are_numbered_as_in_the_ledger_and_the_failed_one_is_open(tmp_path
     assert "An Exception was encountered" not in body.html
     failed = body.html[body.html.index('id="cell-2"') - 40 :]
     assert 'class="cell code failed"' in failed
-    assert '<details class="code" open="">' in failed
+    assert '<details class="code" open>' in failed
     assert "3.0 s" in failed
     assert body.html.count("Injected parameters") == 1
 
@@ -226,6 +226,24 @@ def test_headings_skip_no_level_and_none_is_empty() -> None:
     assert html == "<h3>a</h3><h4>b</h4><h4>c</h4><h3>d</h3><h4>e</h4>"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        ('<h1 id="a>b">x &amp; <b>y</b></h1>', '<h3 id="a>b">x &amp; <b>y</b></h3>'),
+        ("<h2> &nbsp;<!--<h1>c</h1>--> <img alt='<h1>'></h2>z", " &nbsp;<!--<h1>c</h1>--> <img alt='<h1>'>z"),
+        ("<h1><b><h2>in</h2></b></h1><hr><h3>q</h3>", "<h3><b><h4>in</h4></b></h3><hr><h5>q</h5>"),
+        ("<h1>never closed", "<h1>never closed"),
+        ("closed</h1><h1>a</h1>", "closed</h1><h3>a</h3>"),
+        ("it&#39;s &quot;&#34; <b title='&quot;'>&amp;quot;</b>", "it's \"\" <b title='&quot;'>&amp;quot;</b>"),
+        ("<header>a</header><h7>b</h7>", "<header>a</header><h7>b</h7>"),
+        ("<h4>a\n</h4>" * 3, "<h3>a\n</h3>" * 3),
+    ],
+)
+def test_headings_of_odd_markup(before: str, after: str) -> None:
+    assert order_headings(before, top=3) == after
+
+
 def test_lists_and_links_are_mended_for_assistive_technology() -> None:
     html = safe_html("<ul>text<b>x</b><li>y</li></ul><li>alone</li><a href='https://a.example'></a>", about="cell 1")
     assert html == "<ul><li>text</li><li><b>x</b></li><li>y</li></ul><p>alone</p>"
@@ -251,7 +269,7 @@ def test_a_figure_that_is_kept_as_a_file_is_shown_from_there(tmp_path, nb):
     (tmp_path / FIGURES).mkdir(parents=True)
     (tmp_path / FIGURES / name).write_bytes(files[name])
     body = NotebookPages(tmp_path).render(path, task)
-    assert f"""<img alt='a "bar"' src="../../../{FIGURES}/{name}"/>""" in body.html
+    assert f'<img src="../../../{FIGURES}/{name}" alt="a &#34;bar&#34;">' in body.html
     assert (path.parent / f"../../../{FIGURES}/{name}").resolve().is_file()
 
 

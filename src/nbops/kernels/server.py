@@ -103,6 +103,8 @@ class Server:
         """Return variables under which libraries do not start threads when they are imported; kernels get their own again."""
         fixed = {
             "OPENBLAS_NUM_THREADS": "1",
+            # 2 ** 20 cycles that a thread of BLAS turns round before it sleeps: by default, each kernel would begin with 2 ** 26
+            "OPENBLAS_THREAD_TIMEOUT": os.environ.get("OPENBLAS_THREAD_TIMEOUT", "20"),
             "JE_ARROW_MALLOC_CONF": ",".join(filter(None, [os.environ.get("JE_ARROW_MALLOC_CONF"), "background_thread:false"])),
         }
         # as ipykernel sets it before a notebook can import matplotlib

@@ -8,6 +8,7 @@ program, and the folder is the build's own.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import sys
@@ -17,12 +18,17 @@ from nbops.lineage.task import trace
 
 __all__ = ["main"]
 
+_NEW_OBJECTS = 50_000
+"""Between two collections; code is analysed into many small things, most of which are needed to the end."""
+
 
 def main(folder: Path) -> None:
     """Answer requests until there are no more."""
     with contextlib.suppress(OSError):
         os.nice(5)  # tasks come first
     sys.setrecursionlimit(10_000)
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     for line in sys.stdin:
         name = line.strip()
         if not name.isdigit():

@@ -165,9 +165,9 @@ def _make_exporter() -> tuple[Any, Any, Any]:
         extra_template_basedirs=[str(Path(__file__).parent / "nbconvert")],
         exclude_anchor_links=True,
         default_preprocessors=["nbconvert.preprocessors.HighlightMagicsPreprocessor"],  # the others have nothing to do here
-        optimistic_validation=True,  # once, not after each of them
         filters={"ansi": _ansi, "figure": _figure, "static_markdown": _markdown},
     )
+    exporter._validate_preprocessor = lambda *_: None  # noqa: SLF001  # the notebook is of our own making
     exporter.environment.bytecode_cache = compiled_templates("nbconvert", metadata.version("nbconvert"))
     return exporter, exporters.TemplateExporter, import_module("nbconvert.filters").Highlight2HTML
 

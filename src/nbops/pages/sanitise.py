@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from html import unescape
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from bs4 import BeautifulSoup
 from nbops.pages.text import clean, short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bs4 import Tag
 
 __all__ = ["has_content", "order_headings", "safe_html", "safe_markdown"]
@@ -102,6 +105,11 @@ _ATTRIBUTES = {
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
 _NUMBER = re.compile(r"[-+\u2212]?[\d.,\s]*\d(?:[eE][-+]?\d+)?\s?%?\Z|[nN]a[nN]\Z|[-+]?inf\Z")
 _SPAN = re.compile(r"[1-9]\d{0,3}\Z")
+_ANY_TAG = re.compile(
+    r"""<!--.*?-->|<(?P<end>/?)(?:h(?P<level>[1-6])(?=[\s/>])|[^\s/>"'<]+)(?:[^>"']|"[^"]*"|'[^']*')*>""",
+    re.DOTALL | re.IGNORECASE,
+)
+_QUOTE = re.compile(r"&(?:quot|\#34|\#39|\#x27);")
 
 
 def _keep(tag: str, attribute: str, text: str) -> str | None:
@@ -157,19 +165,48 @@ def has_content(html: str) -> bool:
 
 
 def order_headings(html: str, *, top: int) -> str:
-    """Renumber headings so that they start at ``top`` and never skip a level; empty ones become nothing."""
-    soup = BeautifulSoup(html, "html.parser")
-    open_levels: list[int] = []
-    for heading in soup.find_all(re.compile(r"h[1-6]\Z")):
-        if not heading.get_text(strip=True):
-            heading.unwrap()
+    """Renumber headings so that they start at ``top`` and never skip a level; empty ones become nothing.
+
+    Args:
+        html: Markup that serialisers wrote: every ``<`` begins a tag or a comment. A tree of it would be made in ten times the
+            time; what stands in its text stays, but for quotation marks, which need no escapes there.
+        top: The level of the first heading, from 1.
+    """
+    pieces: list[str] = []
+    waiting: list[tuple[int, re.Match[str]]] = []
+    found: list[tuple[int, int]] = []
+    last = 0
+    for tag in _ANY_TAG.finditer(html):
+        pieces += [_QUOTE.sub(_unescaped, html[last : tag.start()]), tag.group()]
+        last = tag.end()
+        if not tag["level"]:
             continue
-        level = int(heading.name[1])
+        if not tag["end"]:
+            waiting.append((len(pieces) - 1, tag))
+        elif waiting and waiting[-1][1]["level"] == tag["level"]:
+            found.append((waiting.pop()[0], len(pieces) - 1))
+    pieces.append(_QUOTE.sub(_unescaped, html[last:]))
+    _renumber(pieces, sorted(found), top=top)
+    return "".join(pieces)
+
+
+def _renumber(pieces: list[str], headings: Iterable[tuple[int, int]], *, top: int) -> None:
+    """Set the tags of headings anew, given where each begins and ends among the pieces: text and tags in turn."""
+    open_levels: list[int] = []
+    for begin, end in headings:
+        if not unescape("".join(pieces[begin + 1 : end : 2])).strip():
+            pieces[begin] = pieces[end] = ""
+            continue
+        level = int(pieces[begin][2])
         while open_levels and open_levels[-1] >= level:
             open_levels.pop()
         open_levels.append(level)
-        heading.name = f"h{min(6, top + len(open_levels) - 1)}"
-    return str(soup)
+        name = f"h{min(6, top + len(open_levels) - 1)}"
+        pieces[begin], pieces[end] = f"<{name}{pieces[begin][3:]}", f"</{name}>"
+
+
+def _unescaped(quote: re.Match[str]) -> str:
+    return unescape(quote.group())
 
 
 def _images(soup: BeautifulSoup, about: str) -> None:

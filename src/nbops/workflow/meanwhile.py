@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Meanwhile"]
 
-_IMPORTS = ("nbformat.v4", "nbops.pages.notebook", "nbconvert.exporters")
+_IMPORTS = ("nbformat.v4", "nbops.pages.notebook", "nbconvert.exporters", "numpy")
+"""The last is what monitors and the search for personal values work with."""
 
 
 def _load(name: str) -> None:
