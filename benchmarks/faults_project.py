@@ -171,6 +171,7 @@ class Shop:
 
     def __init__(self, folder: Path, nbops: Path) -> None:
         self.root, self.packages, self._nbops = folder / "shop", folder / "packages", nbops
+        self.parameters: dict[str, Any] = dict(PARAMETERS)
 
     def create(self) -> None:
         """Write everything and commit it."""
@@ -229,6 +230,7 @@ class Shop:
 
     def write_parameters(self, values: Mapping[str, Any]) -> None:
         """Write ``env.yaml``."""
+        self.parameters = dict(values)
         self.write("env.yaml", "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items()))
 
     def write_rows(self, path: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -27,6 +27,8 @@ PROGRAM = "nbops"
 COMMANDS = {
     "alerts": "messages to people about incidents",
     "attach": "put a pipeline under nbops",
+    "bisect": "find the run and commit that broke a measurement",
+    "blame": "tell which run and commit last moved a measurement",
     "build": "build the pipeline",
     "check": "judge published data",
     "completion": "shell completion",
@@ -41,6 +43,7 @@ COMMANDS = {
     "metrics": "numbers of runs for other systems",
     "openlineage": "send events of lineage that wait",
     "render": "make pages from ledgers",
+    "replay": "tell code from data: old code on new data and the reverse",
     "runs": "list runs",
     "show": "show a run",
     "status": "tell what a build would run",

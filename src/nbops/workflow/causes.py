@@ -39,7 +39,9 @@ _SAME, _LITTLE = 0.3, 0.05
 """An input that moved this part of the movement shows it; one that moved less than the other part does not."""
 
 
-def causes_for(root: Path, config: Config, incident: Incident, run: Run, last_good: Run | None) -> tuple[Cause, ...]:
+def causes_for(
+    root: Path, config: Config, incident: Incident, run: Run, last_good: Run | None, *, rows: bool = True
+) -> tuple[Cause, ...]:
     """Return the possible causes of an incident, the likeliest first; never raises for what cannot be read.
 
     Args:
@@ -48,17 +50,20 @@ def causes_for(root: Path, config: Config, incident: Incident, run: Run, last_go
         incident: Its findings say what is wrong.
         run: The first run that showed it.
         last_good: The last run before it that did not; None when there is none.
+        rows: Look at rows of inputs and datasets too; else only ledgers and code are read, which is quicker.
     """
     if last_good is None:
         return causes_of(incident, run, None)
-    gathered = gather(root, config, incident, run, last_good)
+    gathered = gather(root, config, incident, run, last_good, rows=rows)
     found = causes_of(incident, run, last_good, gathered.facts)
     return tuple(gathered.committed(cause) for cause in found)
 
 
-def gather(root: Path, config: Config, incident: Incident, run: Run, last_good: Run) -> _Gathering:
+def gather(root: Path, config: Config, incident: Incident, run: Run, last_good: Run, *, rows: bool = True) -> _Gathering:
     """Return what is known besides the two ledgers."""
-    return _Gathering(root=root, config=config, incident=incident, run=merged_lineage(run, last_good), before=last_good)
+    return _Gathering(
+        root=root, config=config, incident=incident, run=merged_lineage(run, last_good), before=last_good, rows=rows
+    )
 
 
 @dataclass
@@ -70,6 +75,7 @@ class _Gathering:
     incident: Incident
     run: Run
     before: Run
+    rows: bool = True
     _ran: dict[tuple[str, str], TaskRun | None] = field(default_factory=dict)
 
     @cached_property
@@ -88,6 +94,8 @@ class _Gathering:
         candidates = candidates_of(self.before, self.run)
         imports = {one.name: _imported(one.name) for one in candidates if one.kind == "package"}
         facts = replace(facts, imports={name: names for name, names in imports.items() if names})
+        if not self.rows:
+            return facts
         looks, segments = self._looks(candidates), self._segments()
         return replace(facts, inputs=looks, segments=segments)
 

@@ -19,6 +19,8 @@ _PERSONAL = frozenset({"personal", "restricted", "confidential", "secret", "sens
 _MOST_BYTES = 2 * 1024**3
 _TOLD = 0.5
 """Segments that explain less are not told."""
+_BEYOND = 0.15
+"""Nor those that explain hardly more than their part of the rows."""
 
 
 def personal_columns(*datasets: Dataset | None) -> frozenset[str]:
@@ -68,7 +70,7 @@ def segments_of(root: Path, focus: Focus, before: Run, run: Run) -> tuple[Segmen
         rate_before=_rate(old, focus.column, measured),
         categories={item.column: dict(item.categories) for item in old.distributions if item.categories},
     )
-    told = [one for one in found if one.explained >= _TOLD and one.share < 0.9]  # noqa: PLR2004 - else it is everything
+    told = [one for one in found if one.explained >= _TOLD and one.explained - one.share > _BEYOND]
     return tuple(_found(one, focus, measured, new.name) for one in told)
 
 

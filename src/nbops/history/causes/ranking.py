@@ -9,7 +9,7 @@ cells above it show.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,10 @@ _ELSEWHERE = 0.02
 _SAME, _INHERITED, _AS_MUCH = 0.12, 0.3, 0.4
 """Factors where what is measured is the same, where the data above had moved already; and the part that counts as such."""
 _TOO_LATE, _THERE, _NOT_THERE = 0.35, 1.15, 0.35
+_DERIVED = 0.7
+"""Strength in lineage from which on values are made of values, all the way."""
+_AS_BEFORE, _FROM_ABOVE = 0.1, 0.5
+"""Factors of a statement whose columns did not move, and of one that reads what moved as much."""
 _INFRASTRUCTURE = frozenset({"pandas", "numpy", "polars", "duckdb", "pyarrow", "python", "scipy", "ibis-framework"})
 
 
@@ -93,8 +97,48 @@ class Case:
             until = self.focus.cell if failed else None
             if failed:
                 columns = {**columns, **_named_in(self.facts.code[task].after, until)}
-            self._slices[task] = slices(self.facts.code[task], columns, rows=rows, until=until)
+            now, before = slices(self.facts.code[task], columns, rows=rows, until=until)
+            self._slices[task] = self._seen(now, task), self._seen(before, task)
         return self._slices[task]
+
+    def _seen(self, code: Slice, task: str) -> Slice:
+        """Weigh statements by what the columns that they make did: those that are as before were made as before.
+
+        Where a column that a statement reads moved as much as what it makes, something above it is likelier.
+        """
+        moved = self._columns_moved(task)
+        strengths = []
+        for item, strength in zip(code.statements, code.strengths, strict=True):
+            made = [moved.get(name) for name in item.writes]
+            factor = 1.0
+            if made and None not in made:
+                most = max(size for size in made if size is not None)
+                read = max((moved[name] for name in item.mentions - item.writes if name in moved), default=0.0)
+                factor = _AS_BEFORE if most == 0.0 else _FROM_ABOVE if read >= _AS_MUCH * most else 1.0
+            strengths.append(strength * factor)
+        columns = {name: s * (_AS_BEFORE if moved.get(name) == 0.0 else 1.0) for name, s in code.columns.items()}
+        return replace(code, strengths=tuple(strengths), columns=columns)
+
+    def _columns_moved(self, task: str) -> dict[str, float]:
+        """Return how far each column of the data that a task makes moved; those of which it is not known are left out."""
+        if self.focus.kind not in {"values", "nulls", "distinct"}:
+            return {}
+        found: dict[str, float] = {}
+        for name in sorted({d.name for d in self.after.datasets if d.task == task}):
+            old, new = self.dataset(name)
+            for column in new.columns if new is not None else ():
+                size = moved_by(old, new, column.name, "values" if self.focus.kind == "distinct" else self.focus.kind)
+                if size is not None and _is_telling(new, column.name):
+                    found[column.name] = max(size, found.get(column.name, 0.0))
+        return found
+
+
+def _is_telling(item: Dataset | None, column: str) -> bool:
+    """Tell whether enough is measured of a column to say that it is as it was."""
+    if item is None:
+        return False
+    numbers = any(one.column == column and one.metric == "mean" for one in item.measurements)
+    return numbers or any(one.column == column and one.categories for one in item.distributions)
 
 
 def _named_in(cells: tuple[tuple[int, str], ...], cell: int | None) -> dict[str, float]:
@@ -310,16 +354,22 @@ def _equal(old: Dataset | None, new: Dataset | None) -> bool:
 def _moved(case: Case, task: str) -> float | None:
     """Return the furthest that anything that counts of a task's data moved; None when it is not known."""
     found: list[float] = []
+    unsure = False
     for name, columns in case.made_by(task).items():
         old, new = case.dataset(name)
         for column, strength in columns.items():
             if column is None and len(columns) > 1 and not case.focus.rows:
                 continue
-            size = moved_by(old, new, column, case.focus.kind)
-            if size is None:
+            # what only decides which rows meet need not show the same as what comes of it
+            kind = "values" if column is not None and strength < _DERIVED else case.focus.kind
+            size = moved_by(old, new, column, kind)
+            told = size is not None and (size > 0.0 or column is None or _is_telling(new, column) or _equal(old, new))
+            if size is None or not told:
+                unsure = unsure or strength >= 0.4  # noqa: PLR2004 - else it hardly matters
                 continue
-            found.append(size * (1.0 if strength > 0.2 else 0.5))  # noqa: PLR2004
-    return max(found, default=None)
+            found.append(size)
+    most = max(found, default=None)
+    return None if unsure and not most else most
 
 
 def _inputs_moved(case: Case, task: str) -> Iterator[tuple[str, float | None]]:

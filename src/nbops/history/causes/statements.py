@@ -58,6 +58,8 @@ class Statement:
     """Variables that it uses as a table."""
     rows: bool = False
     """It may change which rows there are."""
+    whole: bool = False
+    """It is no Python, or holds SQL: what it does is not known part by part."""
     idle: bool = False
     """It only shows something."""
 
@@ -116,6 +118,7 @@ def _foreign(index: int, text: str) -> Statement:
         writes=frozenset(_ALIAS.findall(text)),
         mentions=words,
         rows=bool(_SQL_ROWS.search(text)),
+        whole=True,
     )
 
 
@@ -133,9 +136,10 @@ def _statement(index: int, node: ast.stmt) -> Statement:
         writes=frozenset(found.writes),
         mentions=frozenset(found.mentions),
         loads=frozenset(found.loads),
-        stores=frozenset(stores),
+        stores=frozenset(stores | found.stores),
         frames=frozenset(found.frames),
         rows=found.rows,
+        whole=found.whole,
         idle=_is_idle(node),
     )
 
@@ -163,7 +167,8 @@ class _Look(ast.NodeVisitor):
         self.mentions: set[str] = set()
         self.loads: set[str] = set()
         self.frames: set[str] = set()
-        self.rows = False
+        self.stores: set[str] = set()
+        self.rows = self.whole = False
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -175,6 +180,7 @@ class _Look(ast.NodeVisitor):
         if _SQL.search(node.value):
             self.mentions |= set(_WORD.findall(node.value))
             self.writes |= set(_ALIAS.findall(node.value))
+            self.whole = True
             self.rows = self.rows or bool(_SQL_ROWS.search(node.value))
         else:
             self.mentions.add(node.value)
@@ -214,6 +220,8 @@ class _Look(ast.NodeVisitor):
         if name in _DICT:
             self.writes |= {text for item in node.args if isinstance(item, ast.Dict) for text in _keys(item)}
         inplace = any(k.arg == "inplace" for k in node.keywords)
+        if inplace and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            self.stores.add(node.func.value.id)
         if inplace and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Subscript):
             self.writes |= _texts(node.func.value.slice)
         if name in _ROWS or name.startswith(("read_", "scan_")):
@@ -248,6 +256,8 @@ def _keys(node: ast.Dict) -> set[str]:
 def _chooses_rows(node: ast.Subscript) -> bool:
     """Tell whether a subscript chooses rows: by a mask or a range, not by names."""
     chosen = node.slice
+    if isinstance(node.value, ast.Attribute) and node.value.attr == "str":
+        return False  # characters of texts
     if isinstance(chosen, ast.Tuple) and chosen.elts:
         chosen = chosen.elts[0]
     return isinstance(chosen, ast.Compare | ast.BoolOp | ast.BinOp | ast.UnaryOp | ast.Call | ast.Slice) and not (
@@ -289,7 +299,7 @@ def _raise(known: dict[str, float], found: Mapping[str, float]) -> None:
 def _strength(item: Statement, wanted: Mapping[str, float], names: Mapping[str, float], frames: set[str], *, rows: bool) -> float:
     made = [wanted[name] for name in item.writes & wanted.keys()]
     made += [names[name] for name in item.stores & names.keys()]
-    if item.rows and (item.stores & frames or item.writes):
+    if item.rows and (item.stores & frames or item.whole):
         made.append(_ROWS_OF_ROWS if rows else _ROWS_OF_VALUES)
     if made:
         return max(made)
@@ -323,7 +333,15 @@ def _differ(  # noqa: PLR0911 - a case for each kind of node
         return True
     if isinstance(one, ast.Call) and isinstance(other, ast.Call):
         old, new = {k.arg: k.value for k in one.keywords}, {k.arg: k.value for k in other.keywords}
-        named = isinstance(one.func, ast.Attribute) and one.func.attr in _NAMING
+        name = one.func.attr if isinstance(one.func, ast.Attribute) else ""
+        named = name in _NAMING
+        if (
+            name in _ROWS
+            and not named
+            and [ast.dump(k) for k in one.keywords] + [ast.dump(a) for a in one.args]
+            != [ast.dump(k) for k in other.keywords] + [ast.dump(a) for a in other.args]
+        ):
+            return False  # about rows, whatever columns it names
         fine = _differ(one.func, other.func, context, found) and _differ_lists(one.args, other.args, context, found)
         for name in sorted(map(str, old.keys() | new.keys())):
             fine = fine and _differ_part(old.get(name), new.get(name), name if named else context, found)
