@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from nbops.errors import NbopsError
 from nbops.history.causes import CodeOf, CommitOf, Facts, InputLook, SegmentFound, causes_of
 from nbops.history.causes.candidates import Candidate, candidates_of, recipe_of
-from nbops.history.causes.focus import foci_of, merged_lineage, moved_by, upstream_of
+from nbops.history.causes.focus import foci_of, merged_lineage, moved_by, turned, upstream_of
 from nbops.lineage.graph import Graph
 from nbops.record.git import GitError
 from nbops.record.repository import Repository, open_repository
 from nbops.record.store import ledger_path, read_run
-from nbops.workflow.sourcecells import cells_of_source, cells_of_text
+from nbops.workflow.sourcecells import cells_of_source, cells_of_text, function_cells
 from nbops.workflow.taskrecord import load_notebook
 
 if TYPE_CHECKING:
@@ -153,7 +153,9 @@ class _Gathering:
         if task.source is None:
             return ()
         text = self.text_at(run, task.source)
-        return cells_of_text(text, task.source) if text is not None else ()
+        if text is None:
+            return ()
+        return function_cells(text, task.name) if task.kind == "function" else cells_of_text(text, task.source)
 
     def _notebooks(self, task: TaskRun) -> list[str]:
         found = [task.notebook] if task.notebook else []
@@ -246,7 +248,9 @@ class _Gathering:
         if not now.is_file() or now.stat().st_size > _MOST_BYTES or old is None:
             return None
         columns = upstream.reached.get(f"file:{path}", {})
-        return look_at(old, now, columns=columns, kind=focus.kind, size=size, same=_SAME, little=_LITTLE)
+        items = [next((d for d in run.datasets if d.name == focus.dataset), None) for run in (self.before, self.run)]
+        way = turned(items[0], items[1], focus.column, focus.kind)
+        return look_at(old, now, columns=columns, kind=focus.kind, size=size, same=_SAME, little=_LITTLE, way=way)
 
     def _segments(self) -> tuple[SegmentFound, ...]:
         if self._focus is None:

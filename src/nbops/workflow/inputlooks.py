@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nbops.errors import DataError
 from nbops.history.causes import InputLook
-from nbops.history.causes.focus import moved_by
+from nbops.history.causes.focus import moved_by, turned
 from nbops.model import Column, Dataset, Measurement
 from nbops.quality.engine import connect
 from nbops.quality.source import format_of, open_source
@@ -32,6 +32,7 @@ def look_at(
     size: float | None,
     same: float,
     little: float,
+    way: int = 0,
 ) -> InputLook | None:
     """Compare two versions of an input in the columns that matter.
 
@@ -43,6 +44,7 @@ def look_at(
         size: How far what is wrong moved; None when it is not known.
         same: An input that moved by this part of ``size`` shows the movement.
         little: One that moved by less than this part does not.
+        way: 1 where rows or missing values became more, -1 where they became fewer, 0 where that is not asked about.
 
     Returns:
         What was seen; None when one of them holds no rows that can be read.
@@ -66,6 +68,9 @@ def look_at(
     most = max(sizes, default=None)
     if most is None or size is None or size <= 0:
         return InputLook(text=text, columns=tuple(sorted(moved)))
+    ways = {turned(was, is_, name, kind) for name in ((None,) if kind == "rows" else tuple(moved))} - {0}
+    if way and ways and way not in ways:
+        return InputLook(same=False, text=f"{text}; that is the other way")
     told = True if most >= same * size else False if most < little * size and rows < little else None
     return InputLook(same=told, columns=tuple(sorted(name for name, one in moved.items() if one > 0)), text=text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from nbops.workflow.taskrecord import is_source
 
-__all__ = ["cells_of_source", "cells_of_text"]
+__all__ = ["cells_of_source", "cells_of_text", "function_cells"]
 
 _PERCENT = re.compile(r"^# %%(?P<rest>.*)$", re.MULTILINE)
 _KIND = re.compile(r"\[(markdown|md|raw)\]")
@@ -44,3 +45,25 @@ def cells_of_text(text: str, path: str) -> tuple[tuple[int, str], ...]:
     found = [(head, False)] if code else []
     found += [(text[start:end], bool(_KIND.search(mark["rest"]))) for mark, start, end in zip(marks, starts, ends, strict=True)]
     return tuple((index, body) for index, (body, prose) in enumerate(found) if not prose)
+
+
+def function_cells(text: str, name: str) -> tuple[tuple[int, str], ...]:
+    """Return a module's code in which a function's body stands for the function, so that its statements can be told apart.
+
+    Args:
+        text: The module's.
+        name: The function, or a task that is called as it or as ``module.function``.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return ((0, text),)
+    wanted = name.rpartition(".")[2]
+    body: list[str] = []
+    rest: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == wanted:
+            body += [ast.unparse(item) for item in node.body]
+        else:
+            rest.append(ast.unparse(node))
+    return ((0, "\n".join([*rest, *body])),) if body else ((0, text),)

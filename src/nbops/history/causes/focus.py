@@ -13,7 +13,7 @@ from nbops.lineage.graph import Graph, Node, dataset_edges
 if TYPE_CHECKING:
     from nbops.model import Dataset, IncidentFinding, Run
 
-__all__ = ["Focus", "Kind", "Upstream", "foci_of", "kind_of_metric", "merged_lineage", "moved_by", "upstream_of"]
+__all__ = ["Focus", "Kind", "Upstream", "foci_of", "kind_of_metric", "merged_lineage", "moved_by", "turned", "upstream_of"]
 
 Kind = Literal["rows", "nulls", "values", "distinct", "schema", "age", "task"]
 _KINDS: Mapping[str, Kind] = {
@@ -229,6 +229,21 @@ def moved_by(  # noqa: PLR0911 - each answer where it is known
     moved = max(_values(was, now), _shares(old, new, column))
     nulls = _nulls(old, was, new, now) or 0.0
     return max(moved, nulls) if kind != "distinct" else max(moved, _ratio(was, now, "distinctValues"))
+
+
+def turned(old: Dataset | None, new: Dataset | None, column: str | None, kind: Kind) -> int:
+    """Return whether rows or missing values became more (1) or fewer (-1); 0 where neither is known or asked about."""
+    if old is None or new is None or old.rows is None or new.rows is None:
+        return 0
+    if kind == "rows":
+        return (new.rows > old.rows) - (new.rows < old.rows)
+    if kind != "nulls" or column is None:
+        return 0
+    was, now = _numbers(old, column).get("nullValues"), _numbers(new, column).get("nullValues")
+    if was is None or now is None or not old.rows or not new.rows:
+        return 0
+    before, after = float(was) / old.rows, float(now) / new.rows
+    return (after > before) - (after < before)
 
 
 def _numbers(item: Dataset, column: str) -> dict[str, Any]:

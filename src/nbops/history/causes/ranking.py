@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from nbops.history.causes.candidates import recipe_of
 from nbops.history.causes.codediff import affected_names, changes_of, relevance_of, same_cells, slices
-from nbops.history.causes.focus import moved_by
+from nbops.history.causes.focus import moved_by, turned
 
 if TYPE_CHECKING:
     from nbops.history.causes.candidates import Candidate
@@ -29,6 +29,7 @@ __all__ = ["Case", "Weighed", "weigh"]
 
 _ELSEWHERE = 0.02
 """Factor of what is not upstream, or made the data that it made before."""
+_OTHER_WAY = 0.35
 _SAME, _INHERITED, _AS_MUCH = 0.12, 0.3, 0.4
 """Factors where what is measured is the same, where the data above had moved already; and the part that counts as such."""
 _TOO_LATE, _THERE, _NOT_THERE = 0.35, 1.15, 0.35
@@ -339,12 +340,26 @@ def _data(case: Case, task: str) -> Iterator[tuple[float, str]]:
             said = f"{_some(case.made_by(task))} is the same as before"
             yield (_ELSEWHERE, said) if same else (_SAME, f"what matters of {_some(case.made_by(task))} is as it was")
             return
+        if _other_way(case, case.made_by(task)):
+            yield _OTHER_WAY, f"{_some(case.made_by(task))} moved the other way"
+            return
         yield 1.0, f"{_some(case.made_by(task))} moved as well"
     here = moved if moved is not None else 0.0
     above = [(name, size) for name, size in _inputs_moved(case, task) if size is not None and here]
-    inherited = [name for name, size in above if size >= _AS_MUCH * here]
+    inherited = [name for name, size in above if size >= _AS_MUCH * here and not _other_way(case, [name])]
     if inherited:
         yield _INHERITED, f"{_some(inherited)}, which {task} reads, had moved as much already"
+
+
+def _other_way(case: Case, names: Iterable[str]) -> bool:
+    """Tell whether rows, or missing values, became fewer where those in question became more, or the reverse."""
+    focus = case.focus
+    if focus.dataset is None:
+        return False
+    here = turned(*case.dataset(focus.dataset), focus.column, focus.kind)
+    column = None if focus.kind == "rows" else focus.column
+    there = {turned(*case.dataset(name), column, focus.kind) for name in names} - {0}
+    return bool(here and there and here not in there)
 
 
 def _equal(old: Dataset | None, new: Dataset | None) -> bool:

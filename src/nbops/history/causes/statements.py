@@ -35,6 +35,7 @@ _NULL = 0.03
 """Strength of a statement that makes other columns only."""
 _KEPT = 0.95
 """Strength that is left a step further up."""
+_UNKNOWN = 0.45
 _ROWS_OF_VALUES = 0.35
 """Strength, for a column's values, of a statement that decides which rows there are."""
 _ROWS_OF_ROWS = 0.9
@@ -206,6 +207,10 @@ class _Look(ast.NodeVisitor):
                 self.frames.add(base.id)
         self.generic_visit(node)
 
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        self.rows = self.rows or bool(node.ifs)
+        self.generic_visit(node)
+
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Subscript):
             self.writes |= _texts(node.target.slice)
@@ -299,7 +304,7 @@ def _raise(known: dict[str, float], found: Mapping[str, float]) -> None:
 def _strength(item: Statement, wanted: Mapping[str, float], names: Mapping[str, float], frames: set[str], *, rows: bool) -> float:
     made = [wanted[name] for name in item.writes & wanted.keys()]
     made += [names[name] for name in item.stores & names.keys()]
-    if item.rows and (item.stores & frames or item.whole):
+    if item.rows and (item.stores & frames or item.whole or not frames):
         made.append(_ROWS_OF_ROWS if rows else _ROWS_OF_VALUES)
     if made:
         return max(made)
@@ -308,6 +313,8 @@ def _strength(item: Statement, wanted: Mapping[str, float], names: Mapping[str, 
     mentioned = [wanted[name] for name in item.mentions & wanted.keys()]
     if mentioned and not item.text.startswith(("import ", "from ")):
         return 0.6 * max(mentioned)
+    if not frames:
+        return _UNKNOWN  # no tables by name: what flows where is not seen
     return 0.2 if item.stores & frames or item.rows else 0.1
 
 

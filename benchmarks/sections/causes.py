@@ -1,0 +1,150 @@
+"""Causes of planted faults: is the right one ranked first, or among the first three?
+
+Each fault is planted in a copy of a small shop that was built once (five notebooks, a module, two packages, three inputs), in
+one of several commits; the others are innocent. The shop is built with ``nbops build``, and the causes of what a monitor would
+say are asked for. ``python -m benchmarks.sections.causes FOLDER`` does it by itself and prints a line for each fault.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.faults import DISTRACTORS, FAULTS
+from benchmarks.faults_project import Shop
+from benchmarks.harness import Contestant, Experiment, Metric, SkippedError
+
+if TYPE_CHECKING:
+    from benchmarks.context import Context
+    from benchmarks.faults import Fault
+
+__all__ = ["MINUTES", "TITLE", "Outcome", "experiments"]
+
+TITLE = "Causes of planted faults"
+MINUTES = 15.0
+_KINDS = ("code", "parameter", "package", "input", "segment")
+_PROGRAM = Path(__file__).parents[1] / "contestants" / "causes.py"
+_FIRST, _THREE = 0.80, 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Where the right cause of a fault stood."""
+
+    fault: Fault
+    rank: int | None
+    """From 1; None where it was not named."""
+    first: str
+    """What stood first."""
+
+
+def _base(folder: Path, nbops: Path) -> Path:
+    base = folder / "base"
+    if not base.exists():
+        base.mkdir(parents=True)
+        shop = Shop(base, nbops)
+        shop.create()
+        done = shop.build()
+        if done.returncode:
+            shutil.rmtree(base)
+            raise SkippedError(f"the shop cannot be built: {(done.stdout + done.stderr)[-500:]}")
+    return base
+
+
+def _planted(folder: Path, nbops: Path, fault: Fault, number: int) -> Path:
+    """Return a copy of the shop in which a fault was planted and built."""
+    place = folder / f"fault-{number:02d}"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(_base(folder, nbops), place, symlinks=True)
+    shop = Shop(place, nbops)
+    half = len(fault.beside) // 2
+    changes: list[tuple[str, Callable[[Shop], None]]] = [DISTRACTORS[name] for name in fault.beside]
+    for words, change in [*changes[:half], ("work", fault.plant), *changes[half:]]:
+        change(shop)
+        shop.commit(words)
+    shop.build()
+    return place
+
+
+def _asked(python: Path, shop: Shop, fault: Fault) -> list[dict[str, Any]]:
+    command = [str(python), str(_PROGRAM), str(shop.root), *fault.shows]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=shop.environment())
+    if done.returncode:
+        raise SkippedError(f"{fault.name}: {done.stderr[-500:]}")
+    return list(json.loads(done.stdout))
+
+
+def _is_right(cause: Mapping[str, Any], fault: Fault) -> bool:
+    if fault.kind == "segment":
+        return cause["kind"] == "segment" and fault.subject in cause["message"]
+    return (cause["kind"], cause["subject"]) == (fault.kind, fault.subject)
+
+
+def outcomes(folder: Path, nbops: Path, python: Path, faults: Sequence[Fault]) -> Iterator[Outcome]:
+    """Plant faults one by one, and yield where the right cause stood."""
+    for fault in faults:
+        place = _planted(folder, nbops, fault, FAULTS.index(fault))
+        causes = _asked(python, Shop(place, nbops), fault)
+        rank = next((number for number, cause in enumerate(causes, 1) if _is_right(cause, fault)), None)
+        first = f"{causes[0]['kind']} {causes[0]['subject']}" if causes else "none"
+        shutil.rmtree(place)
+        yield Outcome(fault=fault, rank=rank, first=first)
+
+
+def _figures(found: Sequence[Outcome]) -> dict[str, float]:
+    return {
+        "faults": float(len(found)),
+        "first": 100 * sum(one.rank == 1 for one in found) / len(found),
+        "three": 100 * sum(one.rank is not None and one.rank <= 3 for one in found) / len(found),  # noqa: PLR2004
+    }
+
+
+def experiments(context: Context) -> Iterator[Experiment]:
+    """Yield one experiment."""
+
+    def run(kind: str) -> Callable[[int], Mapping[str, float]]:
+        def work(_: int) -> Mapping[str, float]:
+            chosen = [fault for fault in FAULTS if fault.kind == kind][: 1 if context.quick else None]
+            return _figures(list(outcomes(context.folder("causes"), context.tool("nbops"), context.python, chosen)))
+
+        return work
+
+    yield Experiment(
+        key="causes.faults",
+        title="Faults with a known cause, and innocent changes beside them",
+        about="How often the right cause stands first, and among the first three.",
+        baseline="code",
+        contestants=[Contestant(key=kind, label=kind, run=run(kind)) for kind in _KINDS],
+        rounds=1,
+        metrics=(
+            Metric(key="faults", label="faults", unit="", digits=0),
+            Metric(key="first", label="right cause first", unit="%", digits=0),
+            Metric(key="three", label="among the first three", unit="%", digits=0),
+        ),
+    )
+
+
+def main() -> int:
+    """Plant all faults, print where the right cause stood, and the table."""
+    folder = Path(sys.argv[1])
+    python = Path(sys.executable)
+    found: list[Outcome] = []
+    for one in outcomes(folder, python.with_name("nbops"), python, FAULTS):
+        found.append(one)
+        print(f"{one.rank or '-':>2}  {one.fault.kind:<9}  {one.fault.name}  (first: {one.first})", flush=True)
+    print(f"\n{'kind':<10}{'faults':>7}{'first':>8}{'of three':>10}")
+    for kind in (*_KINDS, "all"):
+        figures = _figures([one for one in found if kind in {"all", one.fault.kind}])
+        print(f"{kind:<10}{figures['faults']:>7.0f}{figures['first']:>7.0f} %{figures['three']:>8.0f} %")
+    whole = _figures(found)
+    return 0 if whole["first"] >= 100 * _FIRST and whole["three"] >= 100 * _THREE else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
