@@ -186,5 +186,5 @@ def test_incidents_that_cannot_be_kept_are_said(tmp_path: Path, monkeypatch: pyt
     done = keep_incidents(tmp_path, Config(), broken)
     assert done.changes == ()
     assert "--rebuild" in done.said[0]
-    monkeypatch.setattr(watchover, "update", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(watchover, "incidents_lock", lambda *_: 1 / 0)
     assert "ZeroDivisionError" in keep_incidents(tmp_path, Config(), broken).said[0]

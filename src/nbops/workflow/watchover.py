@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nbops.errors import LedgerError
-from nbops.history.incidents.store import incidents_lock
-from nbops.history.incidents.update import update
+from nbops.history.incidents.store import FOLDER, incidents_lock
 from nbops.record.ledger import as_stored
 from nbops.record.store import read_run
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Watched", "announce", "catch_up", "keep_incidents"]
 
 _PENDING = ".nbops/incidents.pending"
+_BAD = frozenset({"failed", "errored", "warned"})
 _EXPLAINED = frozenset({"opened", "grown", "reopened"})
 _WORDS = {"opened": "opened", "reopened": "reopened", "grown": "grown", "resolved": "resolved"}
 
@@ -55,6 +55,11 @@ def keep_incidents(root: Path, config: Config, run: Run) -> Watched:
         config: The project's settings.
         run: The run.
     """
+    if not _is_of_interest(run) and not (root / config.reports / FOLDER).exists():
+        _forget(root)
+        return Watched()
+    from nbops.history.incidents.update import update  # noqa: PLC0415 - a build in which all is well does without
+
     try:
         stored = as_stored(run)
         with incidents_lock(root / ".nbops"):
@@ -64,9 +69,23 @@ def keep_incidents(root: Path, config: Config, run: Run) -> Watched:
         return Watched(
             said=(f"incidents could not be kept: {why.rstrip('.')}; `nbops incidents --rebuild` makes them from the ledgers",)
         )
+    _forget(root)
+    return Watched(changes=updated.changes, said=(*updated.problems, *_told(updated.changes)))
+
+
+def _forget(root: Path) -> None:
     with suppress(OSError):
         (root / _PENDING).unlink(missing_ok=True)
-    return Watched(changes=updated.changes, said=(*updated.problems, *_told(updated.changes)))
+
+
+def _is_of_interest(run: Run) -> bool:
+    """Tell at a glance whether a run may show something that is wrong; where it may not, there is nothing to bring up to it."""
+    return (
+        bool(run.errors or run.anomalies)
+        or any(task.status == "failed" for task in run.tasks)
+        or any(item.error for item in run.datasets)
+        or any(result.verdict in _BAD and result.from_run is None for result in run.checks)
+    )
 
 
 def _explained(root: Path, config: Config, run: Run, change: Change) -> Incident:
