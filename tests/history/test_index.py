@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from nbops.history import index_sync
 from nbops.history.index import FILE, History, open_history
 from nbops.model import Column, Dataset, Distribution, Measurement, Run, TaskRun
-from nbops.quality.spread import PROBABILITIES
+from nbops.quality.probabilities import PROBABILITIES
 from nbops.record.store import ledger_path, write_run
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)

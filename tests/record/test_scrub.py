@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nbops.model import Check, CheckResult, Dataset, Measurement, Notice, Quarantine, Run, RunError, TaskRun
+from nbops.model import Check, CheckResult, Dataset, Distribution, Measurement, Notice, Quarantine, Run, RunError, TaskRun
 from nbops.record.guard import scan
 from nbops.record.machine_paths import PathMask
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets, steady_text
@@ -618,3 +618,27 @@ def test_replacing_spans_keeps_the_rest(text, pairs):
 
 def test_a_secret_of_ten_megabytes_and_none_at_all():
     assert SecretMask(["x" * 10_000_000, "", "short", "true", "aaaaaaaa"]).mask("short true aaaaaaaa") == "short true aaaaaaaa"
+
+
+def test_categories_that_show_something_private_are_counted_among_the_others(scrubber: Scrubber) -> None:
+    private = {"jane.oneil@example.org": 3, "hunter2-correct-horse": 2, "/home/ann/work/other/x": 1}
+    public = {"DE": 5, "password": 4, "<b>": 1}
+    spread = Distribution(column="contact", rows=20, categories={**private, **public}, others=4, patterns={"a": 1})
+    own = Distribution(column=" Email", rows=20, quantiles=(1.0,) * 11, categories={"x": 20}, others=0)
+    dataset = Dataset(name="d", task="t", path="d.csv", format="csv", distributions=(spread, own), storage={"bom": True})
+    run = Run(
+        id="20261122T194156Z-1f0c9a",
+        status="succeeded",
+        verdict="passed",
+        pipeline="p",
+        command="c",
+        started_at="2026-11-22T19:41:56Z",
+        datasets=(dataset,),
+    )
+    once = scrubber.run(run)
+    found, email = once.datasets[0].distributions
+    assert found.categories == public
+    assert found.others == 4 + sum(private.values())
+    assert email == Distribution(column=" Email", rows=20)
+    assert once.datasets[0].storage == {"bom": True}
+    assert scrubber.run(once) == once

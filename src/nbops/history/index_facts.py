@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from nbops.history.index_details import details_of
-from nbops.quality.spread import PROBABILITIES
+from nbops.quality.probabilities import PROBABILITIES
 from nbops.record.plain import plain, round_number
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nbops.history.index_facts import Key, shares_of
 from nbops.history.index_tables import Row, Texts, numbers_of
 from nbops.model import Distribution
-from nbops.quality.spread import PROBABILITIES
+from nbops.quality.probabilities import PROBABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

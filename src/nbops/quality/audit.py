@@ -8,14 +8,14 @@ and its checks ``errored``, which is never a pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from nbops.errors import DataError
-from nbops.model import Check, CheckResult, Column, Dataset, Measurement, MetricRequest, Quarantine
+from nbops.model import Check, CheckResult, Column, Dataset, Distribution, Measurement, MetricRequest, Quarantine
 from nbops.quality.audited import Audit
 from nbops.quality.engine import connect, lock
 from nbops.quality.examples import with_examples
@@ -27,6 +27,8 @@ from nbops.quality.plan import base_requests, check_requests
 from nbops.quality.predicates import UnmeasurableError
 from nbops.quality.quarantine import Rejected, broken, collect, set_aside
 from nbops.quality.source import Source, format_of, open_source
+from nbops.quality.spread import distributions_of
+from nbops.quality.storage import storage_of
 from nbops.quality.terms import ROW_LEVEL, Terms
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class _Subject:
     memory_limit: str | None
     threads: int | None
     whole: bool
+    spread: bool
     spill: Path | None
 
     @property
@@ -68,6 +71,8 @@ class _Look:
     source: Source
     taken: Mapping[MetricRequest, Measurement]
     results: tuple[CheckResult, ...]
+    distributions: tuple[Distribution, ...] = ()
+    storage: Mapping[str, Any] = field(default_factory=dict)
     rejected: Rejected | None = None
     trouble: str | None = None
     """Why rows could not be set aside."""
@@ -87,6 +92,7 @@ def audit(
     memory_limit: str | None = None,
     threads: int | None = None,
     whole: bool = True,
+    spread: bool = False,
     spill: Path | None = None,
 ) -> Audit:
     """Measure and judge a staged dataset, and set aside the rows that its contract sends to quarantine.
@@ -104,6 +110,7 @@ def audit(
         memory_limit: For DuckDB, for example ``2GB``.
         threads: For DuckDB; ``None`` is all cores.
         whole: False takes only what the checks need: no numbers of every column, and no content hash.
+        spread: Also take how the values of each column are spread, and how a text file is written.
         spill: Folder for what does not fit into memory; ``None`` is the system's temporary one.
 
     Returns:
@@ -120,6 +127,7 @@ def audit(
         memory_limit=memory_limit,
         threads=threads,
         whole=whole,
+        spread=spread,
         spill=spill,
     )
     try:
@@ -200,7 +208,16 @@ def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Meas
         if later and rejected is None:
             rest = [request for request in base if request not in taken]
             taken |= measure(terms, (), now=subject.now, mask_text=masked, base=rest)
-        return _Look(source=source, taken=taken, results=results, rejected=rejected, trouble=trouble)
+        told = subject.spread and rejected is None
+        return _Look(
+            source=source,
+            taken=taken,
+            results=results,
+            distributions=distributions_of(source, personal=subject.personal, taken=taken) if told else (),
+            storage=storage_of(subject.path, source) if told else {},
+            rejected=rejected,
+            trouble=trouble,
+        )
 
 
 def _reject(terms: Terms, results: Sequence[CheckResult]) -> tuple[Rejected | None, str | None]:
@@ -304,6 +321,8 @@ def _dataset(subject: _Subject, look: _Look, results: Sequence[CheckResult], *, 
         bytes=content_size(subject.path),
         content_hash=content_hash(subject.path) if subject.whole else None,
         measurements=tuple(item for item in look.taken.values() if item.metric != "schema"),
+        distributions=look.distributions,
+        storage=look.storage,
         verdict=worst(result.verdict for result in results),
     )
 

@@ -75,6 +75,8 @@ class Source:
     rows: int
     base: str
     """What the relations are made over: a table, or a reader of Parquet."""
+    row: str | None = "rowid"
+    """What numbers the rows of ``base`` from 0; ``None``: only ``scan`` can."""
     prefix: str = ""
     """Before the names of its relations ``scan``, ``named`` and ``data``."""
     path: str | None = None
@@ -192,6 +194,7 @@ def _finish(
         connection=connection,
         format=kind,
         base=inner,
+        row=row if row == "rowid" else "file_row_number" if inner.startswith("read_parquet") and row is None else None,
         columns=columns,
         rows=rows,
         prefix=prefix,

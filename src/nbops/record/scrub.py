@@ -8,7 +8,7 @@ from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nbops.model import CheckResult, ColumnEdge, Measurement, Run, RunError
+from nbops.model import CheckResult, ColumnEdge, Distribution, Measurement, Run, RunError
 from nbops.record.codec import field_types
 from nbops.record.machine_paths import PathMask
 from nbops.record.personal import PERSONAL_MASK, PersonalValues
@@ -182,6 +182,8 @@ class Scrubber:
 
     def _record(self, record: Any) -> Any:
         kind: type = type(record)
+        if isinstance(record, Distribution):
+            return self._distribution(record)
         numbers: _Numbers = "all" if kind is RunError else "telling"
         scrubbed = replace(record, **{name: self._field(name, getattr(record, name), numbers) for name in field_types(kind)})
         if isinstance(scrubbed, CheckResult):
@@ -226,6 +228,17 @@ class Scrubber:
             )
             for edge in edges
         )
+
+    def _distribution(self, record: Distribution) -> Distribution:
+        """Return a distribution without categories in which something private stands: they are among the others then."""
+        column = self.name(record.column)
+        if record.column.strip().casefold() in self.personal_columns:
+            return Distribution(column=column, rows=record.rows)
+        shown = {value: rows for value, rows in record.categories.items() if self.text(value) == value}
+        patterns = {text: rows for text, rows in record.patterns.items() if self.text(text) == text}
+        hidden = sum(record.categories.values()) - sum(shown.values())
+        others = record.others + hidden if record.others is not None else None
+        return replace(record, column=column, categories=shown, others=others, patterns=patterns)
 
     def _check_result(self, result: CheckResult) -> CheckResult:
         examples = tuple(

@@ -144,6 +144,7 @@ def audit_task(
                 quarantine_label=f"{config.quarantine}/{plan.name}/{run_id}.parquet",
                 memory_limit=memory_limit,
                 threads=threads,
+                spread=True,
                 spill=staging.folder,  # a disk that has room for the data
             )
         )
