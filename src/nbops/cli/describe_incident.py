@@ -31,11 +31,7 @@ _FINDINGS = (
     Column(title="SUBJECT"),
     Column(title="FINDING", flexible=True),
 )
-_CAUSES = (
-    Column(title="SCORE", right=True),
-    Column(title="KIND"),
-    Column(title="CAUSE", flexible=True),
-)
+_EVIDENCE = 3  # sentences for each cause
 _COLOURS = {"open": "red", "acknowledged": "yellow", "resolved": "green", "expected": "cyan"}
 
 
@@ -98,7 +94,7 @@ def _lines(item: Incident, *, reports: str, root: Path) -> Iterator[str]:
         yield f"  page      {page}"
     yield from _section("Findings", table(_FINDINGS, _findings(item)))
     if item.causes:
-        yield from _section("Possible causes", table(_CAUSES, _causes(item)))
+        yield from _section("Possible causes", "\n".join(_causes(item)))
     yield from _section("Timeline", "\n".join(_timeline(item)))
     yield from _section("Next", "\n".join(f"  {line}" for line in _next(item)))
 
@@ -122,11 +118,11 @@ def _findings(item: Incident) -> list[list[str | Cell]]:
     ]
 
 
-def _causes(item: Incident) -> list[list[str | Cell]]:
-    return [
-        [f"{cause.score:.2f}", cause.kind, " ".join([cause.message, *(f"({text})" for text in cause.evidence[:2])])]
-        for cause in item.causes
-    ]
+def _causes(item: Incident) -> Iterator[str]:
+    for cause in item.causes:
+        yield f"  {cause.score:.2f}  {cause.kind}: {printable(cause.message)}"
+        commit = f"commit {cause.commit[:10]}" if cause.commit else ""
+        yield from (f"        {printable(text)}" for text in (*cause.evidence[:_EVIDENCE], commit) if text)
 
 
 def _timeline(item: Incident) -> Iterator[str]:
