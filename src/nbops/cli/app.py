@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": "look for faults of the environment",
     "expect": "say that something is to be expected",
     "gc": "throw old pages and scratch away",
+    "git": "keep outputs out of committed notebooks",
     "impact": "tell what depends on something",
     "incidents": "list incidents, show one, say something about it",
     "init": "make a project",
