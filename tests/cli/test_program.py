@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pty
@@ -65,7 +66,7 @@ def test_help_has_examples_that_parse_and_exit_codes(name: str, call: Callable[.
     examples = [line.strip() for line in said.out.splitlines() if line.strip().startswith("nbops ")]
     assert examples
     for example in examples:
-        words = shlex.split(example.split("&&")[0].split(">")[0])[1:]
+        words = list(itertools.takewhile(lambda word: word not in {">", ">>", "&&"}, shlex.split(example)))[1:]
         if words[0] == "-C":
             words = words[2:]
         command = program.get_command(click.Context(program), words[0])
