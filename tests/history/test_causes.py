@@ -211,7 +211,7 @@ def test_cells_of_any_kind_are_read(text: str) -> None:
 @given(st.lists(st.text(max_size=60), max_size=5))
 def test_no_text_breaks_the_reading(texts: list[str]) -> None:
     cells = list(enumerate(texts))
-    found = slice_of(statements_of(cells), {"amount": 1.0}, rows=True)
+    found = slice_of(statements_of(cells), {"amount": 1.0}, rows=0.9)
     assert all(0 <= strength <= 1 for strength in found.strengths)
     assert changes_of(CodeOf(before=tuple(cells), after=tuple(cells))) == ()
 
@@ -222,3 +222,19 @@ def test_a_difference_below_a_keyword_is_about_its_column() -> None:
         for one, other in (("sum", "sum"), ("sum", "mean"))
     )
     assert columns_between(old, new) == {"tax"}
+
+
+def test_a_query_is_about_the_columns_that_are_selected_otherwise() -> None:
+    old, new, other = (
+        statements_of([(0, f"%%sql\nSELECT country, sum(a) AS amount, {tax} AS tax FROM sales WHERE {where} GROUP BY 1")])[0]
+        for tax, where in (("sum(t)", "b"), ("sum(t, 2)", "b"), ("sum(t)", "c"))
+    )
+    assert columns_between(old, new) == {"tax"}
+    assert columns_between(old, other) is None
+
+
+def test_a_name_is_used_for_the_column_that_it_stands_beside() -> None:
+    cells = [(0, 'o = o.assign(amount=o["a"] * factor, tax=o["a"] * rate)'), (1, 'o.to_parquet("o")')]
+    found = slice_of(statements_of(cells), {"amount": 1.0}, rows=0.35)
+    assert found.using({"factor"})[0] == pytest.approx(1.0)
+    assert found.using({"rate"})[0] < 0.1

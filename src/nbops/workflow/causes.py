@@ -5,6 +5,8 @@ Everything here is optional: without git, notebooks or rows the ranking goes on 
 
 from __future__ import annotations
 
+import glob
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["causes_for", "commits_between", "gather"]
 
+_PINS = ("*requirements*", "constraints*.txt", "pyproject.toml", "environment*.y*ml", "*.lock", "setup.*")
+"""Files that say versions."""
 _MOST_COMMITS = 200
 _MOST_INPUTS = 6
 _MOST_BYTES = 200 * 1024 * 1024
@@ -192,7 +196,9 @@ class _Gathering:
         return found
 
     def committed(self, cause: Cause) -> Cause:
-        """Name the commit that brought the cell that matters, where several commits changed a notebook."""
+        """Name the commit that brought what matters, where several commits changed a file."""
+        if cause.kind in {"parameter", "package"}:
+            return self._named(cause)
         if cause.kind != "code" or not cause.cells or not (cause.subject or "").startswith("task:"):
             return cause
         name = (cause.subject or "").removeprefix("task:")
@@ -209,6 +215,32 @@ class _Gathering:
                 rest = tuple(item for item in cause.evidence if not item.startswith("committed by "))
                 return replace(cause, commit=one.commit, evidence=(said, *rest))
         return cause
+
+    def _named(self, cause: Cause) -> Cause:
+        """Name the commit that wrote a parameter's value or a package's version, in the files that say these."""
+        name = (cause.subject or "").partition(":")[2]
+        first, last = (one.git.commit if one.git else None for one in (self.before, self.run))
+        rest = tuple(item for item in cause.evidence if not item.startswith("committed by "))
+        if self.repository is None or not first or not last or not name:
+            return replace(cause, commit=None, evidence=rest)
+        files = ("env*.yaml", "pipeline*.yaml") if cause.kind == "parameter" else _PINS
+        pattern = "".join(f"[{sign}]" if sign in "-_." else re.escape(sign) for sign in name)
+        pattern = pattern.replace("[-]", "[-_.]").replace("[_]", "[-_.]") if cause.kind == "package" else pattern
+        paths = [f":(top,glob){glob.escape(self.repository.prefix)}{path}" for path in files]
+        try:
+            told = self.repository.git.line(
+                *("log", "--reverse", "-i", "--format=%H", f"-G(^|[^A-Za-z0-9_]){pattern}([^A-Za-z0-9_]|$)"),
+                *(f"{first}..{last}", "--", *paths),
+            )
+        except GitError:
+            told = ""
+        known = {one.commit: one for one in self.commits}
+        hits = [known[commit] for commit in told.split() if commit in known]
+        if not hits:
+            return replace(cause, commit=None, evidence=rest)
+        one = hits[-1]
+        said = f"committed by {one.author} as {one.commit[:10]}: {one.subject}"
+        return replace(cause, commit=one.commit, evidence=(said, *rest))
 
     # -- data ---------------------------------------------------------------------------------------------------------------
 

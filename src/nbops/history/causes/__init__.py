@@ -27,8 +27,8 @@ __all__ = ["CodeOf", "CommitOf", "Facts", "InputLook", "SegmentFound", "causes_o
 MOST = 8
 """Causes that are kept."""
 _LEAST = 0.01
-_SURE = 0.3
-"""From here on a candidate is one."""
+_SURE, _LIKELY = 0.3, 0.1
+"""From here on a candidate is one; below the other it has hardly to do with it."""
 _EXPLAINED = 0.8
 _PART = 0.6
 """A segment that stands above the input it came with explains this much of the change, and is no more of the rows than this."""
@@ -198,7 +198,7 @@ def _with_segments(found: list[Cause], facts: Facts) -> list[Cause]:
     best = max(facts.segments, key=lambda one: (one.explained - one.share, one.categorical))
     leader = max(found, key=lambda one: one.score, default=None)
     telling = best.explained >= _EXPLAINED and best.share <= _PART
-    if leader is None or leader.score < _SURE or leader.kind in {"input", "upstream", "unknown"}:
+    if leader is None or leader.score < _LIKELY or leader.kind in {"input", "upstream", "unknown"}:
         top = max(leader.score if leader else 0.0, 0.5)
         score = min(0.99, top + 0.01) if telling and best.categorical else min(top * 0.8, 0.6)
     else:

@@ -166,7 +166,7 @@ def affected_names(modules: Mapping[str, CodeOf], path: str) -> frozenset[str]:
         found |= more
 
 
-def slices(code: CodeOf, columns: Mapping[str, float], *, rows: bool, until: int | None = None) -> tuple[Slice, Slice]:
+def slices(code: CodeOf, columns: Mapping[str, float], *, rows: float, until: int | None = None) -> tuple[Slice, Slice]:
     """Return the slices of the code now and before."""
     now, before = (slice_of(statements_of(cells), columns, rows=rows, until=until) for cells in (code.after, code.before))
     return now, before

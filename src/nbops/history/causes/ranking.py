@@ -29,6 +29,9 @@ __all__ = ["Case", "Weighed", "weigh"]
 
 _ELSEWHERE = 0.02
 """Factor of what is not upstream, or made the data that it made before."""
+_ROWS_OF_ROWS, _ROWS_MOVED, _ROWS_OF_VALUES, _FEW = 0.9, 0.65, 0.35, 0.02
+"""Strength of statements that choose rows: for numbers of rows, for values where rows are more or fewer too, and for values."""
+_ELSEWHERE_IN_LINEAGE = 0.3
 _OTHER_WAY = 0.35
 _SAME, _INHERITED, _AS_MUCH = 0.12, 0.3, 0.4
 """Factors where what is measured is the same, where the data above had moved already; and the part that counts as such."""
@@ -98,7 +101,8 @@ class Case:
             until = self.focus.cell if failed else None
             if failed:
                 columns = {**columns, **_named_in(self.facts.code[task].after, until)}
-            now, before = slices(self.facts.code[task], columns, rows=rows, until=until)
+            strength = _ROWS_OF_ROWS if rows else _ROWS_MOVED if self._rows_moved(task) else _ROWS_OF_VALUES
+            now, before = slices(self.facts.code[task], columns, rows=strength, until=until)
             self._slices[task] = self._seen(now, task), self._seen(before, task)
         return self._slices[task]
 
@@ -119,6 +123,10 @@ class Case:
             strengths.append(strength * factor)
         columns = {name: s * (_AS_BEFORE if moved.get(name) == 0.0 else 1.0) for name, s in code.columns.items()}
         return replace(code, strengths=tuple(strengths), columns=columns)
+
+    def _rows_moved(self, task: str) -> bool:
+        sizes = [moved_by(*self.dataset(name), None, "rows") or 0.0 for name in self.made_by(task)]
+        return max(sizes, default=0.0) > _FEW
 
     def _columns_moved(self, task: str) -> dict[str, float]:
         """Return how far each column of the data that a task makes moved; those of which it is not known are left out."""
@@ -259,6 +267,11 @@ def _parameter(case: Case, candidate: Candidate, task: str) -> _Relevance:
     if not cells:
         return 0.06, (), (), [f"no cell of {task} uses it"]
     said = f"{task} uses it in {_cell_words(cells)}"
+    named = f"parameter:{candidate.name}"
+    if not strength and not case.focus.rows and case.focus.kind != "nulls":
+        edges = [edge for part in case.after.column_lineage if part.task == task for edge in part.edges]
+        if any(edge.source == named and edge.target_column is not None for edge in edges):
+            used = min(used, _ELSEWHERE_IN_LINEAGE)  # lineage leads from it to other columns
     return max(used, strength * 0.6), cells, (), [said if used > 0.1 else f"{said}, for other columns"]  # noqa: PLR2004
 
 
@@ -296,7 +309,7 @@ def _through_modules(case: Case, modules: set[str]) -> set[str]:
     found: set[str] = set()
     for code in case.facts.modules.values():
         items = statements_of(code.after)
-        bound = _bound(slice_of(items, {}, rows=False), modules)
+        bound = _bound(slice_of(items, {}, rows=0.0), modules)
         found |= {name for item in items if bound & item.loads for name in item.stores}
     return found
 

@@ -36,9 +36,9 @@ _NULL = 0.03
 _KEPT = 0.95
 """Strength that is left a step further up."""
 _UNKNOWN = 0.45
-_ROWS_OF_VALUES = 0.35
-"""Strength, for a column's values, of a statement that decides which rows there are."""
-_ROWS_OF_ROWS = 0.9
+"""Strength of a statement where what flows where is not seen."""
+_TOLD_FURTHER = 0.35
+"""From this strength on what a statement uses counts too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,11 @@ class Slice:
         wanted, best, cells = frozenset(names), 0.0, set()
         for one, strength in zip(self.statements, self.strengths, strict=True):
             if one.loads & wanted or (one.mentions & wanted and not one.text.startswith(("import ", "from "))):
-                best = max(best, strength)
+                places = columns_using(one, wanted)
+                if places is not None:  # within a statement about several columns, for some of them only
+                    best = max(best, min(strength, max(self.columns.get(name, _NULL) for name in places)))
+                else:
+                    best = max(best, strength)
                 cells.add(one.cell)
         return best, tuple(sorted(cells))
 
@@ -270,13 +274,13 @@ def _chooses_rows(node: ast.Subscript) -> bool:
     )
 
 
-def slice_of(statements: Sequence[Statement], columns: Mapping[str, float], *, rows: bool, until: int | None = None) -> Slice:
+def slice_of(statements: Sequence[Statement], columns: Mapping[str, float], *, rows: float, until: int | None = None) -> Slice:
     """Return how much each statement has to do with some columns.
 
     Args:
         statements: The notebook's, in order.
         columns: Name to strength, of those that are asked about.
-        rows: Which rows there are is asked about as well.
+        rows: Strength of statements that decide which rows there are.
         until: The last cell that counts: where a notebook failed.
     """
     wanted, names = dict(columns), dict[str, float]()
@@ -289,7 +293,7 @@ def slice_of(statements: Sequence[Statement], columns: Mapping[str, float], *, r
                 continue
             strength = max(strengths[place], _strength(item, wanted, names, frames, rows=rows))
             strengths[place] = strength
-            if item.writes & wanted.keys() or item.stores & names.keys() or strength >= _ROWS_OF_VALUES:
+            if item.writes & wanted.keys() or item.stores & names.keys() or strength >= _TOLD_FURTHER:
                 made = dict.fromkeys(item.mentions if item.writes & wanted.keys() else (), strength * _KEPT)
                 _raise(wanted, made)
                 _raise(names, dict.fromkeys(item.loads - frames, strength * _KEPT))
@@ -301,11 +305,13 @@ def _raise(known: dict[str, float], found: Mapping[str, float]) -> None:
         known[name] = max(known.get(name, 0.0), strength)
 
 
-def _strength(item: Statement, wanted: Mapping[str, float], names: Mapping[str, float], frames: set[str], *, rows: bool) -> float:
+def _strength(
+    item: Statement, wanted: Mapping[str, float], names: Mapping[str, float], frames: set[str], *, rows: float
+) -> float:
     made = [wanted[name] for name in item.writes & wanted.keys()]
     made += [names[name] for name in item.stores & names.keys()]
     if item.rows and (item.stores & frames or item.whole or not frames):
-        made.append(_ROWS_OF_ROWS if rows else _ROWS_OF_VALUES)
+        made.append(rows)
     if made:
         return max(made)
     if item.writes:
@@ -327,9 +333,73 @@ def columns_between(old: Statement, new: Statement) -> frozenset[str] | None:
     try:
         one, other = ast.parse(old.text).body[0], ast.parse(new.text).body[0]
     except (SyntaxError, ValueError, RecursionError, IndexError):
-        return None
+        return _sql_columns(old.text, new.text) if old.whole and new.whole else None
     found: set[str] = set()
     return frozenset(found) if _differ(one, other, None, found) and found else None
+
+
+def columns_using(item: Statement, names: frozenset[str]) -> frozenset[str] | None:
+    """Return the columns for which a statement uses some names; None where that is not for single columns."""
+    try:
+        tree = ast.parse(item.text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    found: set[str | None] = set()
+    _places(tree, names, None, found)
+    return frozenset(name for name in found if name is not None) if found and None not in found else None
+
+
+def _places(node: ast.AST, names: frozenset[str], context: str | None, found: set[str | None]) -> None:
+    if (isinstance(node, ast.Name) and node.id in names) or (isinstance(node, ast.Attribute) and node.attr in names):
+        found.add(context)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        named = node.func.attr in _NAMING
+        alias = _alias(node)
+        _places(node.func, names, alias or context, found)
+        for argument in node.args:
+            _places(argument, names, context, found)
+        for keyword in node.keywords:
+            _places(keyword.value, names, keyword.arg if named and keyword.arg else context, found)
+    elif isinstance(node, ast.Dict) and _keyed(node) and node.keys:
+        for key, value in _items(node).items():
+            _places(value, names, key, found)
+    else:
+        for part in ast.iter_child_nodes(node):
+            _places(part, names, context, found)
+
+
+def _alias(node: ast.Call) -> str | None:
+    """Return the name that ``.alias("name")`` gives."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in {"alias", "name"} or len(node.args) != 1:
+        return None
+    return next(iter(_texts(node.args[0])), None)
+
+
+def _sql_columns(old: str, new: str) -> frozenset[str] | None:
+    """Return the columns in which two queries differ; None where more than what is selected differs."""
+    one, other = _selected(old), _selected(new)
+    if one is None or other is None or one[1] != other[1]:
+        return None
+    names = one[0].keys() | other[0].keys()
+    return frozenset(name for name in names if one[0].get(name) != other[0].get(name)) or None
+
+
+def _selected(text: str) -> tuple[dict[str, str], str] | None:
+    """Return what a query selects, by name, and the rest of it, without regard to blanks and upper case."""
+    found = re.search(r"\bselect\b(?P<items>.*?)\bfrom\b", text, re.IGNORECASE | re.DOTALL)
+    if found is None:
+        return None
+    items: list[str] = [""]
+    depth = 0
+    for sign in found["items"]:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += sign
+    rest = text[: found.start()] + text[found.end() :]
+    named = {(_WORD.findall(item) or [item.strip()])[-1]: " ".join(item.lower().split()) for item in items}
+    return named, " ".join(rest.lower().split())
 
 
 def _differ(  # noqa: PLR0911 - a case for each kind of node
@@ -349,7 +419,8 @@ def _differ(  # noqa: PLR0911 - a case for each kind of node
             != [ast.dump(k) for k in other.keywords] + [ast.dump(a) for a in other.args]
         ):
             return False  # about rows, whatever columns it names
-        fine = _differ(one.func, other.func, context, found) and _differ_lists(one.args, other.args, context, found)
+        inner = _alias(one) if _alias(one) == _alias(other) else None
+        fine = _differ(one.func, other.func, inner or context, found) and _differ_lists(one.args, other.args, context, found)
         for name in sorted(map(str, old.keys() | new.keys())):
             fine = fine and _differ_part(old.get(name), new.get(name), name if named else context, found)
         return fine
@@ -367,6 +438,11 @@ def _differ(  # noqa: PLR0911 - a case for each kind of node
     ):
         found.update({context} if context is not None else _texts(one) ^ _texts(other))
         return True
+    texts = [item.value for item in (one, other) if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    if len(texts) == 2 and all(map(_SQL.search, texts)):  # noqa: PLR2004 - both
+        columns = _sql_columns(texts[0], texts[1])
+        found.update(columns or ())
+        return columns is not None
     if isinstance(one, ast.AST) and isinstance(other, ast.AST) and type(one) is type(other):
         return all(_differ(getattr(one, name, None), getattr(other, name, None), context, found) for name in one._fields)
     if isinstance(one, list) and isinstance(other, list):
