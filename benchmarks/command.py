@@ -20,7 +20,7 @@ from benchmarks.results import load, merge, save
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("kernels", "pipelines", "noop", "reference", "checks", "profiles", "history", "render", "readonly", "causes")
+SECTIONS = ("kernels", "pipelines", "noop", "reference", "checks", "profiles", "history", "render", "readonly", "causes", "nab")
 _HERE = Path(__file__).parent
 
 
