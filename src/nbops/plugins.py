@@ -37,7 +37,9 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "sql": f"{_KINDS}:Threshold",
     },
     "nbops.exporters": {
+        "dogstatsd": "nbops.adapters.dogstatsd:DogStatsD",
         "openlineage": "nbops.adapters.openlineage:OpenLineage",
+        "otel": "nbops.adapters.otel:OpenTelemetry",
         "prometheus": "nbops.adapters.prometheus:PrometheusTextfile",
         "pushgateway": "nbops.adapters.prometheus:PrometheusPush",
     },

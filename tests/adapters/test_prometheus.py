@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
-import os
-import shutil
-import socket
 import subprocess
-import threading
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.metrics_tools import HOSTILE, incident_of, run_of
 from tests.openlineage_tools import until
+from tests.prometheus_tools import Monitoring, debian, running_prometheus
 from tests.receivers import Receiver, receiver
 
 from nbops.adapters.prometheus import PrometheusPush, PrometheusTextfile, rules_file
 from nbops.cli.app import program
-from nbops.model import Anomaly, Check, CheckResult, Dataset, Incident, Measurement, Run, TaskRun
+from nbops.model import Dataset, Measurement, Run
 from nbops.record.codec import encode
 from nbops.record.gauges import gauges_of
 from nbops.record.plain import clean_text
@@ -37,78 +29,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nbops.adapters.prometheus.exposition import exposition
 from nbops.adapters.prometheus.sending import connect
-
-RUN = "20261122T194156Z-1f0c9a"
-HOSTILE = [
-    'a"b\\c\nd',
-    "日本🙂",
-    "\0\x1b[31m",
-    "",
-    "a/b/../c",
-    "x" * 5000,
-    "\ud800",
-    'a{b="c"} 1\nnbops_run_success 1',
-    "</script>",
-]
-
-
-def debian(program: str, package: str) -> str:
-    """Return a program's path; skip where it is missing, but not in CI, which installs it."""
-    found = shutil.which(program)
-    if found is None:
-        said = f"no {program} on this machine: apt-get install {package}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(said)
-        pytest.skip(said)
-    return found
-
-
-def run_of(name: str = RUN, *, fails: bool = False, **more: Any) -> Run:
-    check = Check(id="amount.nullValues", dataset="orders", metric="nullValues")
-    values: dict[str, Any] = {
-        "id": name,
-        "status": "failed" if fails else "succeeded",
-        "verdict": "failed" if fails else "passed",
-        "pipeline": "shop",
-        "command": "ploomber build",
-        "started_at": "2026-11-22T19:41:56Z",
-        "finished_at": "2026-11-22T19:42:56.500Z",
-        "seconds": 60.5,
-        "tasks": (
-            TaskRun(name="load", kind="notebook", status="succeeded", seconds=2.5, attempts=1, peak_memory_bytes=1_000_000),
-            TaskRun(name="clean", kind="sql", status="failed" if fails else "up_to_date", attempts=int(fails)),
-        ),
-        "datasets": (
-            Dataset(
-                name="orders",
-                task="load",
-                path="o.parquet",
-                format="parquet",
-                rows=541_909,
-                bytes=9_000,
-                measurements=(Measurement(metric="freshness", column="at", value=7_200.0),),
-            ),
-            Dataset(name="gone", task="load", path="g.csv", format="csv", published=False),
-        ),
-        "checks": (CheckResult(check=check, verdict="failed" if fails else "passed"),),
-        "anomalies": (
-            Anomaly(monitor="volume", subject="dataset:orders"),
-            Anomaly(monitor="nulls", subject="dataset:orders", accepted="EXP-1"),
-        ),
-    }
-    return Run(**{**values, **more})
-
-
-def incident_of(severity: Any = "error", state: Any = "open") -> Incident:
-    return Incident(
-        id="INC-20261122T194156Z-1f0c9a",
-        title="t",
-        state=state,
-        severity=severity,
-        root="dataset:orders",
-        opened_run=RUN,
-        opened_at="2026-11-22T19:42:00Z",
-    )
 
 
 def values_of(text: str) -> dict[str, float]:
@@ -361,94 +281,9 @@ def test_files_that_are_damaged_hold_up_nothing(tmp_path: Path, hears: Receiver,
 # -- Debian's ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Monitoring:
-    prometheus: str
-    gateway: str
-    files: Path
-
-    def query(self, text: str) -> list[dict[str, Any]]:
-        return self._api(f"query?query={urllib.parse.quote(text)}")["result"]
-
-    def firing(self, name: str) -> list[dict[str, str]]:
-        alerts = self._api("alerts")["alerts"]
-        return [a["labels"] for a in alerts if a["labels"]["alertname"] == name and a["state"] == "firing"]
-
-    def _api(self, what: str) -> dict[str, Any]:
-        with suppress(OSError), urllib.request.urlopen(f"{self.prometheus}/api/v1/{what}", timeout=10) as answer:
-            return json.load(answer)["data"]
-        return {"result": [], "alerts": []}
-
-
-def _port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-@contextmanager
-def _running(*command: str) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def _file_server(folder: Path) -> Iterator[int]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        extensions_map = {".prom": "text/plain; version=0.0.4"}  # noqa: RUF012 - http.server's own way
-
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, *_arguments: Any) -> None:  # Prometheus went away in the middle
-            pass
-
-    server = Server(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.fixture(scope="module")
 def monitoring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitoring]:
-    """Run Debian's Prometheus with the rules that come with nbops, and its Pushgateway."""
-    prometheus, gateway = debian("prometheus", "prometheus"), debian("prometheus-pushgateway", "prometheus-pushgateway")
-    folder = tmp_path_factory.mktemp("prometheus")
-    own, its = _port(), _port()
-    (folder / "files").mkdir()
-    with ExitStack() as stack:
-        files = stack.enter_context(_file_server(folder / "files"))
-        config = {
-            "global": {"scrape_interval": "250ms", "scrape_timeout": "250ms", "evaluation_interval": "250ms"},
-            "rule_files": [str(rules_file())],
-            "scrape_configs": [
-                {"job_name": "gateway", "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{its}"]}]},
-                {
-                    "job_name": "file",
-                    "metrics_path": "/nbops_files.prom",
-                    "static_configs": [{"targets": [f"127.0.0.1:{files}"]}],
-                },
-            ],
-        }
-        (folder / "prometheus.yml").write_text(json.dumps(config))
-        stack.enter_context(_running(gateway, f"--web.listen-address=127.0.0.1:{its}"))
-        stack.enter_context(
-            _running(
-                prometheus,
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{own}",
-            )
-        )
-        found = Monitoring(f"http://127.0.0.1:{own}", f"http://127.0.0.1:{its}", folder / "files")
-        until(lambda: bool(found.query('up{job="gateway"} == 1')))
+    with running_prometheus(tmp_path_factory.mktemp("prometheus")) as found:
         yield found
 
 

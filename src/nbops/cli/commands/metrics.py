@@ -25,7 +25,11 @@ Builds tell Prometheus, Datadog and OpenTelemetry what they measured when these 
 (docs/metrics.md). `show` prints the numbers as Prometheus reads them, `rules` prints rules for alerts, `status` tells what waits,
 `send` sends it.
 """
-_EXPORTERS = {"pushgateway": "nbops.adapters.prometheus.sending"}
+_EXPORTERS = {
+    "dogstatsd": "nbops.adapters.dogstatsd.sending",
+    "otel": "nbops.adapters.otel.sending",
+    "pushgateway": "nbops.adapters.prometheus.sending",
+}
 """Exporters that keep what is not sent, and what sends it."""
 
 
