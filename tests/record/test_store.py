@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbops.errors import LedgerError
-from nbops.model import Check, CheckResult, GitState, Quarantine, Run, RunError, TaskRun
+from nbops.model import Anomaly, Check, CheckResult, GitState, Quarantine, Run, RunError, TaskRun
 from nbops.record import running, store, summaries
 
 NOW = datetime(2026, 11, 22, 19, 41, 56, tzinfo=timezone.utc)
@@ -182,6 +182,9 @@ def test_the_summary_says_the_worst():
     assert summaries.summarise(failed).headline.startswith("clean: ValueError: boom xxx")
     assert len(summaries.summarise(failed).headline) == 200
     assert summaries.summarise(made(quarantine=(quarantine,))).headline == "orders: 3 rows in quarantine"
+    odd = (Anomaly(monitor="volume", subject="dataset:orders", message="few", accepted="E"),)
+    assert summaries.summarise(made(anomalies=odd)).headline == ""
+    assert summaries.summarise(made(anomalies=(*odd, replace(odd[0], accepted=None)))).headline == "few"
     assert summaries.summarise(made(tasks=(TaskRun(name="a", kind="notebook", status="succeeded"),))).headline == ""
 
 

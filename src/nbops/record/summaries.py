@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunSummary", "summaries", "summarise"]
 
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 _CACHE_FILE = "summaries.json"
 _HEADLINE = 200  # characters
 
@@ -69,13 +69,19 @@ def _findings(run: Run) -> Iterator[str]:
     for task in run.tasks:
         if task.status in ("failed", "interrupted"):
             yield f"{task.name}: {task.error.message if task.error else task.status}"
-    for worst in _WORST_FIRST:
-        for result in run.checks:
-            if (result.verdict, result.check.severity) == worst:
-                yield f"{result.check.dataset}: {result.check.id}: {result.message or result.verdict}"
+    yield from _of_checks(run, _WORST_FIRST[:2])
+    yield from (item.message for item in sorted(run.anomalies, key=lambda item: -item.score) if item.accepted is None)
+    yield from _of_checks(run, _WORST_FIRST[2:])
     yield from (f"{dataset.name}: {dataset.error}" for dataset in run.datasets if dataset.error)
     yield from (f"{item.dataset}: {item.rows:,} rows in quarantine" for item in run.quarantine if item.rows)
     yield from (notice.message for notice in sorted(run.notices, key=lambda item: item.severity != "error"))
+
+
+def _of_checks(run: Run, kinds: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    for kind in kinds:
+        for result in run.checks:
+            if (result.verdict, result.check.severity) == kind:
+                yield f"{result.check.dataset}: {result.check.id}: {result.message or result.verdict}"
 
 
 def summarise(run: Run) -> RunSummary:

@@ -8,6 +8,7 @@ import pytest
 
 from nbops.history.incidents.course import REOPENS_WITHIN
 from nbops.history.incidents.people import said
+from nbops.history.incidents.ways import Ways
 
 
 def test_a_good_run_opens_nothing(story: Any, shop: Any) -> None:
@@ -272,6 +273,19 @@ class TestRuns:
         assert story.tell(shop.make(1, bad, failed={"clean": "ChecksFailed"})) == [["opened"]]
         assert (story.only().root, len(story.only().findings)) == ("task:clean", 1)
         assert story.tell(shop.make(2, good)) == [["resolved"]]
+
+
+def test_thousands_of_findings_are_no_burden(story: Any, shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    apart = Ways.apart
+    monkeypatch.setattr(Ways, "apart", lambda *given: asked.append(1) or apart(*given))  # type: ignore[func-returns-value]
+    checks = [shop.check("orders", f"c{n}.nullValues", "failed", column=f"c{n}") for n in range(3_000)]
+    checks += [shop.check("other", f"c{n}.nullValues", "failed", column=f"c{n}") for n in range(1_000)]
+    story.tell(shop.make(1, *checks, failed={"load": "ChecksFailed", "side": "ChecksFailed"}))
+    assert sorted(len(item.findings) for item in story.live()) == [1_000, 3_000]
+    assert len(asked) < 5_000 * 4
+    story.tell(shop.make(2, *checks, failed={"load": "ChecksFailed", "side": "ChecksFailed"}))
+    assert len(story.incidents) == 2
 
 
 def test_hostile_names_and_messages(story: Any, shop: Any) -> None:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from nbops.history.incidents.look import Before, Look, bare, dataset_of
-from nbops.history.incidents.ways import Ways
+from nbops.history.incidents.ways import Members, Ways
 from nbops.model import Incident, IncidentEvent, IncidentFinding
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ REOPENS_WITHIN = 5
 _TITLE = 140  # characters
 _NAMED = 3  # findings that an event names
 _HASH = 6  # hexadecimal digits of an id
+_Place = TypeVar("_Place")
 _STATES = {"open": 0, "acknowledged": 0, "expected": 1, "resolved": 2}
 
 
@@ -198,40 +199,32 @@ class _Course:
         """Give each finding that no incident holds a place: in an incident upstream of it, or in a new one."""
         fresh = [item.finding for key, item in self.look.shown.items() if key not in self.claims and not item.standing]
         fresh.sort(key=lambda item: (self.ways.rank(item.subject), item.severity != "error", item.key))
+        homes = {key: self._members(item) for key, item in self.now.items() if is_live(item)}
         joined: dict[str, list[IncidentFinding]] = {}
-        groups: list[list[IncidentFinding]] = []
+        groups: list[tuple[Members, list[IncidentFinding]]] = []
         for finding in fresh:
-            home, group = self._home(finding, joined), self._group(finding, groups)
+            home, group = _nearest(homes, finding), _nearest(dict(enumerate(one for one, _ in groups)), finding)
             if home is not None and (group is None or home[0] <= group[0]):
+                homes[home[1]].add(finding)
                 joined.setdefault(home[1], []).append(finding)
-            elif group is not None:
-                groups[group[1]].append(finding)
-            else:
-                groups.append([finding])
+                continue
+            if group is None:
+                group = (0, len(groups))
+                groups.append((Members(self.ways), []))
+            groups[group[1]][0].add(finding)
+            groups[group[1]][1].append(finding)
         for key, findings in joined.items():
             self.now[key] = self._grown(self.now[key], findings)
-        for findings in groups:
+        for _, findings in groups:
             opened = self._opened(findings)
             self.now[opened.id] = opened
 
-    def _home(self, finding: IncidentFinding, joined: Mapping[str, Sequence[IncidentFinding]]) -> tuple[int, str] | None:
-        """Return how far the nearest live incident upstream of a finding is, and its id."""
-        found = []
-        for incident in self.now.values():
-            if is_live(incident):
-                members = [item for item in incident.findings if item.mended_run is None]
-                far = self._nearest([*members, *joined.get(incident.id, ())], finding)
-                if far is not None:
-                    found.append((far, incident.id))
-        return min(found, default=None)
-
-    def _group(self, finding: IncidentFinding, groups: Sequence[Sequence[IncidentFinding]]) -> tuple[int, int] | None:
-        found = [(far, index) for index, group in enumerate(groups) if (far := self._nearest(group, finding)) is not None]
-        return min(found, default=None)
-
-    def _nearest(self, above: Iterable[IncidentFinding], finding: IncidentFinding) -> int | None:
-        ways = [far for other in above if (far := self.ways.distance(other, finding)) is not None]
-        return min(ways, default=None)
+    def _members(self, incident: Incident) -> Members:
+        members = Members(self.ways)
+        for item in incident.findings:
+            if item.mended_run is None:
+                members.add(item)
+        return members
 
     def _grown(self, incident: Incident, findings: Sequence[IncidentFinding]) -> Incident:
         self._note(incident.id, "grown", _named(findings))
@@ -301,6 +294,12 @@ class _Course:
     ) -> None:
         event = IncidentEvent(at=self.at, what=what, run=self.run.id, message=message)
         self.new.setdefault(key, []).append(event)
+
+
+def _nearest(places: Mapping[_Place, Members], finding: IncidentFinding) -> tuple[int, _Place] | None:
+    """Return how far the nearest findings upstream of another are, and where; the first of several that are equally near."""
+    found = [(far, key) for key, members in places.items() if (far := members.distance(finding)) is not None]
+    return min(found, key=lambda pair: pair[0], default=None)
 
 
 def _worst(findings: Sequence[IncidentFinding]) -> Severity:

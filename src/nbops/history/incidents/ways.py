@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from nbops.model import IncidentFinding, Run
 
-__all__ = ["Ways"]
+__all__ = ["Members", "Ways"]
 
 _DATASET, _TASK = "dataset:", "task:"
+_MOST_COLUMNS = 50
+"""Columns of a dataset whose lineage is followed; where more are wrong, it is the dataset."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,23 @@ class Ways:
 
     run: Run
 
-    def distance(self, source: IncidentFinding, target: IncidentFinding) -> int | None:
-        """Return how far downstream of one finding another is; None when nothing leads there.
+    def apart(self, source: str, target: str) -> int | None:
+        """Return how far downstream of one subject another is; None when nothing leads there.
 
-        Findings of one subject, or of datasets that one task makes, are no distance apart. Where both are about columns and
-        datasets lie between, the columns decide.
+        A subject and itself, and datasets that one task makes, are no distance apart.
         """
-        if source.subject == target.subject:
+        maker = self.maker(source)
+        if source == target or (maker is not None and maker == self.maker(target)):
             return 0
-        makers = {self.maker(source.subject), self.maker(target.subject)}
-        if len(makers) == 1 and None not in makers:
-            return 0
-        far = self._reached(source.subject).get(target.subject)
-        if far is None or not self._columns_agree(source, target):
-            return None
-        return far
+        return self._reached(source).get(target)
+
+    def columns_agree(self, source: IncidentFinding, target: IncidentFinding) -> bool:
+        """Tell whether the column that a finding is about may come from that of another; also where one is about no column."""
+        above, below = dataset_of(source.subject), dataset_of(target.subject)
+        if above is None or below is None or source.column is None or target.column is None:
+            return True
+        reached = self._columns_below(above, source.column)
+        return (below, None) in reached or (below, target.column) in reached
 
     def below(self, subject: str) -> frozenset[str]:
         """Return everything downstream of a subject."""
@@ -110,13 +114,6 @@ class Ways:
             self._known[start] = found
         return self._known[start]
 
-    def _columns_agree(self, source: IncidentFinding, target: IncidentFinding) -> bool:
-        above, below = dataset_of(source.subject), dataset_of(target.subject)
-        if above is None or below is None or source.column is None or target.column is None:
-            return True
-        reached = self._columns_below(above, source.column)
-        return bool(reached & {(below, None), (below, target.column)})
-
     @cached_property
     def _known_columns(self) -> dict[tuple[str, str], frozenset[tuple[str, str | None]]]:
         return {}
@@ -128,3 +125,36 @@ class Ways:
             reached = Graph.of_columns(self.run).reach([Node(dataset, column)], "down")
             self._known_columns[dataset, column] = frozenset((item.node.name, item.node.column) for item in reached)
         return self._known_columns[dataset, column]
+
+
+@dataclass
+class Members:
+    """Findings that are together, and how far downstream of them another is.
+
+    Attributes:
+        ways: Of the run.
+        columns: Subject to one finding for each column that is among them; None stands for the subject as a whole.
+    """
+
+    ways: Ways
+    columns: dict[str, dict[str | None, IncidentFinding]] = field(default_factory=dict)
+
+    def add(self, finding: IncidentFinding) -> None:
+        """Take a finding in."""
+        self.columns.setdefault(finding.subject, {}).setdefault(finding.column, finding)
+
+    def distance(self, finding: IncidentFinding) -> int | None:
+        """Return how far downstream of the nearest of them a finding is; None when it is downstream of none.
+
+        Where both are about columns and datasets lie between, the columns decide, unless so many columns of the dataset are among
+        them that it is the dataset which is wrong.
+        """
+        best: int | None = None
+        for subject, columns in self.columns.items():
+            far = self.ways.apart(subject, finding.subject)
+            if far is None or (best is not None and far >= best):
+                continue
+            whole = far == 0 or finding.column is None or None in columns or len(columns) > _MOST_COLUMNS
+            if whole or any(self.ways.columns_agree(one, finding) for one in columns.values()):
+                best = far
+        return best
