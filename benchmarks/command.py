@@ -20,7 +20,20 @@ from benchmarks.results import load, merge, save
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("kernels", "pipelines", "noop", "reference", "checks", "profiles", "history", "render", "readonly", "causes", "nab")
+SECTIONS = (
+    "kernels",
+    "pipelines",
+    "noop",
+    "reference",
+    "checks",
+    "profiles",
+    "history",
+    "render",
+    "readonly",
+    "causes",
+    "nab",
+    "monitoring",
+)
 _HERE = Path(__file__).parent
 
 

@@ -17,6 +17,7 @@ import duckdb
 from nbops.errors import DataError
 from nbops.model import Check, CheckResult, Column, Dataset, Distribution, Measurement, MetricRequest, Quarantine
 from nbops.quality.audited import Audit
+from nbops.quality.details import repeated_rows
 from nbops.quality.engine import connect, lock
 from nbops.quality.examples import with_examples
 from nbops.quality.faults import engine_message
@@ -209,6 +210,8 @@ def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Meas
             rest = [request for request in base if request not in taken]
             taken |= measure(terms, (), now=subject.now, mask_text=masked, base=rest)
         told = subject.spread and rejected is None
+        if told:
+            _count_repeats(source, taken)
         return _Look(
             source=source,
             taken=taken,
@@ -218,6 +221,18 @@ def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Meas
             rejected=rejected,
             trouble=trouble,
         )
+
+
+_REPEATS_ROWS = 200_000
+"""Up to so many rows it is looked for rows that repeat another."""
+
+
+def _count_repeats(source: Source, taken: dict[MetricRequest, Measurement]) -> None:
+    if not source.rows or source.rows > _REPEATS_ROWS:
+        return
+    count = repeated_rows(source.connection, f"{source.prefix}scan", [column.key for column in source.columns])
+    if count is not None:
+        taken[MetricRequest(metric="duplicateRows")] = Measurement(metric="duplicateRows", value=count)
 
 
 def _reject(terms: Terms, results: Sequence[CheckResult]) -> tuple[Rejected | None, str | None]:

@@ -23,6 +23,7 @@ import duckdb
 
 from nbops.contract.syntax import quote
 from nbops.model import Distribution, Measurement, MetricRequest
+from nbops.quality.details import Field, with_details
 from nbops.quality.families import family_of
 from nbops.quality.probabilities import PROBABILITIES
 
@@ -92,7 +93,14 @@ def distributions_of(
     for start in range(0, len(varied), _TOGETHER):
         for name, patterns in _patterns(drawn, varied[start : start + _TOGETHER]).items():
             found[name] = replace(found[name], patterns=patterns)
+    looked = [Field(item.column.name, item.column.key, item.family in _NUMBERS, _count(distinct, item)) for item in fields]
+    found = with_details(source.connection, f"(SELECT * FROM {drawn.relation(fields, most=drawn.most)})", looked, found)
     return tuple(found[name] for name in sorted(found) if found[name].rows)
+
+
+def _count(distinct: Mapping[str | None, object], field: _Field) -> int | None:
+    found = distinct.get(field.column.name)
+    return found if isinstance(found, int) else None
 
 
 def _is_few(distinct: object, family: str) -> bool:

@@ -29,7 +29,7 @@ LEARN = 14
 """Values that a series must have before it is judged: two weeks of days."""
 _LIMITS = {
     "categories": (7.0, 2.2),
-    "clock": (5.5, 1.6),
+    "clock": (5.5, 1.4),
     "distinct": (4.5, 1.2),
     "distribution": (6.0, 1.5),
     "duplicates": (4.5, 1.2),

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["judge_schema"]
 
 _ALIKE = 0.5
+_DIGIT = "9"
 _SETTLED = 5
 """Runs without a null after which a null is news to the schema."""
 _MOST_PAIRS = 10_000
 _DOMINANT, _RARE = 0.8, 0.2
 _METHOD = "schema"
 _LISTED = 5
+_WRITTEN = ("bom", "encoding", "delimiter", "compression")
+"""How a file is written, as far as it makes a difference to who reads it; line ends make none."""
 _FAMILIES = (
     ("number", ("TINY", "SMALL", "INT", "BIG", "HUGE", "UINT", "USMALL", "UTINY", "UBIG", "FLOAT", "DOUBLE", "REAL", "DECIMAL")),
     ("time", ("DATE", "TIMESTAMP")),
@@ -48,7 +51,7 @@ def judge_schema(dataset: Dataset, earlier: Sequence[DatasetEntry]) -> tuple[Ano
     last = known[-1]
     found = list(_columns(dataset, last))
     renamed = {item.metric.partition(":")[2]: str(item.observed) for item in found if item.metric.startswith("renamed:")}
-    found += _types(dataset, known)
+    found += _types(dataset, known, renamed)
     found += _order(dataset, last, renamed)
     found += _nullable(dataset, known)
     found += _storage(dataset, known)
@@ -104,7 +107,8 @@ def _renames(dataset: Dataset, last: DatasetEntry, removed: Sequence[str], added
     scored = []
     for old in removed:
         for new in added:
-            if family(types_before[old]) != family(types_now[new]):
+            kinds = {family(types_before[old]), family(types_now[new])}
+            if len(kinds) > 1 and not (dataset.format.lower() in _TEXT_FORMATS and kinds == {"text", "time"}):
                 continue
             content = likeness(before.get(old), now.get(new))
             names = _names_alike(old, new)
@@ -163,23 +167,26 @@ def family(physical_type: str) -> str:
     return next((name for name, starts in _FAMILIES if upper.startswith(starts)), upper)
 
 
-def _types(dataset: Dataset, known: Sequence[DatasetEntry]) -> Iterator[Anomaly]:
+def _types(dataset: Dataset, known: Sequence[DatasetEntry], renamed: Mapping[str, str]) -> Iterator[Anomaly]:
     """Report types that no recent run had: what text files are read as may change with their values."""
     last = known[-1]
     guessed = dataset.format.lower() in _TEXT_FORMATS
     empty = _all_null(dataset)
     seen: dict[str, set[str]] = {}
-    for entry in known[-_SETTLED:]:
+    for entry in known[-_SETTLED:] if not guessed else known[-1:]:
         for one in entry.columns:
-            seen.setdefault(one.name, set()).add(family(one.physical_type) if guessed else one.physical_type)
-    before = {item.name: item.physical_type for item in last.columns}
+            seen.setdefault(renamed.get(one.name, one.name), set()).add(
+                family(one.physical_type) if guessed else one.physical_type
+            )
+    before = {renamed.get(item.name, item.name): item.physical_type for item in last.columns}
     for item in dataset.columns:
         now = family(item.physical_type) if guessed else item.physical_type
         if item.name not in before or now in seen.get(item.name, {now}) or (guessed and item.name in empty):
             continue
+        written = guessed and {now, family(before[item.name])} <= {"text", "time"}
         yield _anomaly(
             dataset,
-            "type",
+            "format" if written else "type",
             f"Column {item.name} is {item.physical_type} now, it was {before[item.name]}.",
             column=item.name,
             observed=item.physical_type,
@@ -194,8 +201,9 @@ def _all_null(dataset: Dataset) -> frozenset[str]:
 
 def _order(dataset: Dataset, last: DatasetEntry, renamed: Mapping[str, str]) -> Iterator[Anomaly]:
     now = [item.name for item in dataset.columns]
-    before = [renamed.get(item.name, item.name) for item in last.columns]
-    both = set(now) & set(before)
+    before = [item.name for item in last.columns]
+    # where a renamed column stands was told with its name
+    both = (set(now) & set(before)) - set(renamed) - set(renamed.values())
     ours, theirs = [name for name in now if name in both], [name for name in before if name in both]
     if ours != theirs:
         moved = [one for one, other in zip(ours, theirs, strict=True) if one != other]
@@ -235,7 +243,7 @@ def _nullable(dataset: Dataset, known: Sequence[DatasetEntry]) -> Iterator[Anoma
 
 def _storage(dataset: Dataset, known: Sequence[DatasetEntry]) -> Iterator[Anomaly]:
     last = known[-1]
-    for name in sorted({*dataset.storage, *last.storage}):
+    for name in _WRITTEN:
         now, before = dataset.storage.get(name), last.storage.get(name)
         if now == before or not dataset.storage or not last.storage:
             continue
@@ -257,21 +265,38 @@ def _shown(value: Any) -> str:
 
 def _formats(dataset: Dataset, last: DatasetEntry, renamed: Mapping[str, str]) -> Iterator[Anomaly]:
     """Report that a column's texts are written in another way: what nearly all looked like, hardly any does."""
-    before = {renamed.get(item.column, item.column): item.patterns for item in last.distributions if item.patterns}
+    before = {renamed.get(item.column, item.column): _shapes(item) for item in last.distributions if not item.quantiles}
     for item in dataset.distributions:
-        old = before.get(item.column)
-        if not old or not item.patterns or item.quantiles:
+        old, new = before.get(item.column), {} if item.quantiles else _shapes(item)
+        if not old or not new:
             continue
-        was, is_ = sum(old.values()), sum(item.patterns.values())
-        top, new = max(old, key=lambda name: old[name]), max(item.patterns, key=lambda name: item.patterns[name])
-        gone = old[top] / was >= _DOMINANT and item.patterns.get(top, 0) / is_ <= _RARE
-        fresh = sum(count for name, count in item.patterns.items() if name not in old) / is_ >= _DOMINANT
-        if gone and fresh:
+        was, is_ = sum(old.values()), sum(new.values())
+        top, now = max(sorted(old), key=lambda name: old[name]), max(sorted(new), key=lambda name: new[name])
+        gone = old[top] / was >= _DOMINANT and new.get(top, 0) / is_ <= _RARE
+        fresh = sum(count for name, count in new.items() if name not in old) / is_ >= _DOMINANT
+        if gone and fresh and _DIGIT in top + now:
             yield _anomaly(
                 dataset,
                 "format",
-                f"Column {item.column} is written otherwise: {new[:60]} instead of {top[:60]}.",
+                f"Column {item.column} is written otherwise: {now[:60]} instead of {top[:60]}.",
                 column=item.column,
-                observed=new[:60],
+                observed=now[:60],
                 basis=f"{old[top] / was:.0%} of the values of run {last.run} looked like {top[:60]}",
             )
+
+
+def _shapes(item: Distribution) -> dict[str, int]:
+    """Return shapes of texts to rows; a day or an hour of one digit looks like one of two."""
+    found: dict[str, int] = {}
+    shapes: Mapping[str, int] = item.patterns
+    if not shapes and any(character.isdigit() for value in item.categories for character in value):
+        from nbops.quality.spread import shape  # noqa: PLC0415 - loads DuckDB
+
+        made: dict[str, int] = {}
+        for value, count in item.categories.items():
+            made[shape(value)] = made.get(shape(value), 0) + count
+        shapes = made
+    for name, count in shapes.items():
+        plain = re.sub(r"(?<!9)99(?!9)", "9", name)
+        found[plain] = found.get(plain, 0) + count
+    return found
