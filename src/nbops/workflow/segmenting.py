@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbops.contract.vocabulary import is_personal
 from nbops.history.causes import SegmentFound
+from nbops.lineage.graph import Graph, Node
 from nbops.quality.segments import Measured, Segment, find_segments
 from nbops.workflow.previous import previous_of
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["personal_columns", "rows_of", "segments_of"]
 
-_PERSONAL = frozenset({"personal", "restricted", "confidential", "secret", "sensitive", "pii"})
 _MOST_BYTES = 2 * 1024**3
 _TOLD = 0.5
 """Segments that explain less are not told."""
@@ -23,15 +24,27 @@ _BEYOND = 0.15
 """Nor those that explain hardly more than their part of the rows."""
 
 
-def personal_columns(*datasets: Dataset | None) -> frozenset[str]:
-    """Return the columns whose values are told nowhere."""
-    return frozenset(
-        column.name
-        for item in datasets
-        if item is not None
-        for column in item.columns
-        if column.classification is not None and column.classification.lower() in _PERSONAL
-    )
+def personal_columns(dataset: str, *runs: Run) -> frozenset[str]:
+    """Return the columns of a dataset whose values are told nowhere.
+
+    Those that its contract says are personal, those of the name of one that another dataset's contract says is, and those that
+    are made of any of these.
+    """
+    found: set[str] = set()
+    for run in runs:
+        nodes = {
+            Node(item.name, column.name)
+            for item in run.datasets
+            for column in item.columns
+            if is_personal([word for word in (column.classification, *column.tags) if word])
+        }
+        names = {node.column for node in nodes if node.column is not None}
+        reached = Graph.of_columns(run).reach(nodes, "down", influence="omit") if nodes else ()
+        below = {one.node for one in reached if one.node.name == dataset}
+        found |= names | {node.column for node in below if node.column is not None}
+        if Node(dataset) in below:  # of any column: which of them is not known
+            found |= {column.name for item in run.datasets if item.name == dataset for column in item.columns}
+    return frozenset(found)
 
 
 def rows_of(root: Path, run: Run, before: Dataset, now: Dataset) -> tuple[Path | None, Path | None]:
@@ -56,7 +69,7 @@ def segments_of(root: Path, focus: Focus, before: Run, run: Run) -> tuple[Segmen
     was, now = rows_of(root, run, old, new)
     if now is None or any(path is not None and path.is_file() and path.stat().st_size > _MOST_BYTES for path in (was, now)):
         return ()
-    personal = personal_columns(old, new)
+    personal = personal_columns(new.name, before, run)
     if focus.column in personal and focus.kind not in {"nulls", "rows"}:
         return ()
     measured = _measured(focus, new)
