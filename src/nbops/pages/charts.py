@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,13 +97,20 @@ def _kind(value: float, bottom: float, top: float, *, out: bool) -> str:
 
 
 def _scale(points: Sequence[BandPoint], marked: Mapping[str, bool]) -> tuple[float, float] | None:
-    """Return the lowest and highest value drawn: what is ordinary decides, and what is far beyond is drawn at the edge."""
-    ordinary = [point.value for point in points if point.run not in marked]
-    ordinary += [edge for point in points for edge in (point.low, point.high) if edge is not None and math.isfinite(edge)]
-    every = [*ordinary, *(point.value for point in points)]
-    low, high = min(ordinary or every), max(ordinary or every)
-    span = high - low or (abs(high) or 1.0) * 0.5
-    bottom, top = max(min(every), low - _ROOM * span), min(max(every), high + _ROOM * span)
+    """Return the lowest and highest value drawn: what is ordinary decides, and what is far beyond is drawn at the edge.
+
+    A band that is wide for a while, as after an accident, does not press the line flat either.
+    """
+    every = [point.value for point in points]
+    ordinary = [point.value for point in points if point.run not in marked] or every
+    lows = [point.low for point in points if point.low is not None and math.isfinite(point.low)]
+    highs = [point.high for point in points if point.high is not None and math.isfinite(point.high)]
+    low, high = min(ordinary), max(ordinary)
+    span = high - low
+    if lows or highs:
+        span = max(span, median(sorted(highs or every)) - median(sorted(lows or every)))
+    span = span or (abs(high) or 1.0) * 0.5
+    bottom, top = max(min(*every, *lows), low - _ROOM * span), min(max(*every, *highs), high + _ROOM * span)
     room = 0.06 * (top - bottom) or span / 2
     bottom, top = bottom - room, top + room
     if min(every) >= 0 > bottom:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from nbops.pages.charts import chart
@@ -132,14 +133,18 @@ def _drawn(
     drawing = chart(points, here)
     last = points[-1] if points else None
     known = last is not None and (last.low is not None or last.high is not None)
+    ordinary = spread(series.metric, last.low, last.high) if last else ""
+    basis = short(series.expected.basis, 200) if series.expected is not None else ""
+    if series.expected is None and len(points) > 2:  # noqa: PLR2004
+        ordinary = f"usually {told(series.metric, median(sorted(point.value for point in points)))}"
     return _Drawn(
         title=series_name(series.metric),
         column=short(series.column, 60) if series.column else "",
         anchor=f"s{number}",
         chart=drawing,
         now=told(series.metric, last.value) if last else "",
-        ordinary=spread(series.metric, last.low, last.high) if last else "",
-        basis=short(series.expected.basis, 200) if series.expected is not None else "",
+        ordinary=ordinary,
+        basis=basis if known else "",
         out=sum(here.values()),
         accepted=len(here) - sum(here.values()),
         runs=len(points),
@@ -147,8 +152,16 @@ def _drawn(
         bottom=told(series.metric, drawing.bottom) if drawing else "",
         first_at=points[0].at if points else "",
         last_at=last.at if last else "",
-        state="unusual" if last is not None and here.get(last.run) else "" if known else "learning",
+        state="unusual"
+        if last is not None and here.get(last.run)
+        else "learning"
+        if not known and series.expected is not None
+        else "",
     )
+
+
+def _series_state(series: BandSeries, *, out: bool, known: bool) -> str:
+    return "unusual" if out else "learning" if not known and series.expected is not None else ""
 
 
 def _raised(watch: Watch, subject: str) -> dict[tuple[str | None, str], dict[str, bool]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nbops.pages.text import count, duration, join, short, size, value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nbops.model import Anomaly, Expected
 
@@ -24,8 +24,6 @@ __all__ = [
     "unusual_message",
 ]
 
-_SECONDS = frozenset({"age", "interval", "freshness", "seconds", "cpu"})
-_BYTES = frozenset({"bytes", "peakMemory"})
 _NAMES = {
     "rowCount": "row count",
     "bytes": "size",
@@ -43,7 +41,19 @@ _NAMES = {
     "seconds": "time taken",
     "peakMemory": "peak memory",
     "schema": "columns",
+    "missingRate": "share of missing values",
+    "invalidRate": "share of values that are not valid",
+    "duplicateRate": "share of repeated rows",
+    "nonFiniteRate": "share of numbers that are none",
+    "minimumLength": "shortest text",
+    "maximumLength": "longest text",
+    "others": "share of values that are not among the frequent ones",
+    "novel": "share of values never seen before",
+    "novelPattern": "share of values of a shape never seen before",
+    "lag": "age of the newest value",
+    "distance": "distance from the usual distribution",
 }
+_SEGMENTS = {"middle": "median", "usualRate": "share of usual values"}
 _LONG = 1_000
 """From here on a number is told without what is behind its point."""
 _HUGE = 1e300
@@ -53,21 +63,37 @@ _SHELL = frozenset(" \t\n'\"\\$`!*?[](){}<>|&;#~")
 def series_name(metric: str) -> str:
     """Return what a series is of.
 
-    >>> series_name("rowCount"), series_name("quantile:0.9"), series_name("share:EIRE"), series_name("invalidRate")
-    ('row count', '90 % quantile', 'share of EIRE', 'invalid rate')
+    >>> series_name("rowCount"), series_name("quantile:0.9"), series_name("share:EIRE"), series_name("emptyRate")
+    ('row count', '90 % quantile', 'share of EIRE', 'empty rate')
     """
     name, _, detail = metric.partition(":")
     if metric in _NAMES:
         return _NAMES[metric]
-    if name == "quantile":
-        try:
-            return f"{100 * float(detail):g} % quantile"
-        except ValueError:
-            return f"quantile {short(detail, 20)}"
-    if name == "share" and detail:
-        return f"share of {short(detail, 40)}"
+    if detail and name in _DETAILED:
+        return _DETAILED[name](detail)
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name[:60])
     return f"{words} {short(detail, 40)}".strip() if detail else words.strip() or "value"
+
+
+def _quantile(detail: str) -> str:
+    try:
+        return f"{100 * float(detail):g} % quantile"
+    except ValueError:
+        return f"quantile {short(detail, 20)}"
+
+
+def _segment(detail: str) -> str:
+    where, _, what = detail.rpartition(":")
+    return f"{_SEGMENTS.get(what) or series_name(what or 'value')} where {short(where, 40)}"
+
+
+_DETAILED = {
+    "quantile": _quantile,
+    "share": lambda detail: f"share of {short(detail, 40)}",
+    "pattern": lambda detail: f"share of the shape {short(detail, 40)}",
+    "clock": lambda detail: f"time of day, {series_name(f'quantile:{detail}')}",
+    "segment": _segment,
+}
 
 
 def told(metric: str, number: object) -> str:
@@ -79,16 +105,24 @@ def told(metric: str, number: object) -> str:
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < _HUGE:
         return short(value(number), 60)
     name = metric.partition(":")[0]
-    if name in _SECONDS:
-        return duration(number)
-    if name in _BYTES:
-        return size(round(number))
-    if name == "share" or name.endswith("Rate"):
-        percent = 100 * number
-        return f"{percent:.{2 if 0 < abs(percent) < 10 else 1}f}".rstrip("0").rstrip(".") + " %"  # noqa: PLR2004
-    if name in {"rowCount", "distinctValues"}:
-        return count(round(number))
-    return _rounded(float(number))
+    if name == "clock":
+        return f"{int(number) // 3600:02d}:{int(number) // 60 % 60:02d}"
+    show = next((show for names, show in _SHOWN if name in names), _percent if metric.endswith("Rate") else _rounded)
+    return show(number)
+
+
+def _percent(number: float) -> str:
+    percent = 100 * number
+    return f"{percent:.{2 if 0 < abs(percent) < 10 else 1}f}".rstrip("0").rstrip(".") + " %"  # noqa: PLR2004
+
+
+_SHOWN: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
+    (("lag", "age", "interval", "freshness", "seconds", "cpu"), duration),
+    (("bytes", "peakMemory"), lambda number: size(round(number))),
+    (("share", "pattern", "others", "novel", "novelPattern"), _percent),
+    (("rowCount", "distinctValues"), lambda number: count(round(number))),
+)
+"""Names of metrics, and how their numbers are shown."""
 
 
 def _rounded(number: float) -> str:
@@ -132,9 +166,11 @@ def expected_words(metric: str, expected: Expected | None) -> str:
 
 
 def unusual_message(one: Anomaly) -> str:
-    """Return an anomaly as a sentence: its own, or one made of its numbers."""
+    """Return an anomaly as a sentence without its subject: its own, or one made of its numbers."""
     if one.message:
-        return one.message
+        _, name = subject_of(one.subject)
+        rest = one.message.removeprefix(name) if name and one.message[len(name) : len(name) + 1] in {":", "."} else one.message
+        return (rest.lstrip(":. ") or one.message).rstrip(".")
     ordinary = expected_words(one.metric, one.expected)
     of = f"{short(one.column, 60)}: " if one.column else ""
     return f"{of}{series_name(one.metric)} is {told(one.metric, one.observed)}" + (f", expected {ordinary}" if ordinary else "")

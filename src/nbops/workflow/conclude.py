@@ -33,6 +33,7 @@ from nbops.workflow.fingerprint import strings_of
 from nbops.workflow.monitoring import monitored
 from nbops.workflow.taskrecord import TaskRecord, load_notebook
 from nbops.workflow.watchover import announce, keep_incidents
+from nbops.workflow.watchpages import watch_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -149,7 +150,7 @@ def conclude(
     announce(root, run.id)
     write_run(reports, run)
     watched = keep_incidents(root, config, run)
-    trouble = _render(run, reports, cache=root / ".nbops/cache", keep=config.keep_runs)
+    trouble = _render(run, root, reports, keep=config.keep_runs)
     secrets = secrets_of(config, parameters, records)
     if exports:
         code = {name: scrubber.text("\n\n".join(record.spec.code)) for name, record in records.items()}
@@ -192,9 +193,11 @@ def _tell(
     return ()
 
 
-def _render(run: Run, reports: Path, *, cache: Path, keep: int) -> tuple[str, ...]:
+def _render(run: Run, root: Path, reports: Path, *, keep: int) -> tuple[str, ...]:
     """Write the pages; the ledger is safe by now, so whatever goes wrong here is said and can be made good."""
+    cache = root / ".nbops/cache"
     try:
+        watch = watch_of(root, reports, as_stored(run))
         found = beside(run, reports)
         render_run(
             run,
@@ -202,10 +205,11 @@ def _render(run: Run, reports: Path, *, cache: Path, keep: int) -> tuple[str, ..
             accepted=found.accepted,
             previous=found.previous,
             series=series_of(as_stored(run), reports=reports, cache=cache),
+            incidents=watch.incidents,
         )
         prune(reports, keep)
         rows = matrix_rows(reports, cache)
-        render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows)
+        render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows, watch=watch)
     except Exception as error:  # noqa: BLE001 - see above
         return (f"the pages could not be written: {type(error).__name__}: {error}; `nbops render` makes them from the ledgers",)
     return ()

@@ -12,6 +12,7 @@ from nbops.pages.render import render_index, render_run
 from nbops.record.store import latest_run, loader, read_run, run_ids, runs_with_pages
 from nbops.record.summaries import summaries
 from nbops.workflow.comparing import beside
+from nbops.workflow.watchpages import watch_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,8 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
     problems: list[str] = []
     pages = 0
     load = loader(reports)
+    latest = latest_run(reports)
+    watch = watch_of(root, reports, latest)
     for wanted in sorted(runs_with_pages(reports, run_ids(reports)[-config.keep_runs :] if run_id is None else [run_id])):
         try:
             run = read_run(reports, wanted, load=load)
@@ -67,17 +70,18 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
             accepted=found.accepted,
             previous=found.previous,
             series=series_of(run, reports=reports, cache=root / ".nbops/cache"),
+            incidents=watch.incidents,
         )
         pages += len(made) - 1  # the stylesheet is no page
         done.append(wanted)
     listed = summaries(reports, root / ".nbops/cache")
-    latest = latest_run(reports)
     made = render_index(
         listed,
         latest=latest,
         reports=reports,
         accepted=beside(latest, reports).accepted if latest is not None else None,
         rows=matrix_rows(reports, root / ".nbops/cache"),
+        watch=watch,
     )
     pages += len(made) - 1
     return Rebuilt(runs=tuple(done), pages=pages, unreadable=tuple(problems))
