@@ -64,7 +64,7 @@ class Watch:
     """Monitoring as of one run."""
 
     runs: tuple[RunWatch, ...] = ()
-    """The newest runs, the oldest first; the last is the run itself."""
+    """The newest runs that had something to judge, the oldest first."""
     incidents: tuple[Incident, ...] = ()
     bands: BandsOf = _none
 

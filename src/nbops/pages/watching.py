@@ -1,4 +1,4 @@
-"""Writes the pages of monitoring and incidents.
+"""Writes the pages of monitoring and incidents, where they may differ from what is there.
 
 A dataset has one monitoring page for all runs, not one a run: it is written again when the dataset was measured anew, so that
 what a run adds to git does not grow with the length of its charts, and making the pages of old runs again judges nothing again.
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from nbops.model import Dataset
     from nbops.pages.latest import Latest
-    from nbops.pages.watch import Watch
+    from nbops.pages.watch import RunWatch, Watch
 
 __all__ = ["render_incidents", "render_watch"]
 
-_RUN = re.compile(r'href="\.\./(runs/[^"#/]+/[^"#]+\.html)')
+_RUN = re.compile(r'href="(?:\.\./)?(runs/[^"#/]+/[^"#]+\.html)')
 _DATASETS, _INCIDENTS = 400, 200
 """Datasets with a page; incidents whose pages are made again, open ones and the newest first."""
 
@@ -45,12 +45,22 @@ def render_watch(latest: Latest | None, watch: Watch, *, reports: Path) -> list[
     Raises:
         OSError: A page could not be written.
     """
-    context = monitoring_context(latest, watch, reports=reports) if latest is not None else {"root": "", "run": None}
-    html = page("monitoring.html.j2", {**context, "here_is": "monitoring.html"})
-    paths = [put(reports / "monitoring.html", html)]
+    paths = [_overview(latest, watch, reports=reports)]
     if latest is not None:
         paths += [_dataset(item, latest, watch, reports=reports) for item in latest.run.datasets[:_DATASETS]]
     return paths + render_incidents(latest, watch, reports=reports)
+
+
+def _overview(latest: Latest | None, watch: Watch, *, reports: Path) -> Path:
+    """Write the overview when anything on it may differ: a build with nothing to do opens no history for it."""
+    path = reports / "monitoring.html"
+    here = {"here_is": path.name}
+    if latest is None:
+        return put(path, page("monitoring.html.j2", {"root": "", "run": None, **here}))
+    key = _hash([_key(item, latest, watch) for item in latest.run.datasets], [_told(run) for run in watch.runs], _titles(watch))
+    if _is_as_before(path, key, reports):
+        return path
+    return put(path, page("monitoring.html.j2", {**monitoring_context(latest, watch, reports=reports), **here, "key": key}))
 
 
 def _dataset(item: Dataset, latest: Latest, watch: Watch, *, reports: Path) -> Path:
@@ -68,17 +78,23 @@ def _key(item: Dataset, latest: Latest, watch: Watch) -> str:
     subject = f"dataset:{item.name}"
     measured = watch.last_of(item.name)
     raised = [(run.run, encode(one)) for run, one in watch.raised(subject)]
-    incidents = [(one.id, one.state, one.title, one.owner) for one in watch.incidents if subject in (one.root, *one.subjects)]
-    made_of = [
-        template_hash(),
-        latest.run.pipeline,
-        item.owner,
-        measured.run if measured else "",
-        latest.datasets.get(item.name),
-        raised,
-        incidents,
-    ]
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+    incidents = _titles(watch, subject)
+    home = (item.name, item.owner, item.rows, item.from_run, latest.datasets.get(item.name))
+    return _hash(latest.run.pipeline, home, measured.run if measured else "", raised, incidents)
+
+
+def _hash(*made_of: object) -> str:
+    text = json.dumps([template_hash(), *made_of], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _titles(watch: Watch, subject: str | None = None) -> list[tuple[str | None, ...]]:
+    there = [one for one in watch.incidents if subject is None or subject in (one.root, *one.subjects)]
+    return [(one.id, one.state, one.severity, one.title, one.owner) for one in there]
+
+
+def _told(run: RunWatch) -> list[object]:
+    return [run.run, run.at, sorted(run.datasets), [encode(one) for one in (*run.anomalies, *run.monitors)]]
 
 
 def _is_as_before(path: Path, key: str, reports: Path) -> bool:

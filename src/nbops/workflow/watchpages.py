@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["watch_of"]
 
-_RUNS = 60
-"""Runs of which pages tell what was out of the ordinary."""
-_CACHE_FILE, _VERSION, _KEPT = "watched.json", 1, 80
+_RUNS, _LOOKED_AT = 60, 120
+"""Runs of which pages tell what was out of the ordinary, and those that are looked at for them: many have nothing to tell."""
+_CACHE_FILE, _VERSION, _KEPT = "watched.json", 1, 150
 _POINTS, _OVERVIEW_POINTS, _SERIES = 400, 90, 16
 _TOLD = 42
 """Points of a series that pages are given."""
@@ -69,7 +69,7 @@ def watch_of(root: Path, reports: Path, run: Run | None) -> Watch:
 
 
 def _run_watches(reports: Path, cache: Path, run: Run) -> tuple[RunWatch, ...]:
-    ids = [one for one in run_ids(reports) if one < run.id][-(_RUNS - 1) :]
+    ids = [one for one in run_ids(reports) if one < run.id][-(_LOOKED_AT - 1) :]
     known, fresh, found = _read_cache(cache / _CACHE_FILE), False, []
     load = loader(reports)
     for run_id in ids:
@@ -84,7 +84,8 @@ def _run_watches(reports: Path, cache: Path, run: Run) -> tuple[RunWatch, ...]:
             found.append(seen)
     if fresh:
         _write_cache(cache / _CACHE_FILE, known)
-    return (*found, _watch(run))
+    told = [seen for seen in (*found, _watch(run)) if seen.datasets or seen.anomalies or seen.monitors]
+    return tuple(told[-_RUNS:])
 
 
 def _watch(run: Run) -> RunWatch:
