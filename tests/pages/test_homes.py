@@ -22,6 +22,7 @@ from nbops.record.store import prune, run_ids, write_run
 from nbops.record.summaries import RunSummary, summaries, summarise
 from nbops.workflow.comparing import beside
 from nbops.workflow.rebuild import rebuild_pages
+from nbops.workflow.watchpages import watch_of
 
 Runs = dict[str, Callable[[], Run]]
 LATER = "20261123T060000Z-00000{}"
@@ -41,8 +42,8 @@ def record(reports: Path, run: Run) -> None:
     found, cache = beside(run, reports), reports.parent / "cache"
     series = series_of(as_stored(run), reports=reports, cache=cache)
     render_run(run, reports=reports, accepted=found.accepted, previous=found.previous, series=series)
-    rows = matrix_rows(reports, cache)
-    render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows)
+    rows, watch = matrix_rows(reports, cache), watch_of(reports.parent, reports, as_stored(run))
+    render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows, watch=watch)
 
 
 def state(folder: Path) -> dict[Path, tuple[int, bytes]]:

@@ -192,7 +192,9 @@ def _worth_showing(
     ranked: list[tuple[float, int, Key]] = []
     for position, key in enumerate(every):
         column, metric = key
-        values = [point.value for point in series.get(key, ()) if point.changed] or (judged.values(key) if judged else [])
+        values = [point.value for point in series.get(key, ()) if point.changed]
+        if judged is not None and key in judged.keys:
+            values = judged.values(key)
         values = [value for value in values[-_TOLD:] if math.isfinite(value)]
         if not values:
             continue
