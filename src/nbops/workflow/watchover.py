@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Watched", "announce", "catch_up", "keep_incidents"]
 
 _PENDING = ".nbops/incidents.pending"
+_PIPELINE = "pipeline:"
 _BAD = frozenset({"failed", "errored", "warned"})
 _EXPLAINED = frozenset({"opened", "grown", "reopened"})
 _WORDS = {"opened": "opened", "reopened": "reopened", "grown": "grown", "resolved": "resolved"}
@@ -91,8 +92,8 @@ def _is_of_interest(run: Run) -> bool:
 def _explained(root: Path, config: Config, run: Run, change: Change) -> Incident:
     """Return an incident with its possible causes, looked for when there is more of it than before."""
     incident = change.incident
-    if not any(event.what in _EXPLAINED for event in change.events):
-        return incident
+    if incident.root.startswith(_PIPELINE) or not any(event.what in _EXPLAINED for event in change.events):
+        return incident  # a build that was killed has no cause in code or data
     try:
         from nbops.workflow.causes import causes_for  # noqa: PLC0415 - only where something went wrong
 
