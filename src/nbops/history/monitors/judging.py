@@ -134,6 +134,7 @@ class _Watch:
     def _numbers(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
         from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415 - numpy, only when something is judged
         from nbops.history.monitors.numbers import judge_frame  # noqa: PLC0415
+        from nbops.history.monitors.stream_runs import dense_anomalies  # noqa: PLC0415
         from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
 
         current = self.current.get(subject)
@@ -146,7 +147,10 @@ class _Watch:
             frame = ready(frame_of(subject, series, run=self.run.id, at=at, current=values), timed=timed)
             judged = judge_frame(frame, sensitivity=sensitivity, skip=_exceptions(frame, self.expected))
             counts_of(judged, self.found.judged, self.found.learning)
-            self.found.anomalies += anomalies_of(judged, most=_MOST)
+            anomalies = anomalies_of(judged, most=_MOST)
+            if not any(item.monitor == "volume" for item in anomalies):
+                anomalies += dense_anomalies(subject, series, at=at, rows=values.get((None, "rowCount")))
+            self.found.anomalies += anomalies
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             self.found.fail("numbers", subject, error)
 
