@@ -26,6 +26,7 @@ from nbops.errors import ConfigError
 from nbops.history.incidents.store import write_incident
 from nbops.model import Alert, Cause, Dataset, Incident, IncidentEvent, IncidentFinding, LineageEdge, Run
 from nbops.record.sender import Sender
+from nbops.record.store import write_run
 from nbops.workflow.alert_outbox import AlertOutbox
 from nbops.workflow.alert_sending import send_now
 from nbops.workflow.alert_text import alert_of, one_line
@@ -283,6 +284,16 @@ def test_what_somebody_does_to_an_incident_is_told(tmp_path: Path, hears: Receiv
     told = incident(events=(IncidentEvent(at=AT, what="acknowledged", by="Ann", message="on it"),))
     tell_of([told], root=tmp_path, config=config_of(Route(to="HOOK", when=("acknowledged",))))
     assert "Acknowledged at 2026-11-22T19:42:00Z by Ann: on it." in hears.events[0]["message"]
+
+
+def test_two_notes_after_one_run_are_two_messages(tmp_path: Path, hears: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", hook(hears))
+    write_run(tmp_path / "reports", run_of())
+    config = config_of(Route(to="HOOK", when=("noted",), tags=("gold",)))
+    for minute in (43, 44, 44):
+        note = IncidentEvent(at=f"2026-11-22T19:{minute}:00Z", what="noted", run=RUN, by="Ann", message=f"at {minute}")
+        assert tell_of([incident(events=(note,))], root=tmp_path, config=config) == ()
+    assert ["at 43" in event["message"] for event in hears.events] == [True, False]
 
 
 # -- receivers that do not do what they should -----------------------------------------------------------------------

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nbops.model import Incident, Run
 from nbops.record.codec import decode, encode
 from nbops.record.outbox import Outbox
-from nbops.record.sender import Sender, reason_of, serve
+from nbops.record.sender import Outcome, Sender, reason_of, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +19,7 @@ if TYPE_CHECKING:
     Send = Callable[[Run, tuple[Incident, ...]], None]
     """Sends one run. Raises ValueError when the receiver will never take it, anything else when it may later."""
 
-__all__ = ["RunExport", "RunOutcome", "run_outbox", "send_runs", "serve_runs"]
-
-
-@dataclass(slots=True)
-class RunOutcome:
-    """What became of an attempt to send."""
-
-    sent: int = 0
-    rejected: int = 0
-    troubles: list[str] = field(default_factory=list)
+__all__ = ["RunExport", "run_outbox", "send_runs", "serve_runs"]
 
 
 def run_outbox(root: Path, name: str) -> Outbox:
@@ -78,7 +68,7 @@ class RunExport:
         return "; ".join(said) or None
 
 
-def send_runs(outbox: Outbox, connecting: Callable[[], Send], *, newest_only: bool = False) -> RunOutcome:
+def send_runs(outbox: Outbox, connecting: Callable[[], Send], *, newest_only: bool = False) -> Outcome:
     """Send what waits, in order, until the receiver fails. What goes wrong is told in the outcome and noted.
 
     Args:
@@ -86,7 +76,7 @@ def send_runs(outbox: Outbox, connecting: Callable[[], Send], *, newest_only: bo
         connecting: Returns what sends.
         newest_only: A run makes those before it pointless.
     """
-    outcome = RunOutcome()
+    outcome = Outcome()
     try:
         waiting = outbox.to_send()
         send = connecting() if waiting else None
@@ -101,7 +91,7 @@ def send_runs(outbox: Outbox, connecting: Callable[[], Send], *, newest_only: bo
     return outcome
 
 
-def _sent(outbox: Outbox, path: Path, send: Send, outcome: RunOutcome) -> bool:
+def _sent(outbox: Outbox, path: Path, send: Send, outcome: Outcome) -> bool:
     try:
         document: Any = json.loads(path.read_bytes())
         run: Run = decode(Run, document["run"])

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from nbops.record.outbox import Outbox
 
-__all__ = ["SECONDS", "Sender", "reason_of", "serve"]
+__all__ = ["SECONDS", "Outcome", "Sender", "reason_of", "serve"]
 
 SECONDS = 30.0
 """After its build has ended. A build waits less long."""
@@ -37,6 +38,15 @@ def reason_of(error: BaseException) -> str:
     'OSError: cannot reach https://example.org/x'
     """
     return _CREDENTIALS.sub("", " ".join(f"{type(error).__name__}: {error}".split()))[:_LONGEST_REASON]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an attempt to send."""
+
+    sent: int = 0
+    rejected: int = 0
+    troubles: list[str] = field(default_factory=list)
 
 
 class Sender:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from nbops.model import Alert
 from nbops.plugins import load
 from nbops.record.codec import decode
-from nbops.record.sender import SECONDS, reason_of, serve
+from nbops.record.sender import SECONDS, Outcome, reason_of, serve
 from nbops.workflow.alert_outbox import AlertOutbox
 
 if TYPE_CHECKING:
@@ -30,19 +30,10 @@ if TYPE_CHECKING:
 
     from nbops.protocols import Alerter
 
-__all__ = ["Outcome", "addresses", "main", "send_now"]
+__all__ = ["addresses", "main", "send_now"]
 
 _MOST_FAILURES = 2
 _BETWEEN = re.compile(r"\s+|,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of an attempt to send."""
-
-    sent: int = 0
-    rejected: int = 0
-    troubles: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

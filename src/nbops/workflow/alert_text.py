@@ -46,7 +46,9 @@ def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
 
 def key_of(incident: Incident, event: IncidentEvent) -> str:
     """Return what an event is known by, whenever its incident is written again."""
-    return hashlib.sha256(f"{incident.id}\0{event.what}\0{event.run or event.at}".encode("utf-8", "replace")).hexdigest()[:24]
+    # what people say names the run before it, and they may say more than one thing
+    told_by = event.run if event.run and not event.by else event.at
+    return hashlib.sha256(f"{incident.id}\0{event.what}\0{told_by}".encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def alert_of(incident: Incident, event: IncidentEvent, *, pipeline: str, link: str | None, late: bool = False) -> Alert:

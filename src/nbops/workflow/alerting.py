@@ -16,6 +16,7 @@ from nbops.errors import NbopsError
 from nbops.history.incidents.store import load_incidents
 from nbops.record.codec import encode
 from nbops.record.sender import Sender
+from nbops.record.store import latest_run
 from nbops.workflow.alert_outbox import AlertOutbox
 from nbops.workflow.alert_text import alert_of, digest_of, terse
 
@@ -80,7 +81,9 @@ def tell_of(
     outbox = AlertOutbox(root)
     try:
         found = _due(outbox, incidents, root / config.reports, run)
-        _write(outbox, found, root=root, config=config, run=run, check=check)
+        if found:
+            known = run or latest_run(root / config.reports)  # says whose datasets are affected
+            _write(outbox, found, root=root, config=config, run=known, check=check)
         if run is not None:
             outbox.forget_begun()
         if outbox.waiting():

@@ -19,7 +19,8 @@ from nbops.record.run_export import run_outbox, send_runs, serve_runs
 if TYPE_CHECKING:
     from nbops.model import Incident, Run
     from nbops.record.outbox import Outbox
-    from nbops.record.run_export import RunOutcome, Send
+    from nbops.record.run_export import Send
+    from nbops.record.sender import Outcome
 
 __all__ = ["connect", "main", "send_now"]
 
@@ -77,7 +78,7 @@ def _tag(text: str) -> str:
     return plain.encode("utf-8", "replace").decode("utf-8")[:_LONGEST_TAG]
 
 
-def send_now(outbox: Outbox) -> RunOutcome:
+def send_now(outbox: Outbox) -> Outcome:
     """Send what waits; who calls it has the right to send."""
     return send_runs(outbox, connect)
 

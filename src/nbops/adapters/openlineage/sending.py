@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,27 +22,18 @@ from openlineage.client.facet_v2 import parent_run
 from openlineage.client.serde import Serde
 
 from nbops.adapters.openlineage.events import PRODUCER, events_of
-from nbops.record.sender import reason_of, serve
+from nbops.record.sender import Outcome, reason_of, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nbops.adapters.openlineage.outbox import LineageOutbox
 
-__all__ = ["Connection", "Outcome", "connect", "deliver", "main", "make_events", "revived", "send_now"]
+__all__ = ["Connection", "connect", "deliver", "main", "make_events", "revived", "send_now"]
 
 _REQUEST_SECONDS = 5.0
 _REFUSED = frozenset({400, 413, 415, 422})
 """HTTP: the receiver will not take this event, however often it is sent."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of an attempt to send."""
-
-    sent: int = 0
-    rejected: int = 0
-    troubles: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from nbops.model import Incident, Run
     from nbops.record.outbox import Outbox
-    from nbops.record.run_export import RunOutcome, Send
+    from nbops.record.run_export import Send
+    from nbops.record.sender import Outcome
 
 __all__ = ["connect", "main", "metrics_of", "send_now"]
 
@@ -132,7 +133,7 @@ def _point(labels: Mapping[str, str], value: float, at: float) -> NumberDataPoin
     return NumberDataPoint(attributes=attributes, start_time_unix_nano=moment, time_unix_nano=moment, value=value)
 
 
-def send_now(outbox: Outbox) -> RunOutcome:
+def send_now(outbox: Outbox) -> Outcome:
     """Send what waits; who calls it has the right to send."""
     return send_runs(outbox, connect)
 

@@ -23,7 +23,8 @@ from nbops.record.run_export import run_outbox, send_runs, serve_runs
 if TYPE_CHECKING:
     from nbops.model import Incident, Run
     from nbops.record.outbox import Outbox
-    from nbops.record.run_export import RunOutcome, Send
+    from nbops.record.run_export import Send
+    from nbops.record.sender import Outcome
 
 __all__ = ["connect", "main", "send_now"]
 
@@ -71,7 +72,7 @@ def _push(gateway: str, handler: Any, run: Run, incidents: tuple[Incident, ...])
         raise
 
 
-def send_now(outbox: Outbox) -> RunOutcome:
+def send_now(outbox: Outbox) -> Outcome:
     """Send the newest run that waits; who calls it has the right to send."""
     return send_runs(outbox, connect, newest_only=True)
 

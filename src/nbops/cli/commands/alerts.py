@@ -13,8 +13,8 @@ from nbops.cli.output import printable
 
 if TYPE_CHECKING:
     from nbops.cli.common import Project
+    from nbops.record.sender import Outcome
     from nbops.workflow.alert_outbox import AlertOutbox
-    from nbops.workflow.alert_sending import Outcome
 
 __all__ = ["command"]
 

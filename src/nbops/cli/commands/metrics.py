@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nbops.cli.common import Project
     from nbops.record.outbox import Outbox
-    from nbops.record.run_export import RunOutcome
+    from nbops.record.sender import Outcome
 
 __all__ = ["command"]
 
@@ -99,7 +99,7 @@ def _send(root: Path, *, rejected: bool) -> int:
                 continue
             if rejected:
                 outbox.take_back_rejected()
-            outcome: RunOutcome = import_module(module).send_now(outbox)
+            outcome: Outcome = import_module(module).send_now(outbox)
         if outcome.troubles or outcome.rejected:
             worst = PROBLEM
         click.echo(f"{name}: {outcome.sent} runs sent")
