@@ -23,7 +23,7 @@ _FIRST = 40
 """Days before are history only."""
 _PLACES = 10
 _SEED = 20_111_209
-_LEAK_RUNS, _LEAK_EVERY = 40, 4
+_LEAK_RUNS, _LEAK_EVERY = 40, 5
 _METRICS = (
     Metric(key="places", label="places", unit="runs", digits=0),
     Metric(key="raised", label="raised", unit="runs", digits=0),
@@ -103,7 +103,7 @@ def _leak(context: Context, key: str) -> Mapping[str, float]:
     import numpy as np  # noqa: PLC0415
 
     days = _days(context)
-    places = _places(context, days, key)[: 2 if context.quick else 5]
+    places = _places(context, days, key)[: 1 if context.quick else 3]
 
     def change(table, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         lost = np.random.default_rng([_SEED, step]).random(len(table)) < 1 - 0.99 ** (step + 1)
@@ -164,7 +164,7 @@ def experiments(context: Context) -> Iterator[Experiment]:
     from benchmarks.day_faults import FAULTS  # noqa: PLC0415
 
     chosen = list(FAULTS.items())[: 3 if context.quick else None]
-    planted = [Contestant(key=key, label=label, run=lambda _, key=key: _planted(context, key)) for key, (label, _) in chosen]
+    planted = [Contestant(key=key, label=label, run=_plant(context, key)) for key, (label, _) in chosen]
     clean = Contestant(key="clean", label="days as they were: false alarms", run=_cleaning(context))
     leaks = [
         Contestant(key="leak_nulls", label="slow leak: 1 % more nulls each run", run=_leaking(context, "leak_nulls")),

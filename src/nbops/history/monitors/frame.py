@@ -25,6 +25,8 @@ _QUANTILE = "quantile:"
 _SHARES = ("share:", "pattern:")
 _NOVEL = {"share:": "novel", "pattern:": "novelPattern"}
 """The share of rows, in each run, whose category no earlier run listed."""
+_OPEN = 300
+"""Of columns that showed more frequent values than this, new ones are no news."""
 _NOVEL_AFTER = 5
 """At first everything is new."""
 _OFTEN = 0.3
@@ -73,7 +75,7 @@ def frame_of(
                 stamps.setdefault(point.run, point.at.timestamp())
     runs = sorted(stamps, key=lambda one: (stamps[one], one))
     place = {one: number for number, one in enumerate(runs)}
-    keys = tuple(dict.fromkeys([*series, *current]))
+    keys = tuple(key for key in dict.fromkeys([*series, *current]) if key in current or not _is_rare(key, series[key]))
     values = np.full((len(keys), len(runs) + 1), np.nan)
     for number, key in enumerate(keys):
         for point in series.get(key, ()):
@@ -83,6 +85,11 @@ def frame_of(
     values[~np.isfinite(values)] = np.nan
     stamp = np.array([*(stamps[one] for one in runs), at])
     return Frame(subject=subject, keys=keys, runs=(*runs, run), at=stamp, values=values)
+
+
+def _is_rare(key: Key, points: Sequence[SeriesPoint]) -> bool:
+    """Tell whether a segment was there so seldom that it cannot be judged."""
+    return len(points) < _SELDOM and key[1].startswith("segment:")
 
 
 def ready(frame: Frame, *, timed: frozenset[str]) -> Frame:
@@ -144,10 +151,13 @@ def _filled(values: NDArray[np.float64], shares: list[int]) -> tuple[set[int], N
     with np.errstate(invalid="ignore"):
         least = np.nanmin(np.where(there, block, np.inf), axis=0)
     rest = np.where(full & (np.nansum(block, axis=0) < 0.999), least, 0.0)  # noqa: PLR2004 - a sum of rates, rounded
-    before = np.cumsum(there, axis=1) - there
-    novel = np.where(known, np.where(there & (before == 0), block, 0.0).sum(axis=0), np.nan)
+    shown = there & (block > 0)
+    before: NDArray[np.int64] = np.cumsum(shown, axis=1) - shown
+    novel = np.where(known, np.where(shown & (before == 0), block, 0.0).sum(axis=0), np.nan)
     novel[np.cumsum(known) <= _NOVEL_AFTER] = np.nan
+    if len(shares) > _OPEN:
+        novel[:] = np.nan
     values[shares] = np.where(there, block, np.where(known, rest, np.nan))
-    earlier = there[:, :-1].sum(axis=1)
+    earlier = shown[:, :-1].sum(axis=1)
     seldom = (earlier < _SELDOM) | (earlier < _OFTEN * max(int(known[:-1].sum()), 1))
     return {shares[number] for number in np.flatnonzero(seldom)}, np.clip(novel, 0.0, 1.0)

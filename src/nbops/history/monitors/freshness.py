@@ -24,6 +24,8 @@ __all__ = ["judge_arrival"]
 _RUNS = 60
 _LEARN, _LEARN_DAY = 10, 4
 _CHANCE = 0.12
+_WIDE = 500
+"""Of data with more columns fewer runs are looked at."""
 _NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
@@ -38,7 +40,7 @@ def judge_arrival(run: Run, dataset: Dataset, history: History, *, settings: Mon
     day = day_of(run.logical_date)
     if day is None or day.isoformat() in settings.holidays:
         return (), day is None
-    entries = history.datasets(dataset.name, before=run.id, limit=_RUNS)
+    entries = history.datasets(dataset.name, before=run.id, limit=_RUNS if len(dataset.columns) <= _WIDE else _LEARN)
     same = [item for item in entries if item.at.weekday() == day.weekday()]
     if len(entries) < _LEARN:
         return (), True

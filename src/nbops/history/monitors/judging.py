@@ -24,6 +24,9 @@ __all__ = ["Judgement", "bands", "judge"]
 
 _RUNS = 400
 _SCHEMA_RUNS = 30
+_POINTS, _LEAST_RUNS = 1_000_000, 30
+_WIDE, _SCHEMA_RUNS_WIDE = 500, 3
+"""Of wide data fewer runs are looked at, so that judging takes seconds."""
 _MOST = 25
 """Anomalies of one subject that are kept, the worst."""
 
@@ -116,7 +119,8 @@ class _Watch:
         subject, found = f"dataset:{dataset.name}", self.found
         new = dataset.from_run is None and dataset.changed
         try:
-            earlier = self.history.datasets(dataset.name, before=self.run.id, limit=_SCHEMA_RUNS)
+            few = len(dataset.columns) > _WIDE
+            earlier = self.history.datasets(dataset.name, before=self.run.id, limit=_SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS)
             if new:
                 found.anomalies += judge_schema(dataset, earlier)
                 (found.judged if earlier else found.learning)["schema"] += 1
@@ -141,7 +145,7 @@ class _Watch:
         if not current:
             return
         try:
-            series = self.history.series(subject, before=self.run.id, limit=_RUNS)
+            series = self.history.series(subject, before=self.run.id, limit=runs_for(len(current)))
             at = next(iter(current.values())).at.timestamp()
             values = {key: point.value for key, point in current.items() if key[1] != "interval"}
             frame = ready(frame_of(subject, series, run=self.run.id, at=at, current=values), timed=timed)
@@ -153,6 +157,15 @@ class _Watch:
             self.found.anomalies += anomalies
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             self.found.fail("numbers", subject, error)
+
+
+def runs_for(series: int) -> int:
+    """Return how many runs are looked at, of so many series.
+
+    >>> runs_for(250), runs_for(10_000), runs_for(60_000)
+    (400, 100, 30)
+    """
+    return max(_LEAST_RUNS, min(_RUNS, _POINTS // max(series, 1)))
 
 
 def timed_columns(columns: Sequence[Column]) -> frozenset[str]:

@@ -28,7 +28,7 @@ __all__ = ["LEARN", "Judged", "bounds_of", "judge_frame", "sided"]
 LEARN = 14
 """Values that a series must have before it is judged: two weeks of days."""
 _LIMITS = {
-    "categories": (7.0, 2.2),
+    "categories": (9.0, 2.7),
     "clock": (5.5, 1.4),
     "distinct": (4.5, 1.2),
     "distribution": (6.0, 1.5),
@@ -38,10 +38,10 @@ _LIMITS = {
     "mean": (7.0, 3.0),
     "memory": (6.0, 1.5),
     "nulls": (4.5, 1.2),
-    "patterns": (7.0, 2.0),
+    "patterns": (9.0, 2.5),
     "quantiles": (6.5, 2.5),
     "range": (7.0, 2.0),
-    "segments": (7.0, 2.2),
+    "segments": (9.0, 2.7),
     "shares": (5.0, 1.5),
     "validity": (5.0, 1.5),
     "volume": (4.5, 1.2),
@@ -56,6 +56,8 @@ _GROUPED = frozenset({"quantiles", "clock", "shares", "patterns", "mean", "range
 _ACCIDENT = 1.5
 _MOST = 10.0
 _FEWEST = 4
+_OFTEN = 0.3
+"""Of all runs, a segment must have been there in so many."""
 _TYPICAL = 60
 
 
@@ -125,7 +127,9 @@ def _without_small(frame: Frame) -> Frame:
     there = np.isfinite(frame.values[:, :-1]).sum(axis=1)
     keep = np.array([monitor_of(metric) is not None for _, metric in frame.keys], bool)
     keep &= np.array([not (metric.startswith("segment:") and metric.endswith(":mean")) for _, metric in frame.keys], bool)
-    keep &= np.array([not metric.startswith("segment:") for _, metric in frame.keys], bool) | (there >= LEARN)
+    keep &= np.array([not metric.startswith("segment:") for _, metric in frame.keys], bool) | (
+        there >= max(LEARN, _OFTEN * there.max(initial=0))
+    )
     return replace(
         frame, keys=tuple(key for key, stays in zip(frame.keys, keep, strict=True) if stays), values=frame.values[keep]
     )

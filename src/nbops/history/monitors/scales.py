@@ -42,7 +42,6 @@ MONITORS = {
     "novel": "categories",
     "novelPattern": "patterns",
     "lag": "freshness",
-    "interval": "freshness",
     "seconds": "duration",
     "peakMemory": "memory",
     "distance": "distribution",
