@@ -13,6 +13,7 @@ from nbops.history.causes import CodeOf, CommitOf, Facts, InputLook, SegmentFoun
 from nbops.history.causes.codediff import changes_of
 from nbops.history.causes.statements import columns_between, slice_of, statements_of
 from nbops.model import (
+    Column,
     ColumnEdge,
     Dataset,
     Environment,
@@ -238,3 +239,42 @@ def test_a_name_is_used_for_the_column_that_it_stands_beside() -> None:
     found = slice_of(statements_of(cells), {"amount": 1.0}, rows=0.35)
     assert found.using({"factor"})[0] == pytest.approx(1.0)
     assert found.using({"rate"})[0] < 0.1
+
+
+def test_a_table_of_thousands_of_columns_is_ranked() -> None:
+    names = [f"c{number}" for number in range(5_000)]
+
+    def wide(content: str, value: float) -> Dataset:
+        found = [Measurement(metric="nullValues", column=name, value=0) for name in names]
+        found += [Measurement(metric="mean", column=name, value=value) for name in names]
+        columns = tuple(Column(name=name, physical_type="DOUBLE") for name in names)
+        return Dataset(
+            name="orders",
+            task="load",
+            path="o",
+            format="parquet",
+            rows=9,
+            content_hash=content,
+            columns=columns,
+            measurements=tuple(found),
+        )
+
+    good = _run("20261122T194156Z-000001", item=wide("a", 1.0))
+    edges = tuple(
+        ColumnEdge(
+            source="file:in.csv",
+            source_column=name,
+            target="orders",
+            target_column=name,
+            kind="derived",
+            how="static",
+            cells=(1,),
+        )
+        for name in names
+    )
+    bad = replace(
+        _bad(item=wide("b", 9.0), recipe={"code": "k2", "files": {"in.csv": "g"}}),
+        column_lineage=(TaskLineage(task="load", edges=edges),),
+    )
+    found = causes_of(_incident(*(("mean", name) for name in names[:40])), bad, good, _with(4, 'sales["slug"] = 1'))
+    assert (found[0].kind, found[1].kind) == ("input", "code")

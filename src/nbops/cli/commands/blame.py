@@ -27,8 +27,7 @@ _COLUMNS = (
     Column(title="NOW", right=True),
     Column(title="RUN"),
     Column(title="COMMIT"),
-    Column(title="AUTHOR"),
-    Column(title="WHAT DID IT", flexible=True),
+    Column(title="AUTHOR", flexible=True),
 )
 
 
@@ -62,8 +61,12 @@ def command(context: click.Context, what: str, least: float, as_json: bool) -> i
     if as_json:
         echo_json([_plain(one) for one in found])
         return OK
-    rows = [[printable(text) for text in _row(one)] for one in found]
-    click.echo(table(_COLUMNS, rows))
+    click.echo(table(_COLUMNS, [[printable(text) for text in _row(one)] for one in found]))
+    for run in dict.fromkeys(one.run for one in found if one.cause is not None):
+        said = dict.fromkeys(one.cause.message for one in found if one.run == run and one.cause is not None)
+        click.echo(f"\n{run}")
+        for message in said:
+            click.echo(f"  {printable(message)}")
     return OK
 
 
@@ -88,6 +91,5 @@ def _plain(one: Blamed) -> dict[str, Any]:
 def _row(one: Blamed) -> list[str]:
     measure = one.measure
     name = measure.metric if measure.column is None else f"{measure.column}.{measure.metric}"
-    before = "" if one.before is None else f"{one.before:.6g}"
-    said = "measured for the first time, the same since" if one.before is None else one.cause.message if one.cause else ""
-    return [name, before, f"{one.after:.6g}", one.run, (one.commit or "")[:10], one.author or "", said]
+    before = "not measured" if one.before is None else f"{one.before:.6g}"
+    return [name, before, f"{one.after:.6g}", one.run, (one.commit or "")[:10], one.author or ""]

@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, Any, Literal
 from nbops.lineage.graph import Graph, Node, dataset_edges
 
 if TYPE_CHECKING:
-    from nbops.model import Dataset, IncidentFinding, Run
+    from nbops.model import Dataset, Distribution, IncidentFinding, Run
 
-__all__ = ["Focus", "Kind", "Upstream", "foci_of", "kind_of_metric", "merged_lineage", "moved_by", "turned", "upstream_of"]
+__all__ = [
+    "Focus",
+    "Kind",
+    "Upstream",
+    "foci_of",
+    "is_telling",
+    "kind_of_metric",
+    "merged_lineage",
+    "moved_by",
+    "turned",
+    "upstream_of",
+]
 
 Kind = Literal["rows", "nulls", "values", "distinct", "schema", "age", "task"]
 _KINDS: Mapping[str, Kind] = {
@@ -246,12 +257,35 @@ def turned(old: Dataset | None, new: Dataset | None, column: str | None, kind: K
     return (after > before) - (after < before)
 
 
+def is_telling(item: Dataset | None, column: str) -> bool:
+    """Tell whether enough is measured of a column to say that it is as it was."""
+    if item is None:
+        return False
+    spread = _indexed(item)[1].get(column)
+    return "mean" in _numbers(item, column) or bool(spread is not None and spread.categories)
+
+
+_KEPT: dict[int, tuple[Dataset, dict[str, dict[str, Any]], dict[str, Distribution]]] = {}
+_MOST_KEPT = 64
+"""Datasets of which the measurements are kept by column: a table of thousands of columns is asked for each of them."""
+
+
+def _indexed(item: Dataset) -> tuple[dict[str, dict[str, Any]], dict[str, Distribution]]:
+    """Return the measurements and distributions of a dataset by column."""
+    known = _KEPT.get(id(item))
+    if known is None or known[0] is not item:
+        numbers: dict[str, dict[str, Any]] = {}
+        for one in item.measurements:
+            if one.column is not None and one.error is None and one.value is not None:
+                numbers.setdefault(one.column, {})[f"{one.metric}{dict(one.arguments) or ''}"] = one.value
+        while len(_KEPT) >= _MOST_KEPT:
+            _KEPT.pop(next(iter(_KEPT)), None)
+        known = _KEPT[id(item)] = (item, numbers, {one.column: one for one in item.distributions})
+    return known[1], known[2]
+
+
 def _numbers(item: Dataset, column: str) -> dict[str, Any]:
-    return {
-        f"{one.metric}{dict(one.arguments) or ''}": one.value
-        for one in item.measurements
-        if one.column == column and one.error is None and one.value is not None
-    }
+    return _indexed(item)[0].get(column, {})
 
 
 def _nulls(old: Dataset, was: Mapping[str, Any], new: Dataset, now: Mapping[str, Any]) -> float | None:
@@ -275,7 +309,7 @@ def _values(was: Mapping[str, Any], now: Mapping[str, Any]) -> float:
 
 def _shares(old: Dataset, new: Dataset, column: str) -> float:
     """Return the total variation distance of the categories' shares, 0 where they are not known."""
-    one, other = (next((d for d in item.distributions if d.column == column), None) for item in (old, new))
+    one, other = (_indexed(item)[1].get(column) for item in (old, new))
     if one is None or other is None or not one.rows or not other.rows or not (one.categories or other.categories):
         return 0.0
     names = one.categories.keys() | other.categories.keys()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from nbops.history.causes.candidates import recipe_of
 from nbops.history.causes.codediff import affected_names, changes_of, relevance_of, same_cells, slices
-from nbops.history.causes.focus import moved_by, turned
+from nbops.history.causes.focus import is_telling, moved_by, turned
 
 if TYPE_CHECKING:
     from nbops.history.causes.candidates import Candidate
@@ -137,17 +137,9 @@ class Case:
             old, new = self.dataset(name)
             for column in new.columns if new is not None else ():
                 size = moved_by(old, new, column.name, "values" if self.focus.kind == "distinct" else self.focus.kind)
-                if size is not None and _is_telling(new, column.name):
+                if size is not None and is_telling(new, column.name):
                     found[column.name] = max(size, found.get(column.name, 0.0))
         return found
-
-
-def _is_telling(item: Dataset | None, column: str) -> bool:
-    """Tell whether enough is measured of a column to say that it is as it was."""
-    if item is None:
-        return False
-    numbers = any(one.column == column and one.metric == "mean" for one in item.measurements)
-    return numbers or any(one.column == column and one.categories for one in item.distributions)
 
 
 def _named_in(cells: tuple[tuple[int, str], ...], cell: int | None) -> dict[str, float]:
@@ -391,7 +383,7 @@ def _moved(case: Case, task: str) -> float | None:
             # what only decides which rows meet need not show the same as what comes of it
             kind = "values" if column is not None and strength < _DERIVED else case.focus.kind
             size = moved_by(old, new, column, kind)
-            told = size is not None and (size > 0.0 or column is None or _is_telling(new, column) or _equal(old, new))
+            told = size is not None and (size > 0.0 or column is None or is_telling(new, column) or _equal(old, new))
             if size is None or not told:
                 unsure = unsure or strength >= 0.4  # noqa: PLR2004 - else it hardly matters
                 continue
