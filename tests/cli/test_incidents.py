@@ -120,6 +120,18 @@ def test_ack_is_committed_under_a_name_and_without_an_address(repository: Path, 
     assert [event.what for event in stored(repository)[0].events] == ["opened", "acknowledged", "noted"]
 
 
+def test_the_pages_of_now_say_it_in_the_same_commit(repository: Path, call: Callable[..., Said]) -> None:
+    call("render")
+    git(repository, "add", "reports")
+    git(repository, "commit", "--quiet", "-m", "pages")
+    (incident,) = stored(repository)
+    assert call("incidents", "ack", incident.id, "-m", "on it").code == 0
+    page = repository / f"reports/incidents/{incident.id}.html"
+    assert "on it" in page.read_text(encoding="utf-8")
+    assert f"reports/incidents/{page.name}" in git(repository, "show", "--name-only", "--format=").split()
+    assert git(repository, "status", "--short", "reports") == ""
+
+
 def test_a_name_that_is_an_address_loses_it(repository: Path, call: Callable[..., Said]) -> None:
     git(repository, "config", "user.name", "ada@example.org")
     call("incidents", "ack", stored(repository)[0].id)

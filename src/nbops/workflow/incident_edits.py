@@ -25,6 +25,7 @@ from nbops.record.guard import refuse, scan
 from nbops.record.scrub import PersonalValues, collect_secrets
 from nbops.record.store import read_status, run_ids
 from nbops.workflow.alerting import tell_of
+from nbops.workflow.lock import holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -110,9 +111,29 @@ def edit(
         except GuardError as error:
             raise GuardError(f"{error}\nNothing was written.") from error
         paths = [write_incident(reports, item) for item in done]
-    said_of_it = _committed(root, config, done, paths=paths, message=_subject(word, done), check=check)
+    trouble, pages = _pages_again(root, config, run)
+    said_of_it = _committed(root, config, done, paths=[*paths, *pages], message=_subject(word, done), check=check)
     told = tell_of(done, root=root, config=config, check=lambda text: _private(check, text))
-    return Edit(incidents=tuple(done), said=(*stored.problems, *said_of_it, *told))
+    return Edit(incidents=tuple(done), said=(*stored.problems, *trouble, *said_of_it, *told))
+
+
+def _pages_again(root: Path, config: Config, run_id: str | None) -> tuple[tuple[str, ...], list[Path]]:
+    """Have the pages of now say it too, unless a build goes on, which will; return what to tell, and which may be new."""
+    reports = root / config.reports
+    if run_id is None or not (reports / "index.html").is_file() or holder(root) is not None:
+        return (), []
+    from nbops.workflow.rebuild import rebuild_pages  # noqa: PLC0415 - loads templates
+
+    try:
+        made = rebuild_pages(root, config, run_id=run_id)
+    except Exception as error:  # noqa: BLE001 - what was said is written
+        return (f"the pages could not be made again: {type(error).__name__}: {error}; `nbops render` makes them",), []
+    return (), [
+        *reports.glob("*.html"),
+        *(reports / FOLDER).glob("*.html"),
+        *(reports / "monitoring").glob("*.html"),
+        *(path for made_of in made.runs for path in (reports / "runs" / made_of).rglob("*.html")),
+    ]
 
 
 def _private(check: Callable[[Iterable[tuple[str, bytes]]], None], text: bytes) -> Sequence[object]:
