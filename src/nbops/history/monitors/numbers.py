@@ -40,7 +40,7 @@ _LIMITS = {
     "nulls": (4.5, 1.2),
     "patterns": (9.0, 2.5),
     "quantiles": (6.5, 2.5),
-    "range": (7.0, 2.0),
+    "range": (8.0, 2.5),
     "segments": (9.0, 2.7),
     "shares": (5.0, 1.5),
     "validity": (5.0, 1.5),
@@ -87,7 +87,11 @@ def judge_frame(
         skip: Values of earlier runs that teach nothing, series by runs.
         learn: Values that a series must have.
     """
-    frame = _without_small(frame)
+    keep = _judged_keys(frame)
+    frame = replace(
+        frame, keys=tuple(key for key, stays in zip(frame.keys, keep, strict=True) if stays), values=frame.values[keep]
+    )
+    skip = None if skip is None else skip[keep]
     rows = _rows_of(frame)
     frame = _without_few(frame, rows)
     scales, values, floors = scaled(frame.keys, frame.values, frame.rows)
@@ -122,17 +126,15 @@ def bounds_of(frame: Frame, scores: NDArray[np.float64], sensitivity: str) -> ND
     return bounds
 
 
-def _without_small(frame: Frame) -> Frame:
-    """Leave out what no monitor judges, and segments that are seldom there."""
+def _judged_keys(frame: Frame) -> NDArray[np.bool_]:
+    """Return which series are judged: not what no monitor judges, nor segments that are seldom there."""
     there = np.isfinite(frame.values[:, :-1]).sum(axis=1)
     keep = np.array([monitor_of(metric) is not None for _, metric in frame.keys], bool)
     keep &= np.array([not (metric.startswith("segment:") and metric.endswith(":mean")) for _, metric in frame.keys], bool)
     keep &= np.array([not metric.startswith("segment:") for _, metric in frame.keys], bool) | (
         there >= max(LEARN, _OFTEN * there.max(initial=0))
     )
-    return replace(
-        frame, keys=tuple(key for key, stays in zip(frame.keys, keep, strict=True) if stays), values=frame.values[keep]
-    )
+    return keep
 
 
 def _without_few(frame: Frame, rows: NDArray[np.float64]) -> Frame:
