@@ -99,8 +99,8 @@ _DETAILED = {
 def told(metric: str, number: object) -> str:
     """Return a number of a series as people read it.
 
-    >>> told("rowCount", 12345.0), told("nullRate", 0.0123), told("age", 172800), told("mean", 3.14159265)
-    ('12,345', '1.23 %', '2 d', '3.142')
+    >>> told("rowCount", 12345.0), told("nullRate", 0.0123), told("age", 172800), told("mean", 3.14159265), told("mean", 47)
+    ('12,345', '1.23 %', '2 d', '3.142', '47')
     """
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < _HUGE:
         return short(value(number), 60)
@@ -127,6 +127,7 @@ _SHOWN: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
 
 def _rounded(number: float) -> str:
     """Return a number with the four digits that tell it from its neighbours, and all of those before the point."""
+    number = float(number)  # a ledger gives whole ones as int
     if number.is_integer() or abs(number) >= _LONG:
         return value(float(round(number)))
     return value(float(f"{number:.4g}"))

@@ -312,7 +312,8 @@ def label(finding: IncidentFinding) -> str:
     """Return a finding in a few words: where, and what."""
     name = bare(finding.subject)
     where = name if finding.column is None or finding.kind == "check" else f"{name}.{finding.column}"
-    return f"{where}: {finding.message}".rstrip(". ")
+    said = finding.message.removeprefix(f"{where}: ")  # monitors name the series themselves
+    return f"{where}: {said}".rstrip(". ")
 
 
 def _title(findings: Sequence[IncidentFinding]) -> str:
