@@ -104,21 +104,44 @@ def newest_first(incidents: Sequence[Incident]) -> list[Incident]:
     return sorted(by_time, key=lambda one: (one.state not in OPEN_STATES, _weight(one) if one.state in OPEN_STATES else 0))
 
 
+_TURNS = frozenset({"opened", "reopened", "resolved", "expected"})
+_DURING = {"opened": "opened by this run", "reopened": "opened again by this run", "resolved": "shown mended by this run"}
+
+
 def _weight(one: Incident) -> int:
     return (0 if one.severity == "error" else 2) + (one.state == "acknowledged")
 
 
 def open_during(incidents: Sequence[Incident], run_id: str) -> list[Incident]:
-    """Return the incidents that were open while a run went on: those that it opened, those before it, those that it mended."""
-    there = [one for one in incidents if one.opened_run <= run_id and (one.resolved_run is None or one.resolved_run >= run_id)]
-    return sorted(there, key=lambda one: (one.opened_run != run_id, one.resolved_run == run_id, one.id))
+    """Return the incidents that were open while a run went on: those that it opened, those before it, those that it mended.
+
+    What became of them later changes nothing, so that the pages of a run stay as they are.
+    """
+    there = [one for one in incidents if one.opened_run <= run_id and _was_open(one, run_id)]
+    return sorted(there, key=lambda one: (one.opened_run != run_id, _done_by(one, run_id) == "resolved", one.id))
+
+
+def _was_open(incident: Incident, run_id: str) -> bool:
+    """Tell whether an incident was open when a run began, or the run did something to it; what people say comes after a run."""
+    if not any(event.what == "opened" for event in incident.events):
+        return incident.resolved_run is None or incident.resolved_run >= run_id
+    before = [event.what for event in incident.events if event.what in _TURNS and (event.run or "") < run_id]
+    return _done_by(incident, run_id) is not None or (bool(before) and before[-1] in {"opened", "reopened"})
+
+
+def _done_by(incident: Incident, run_id: str) -> str | None:
+    """Return how a run turned an incident: ``opened``, ``reopened`` or ``resolved``; None when it left its state."""
+    turned = [event.what for event in incident.events if event.what in _TURNS and event.by is None and event.run == run_id]
+    if turned:
+        return turned[-1]
+    if any(event.what == "opened" for event in incident.events):
+        return None
+    return "opened" if incident.opened_run == run_id else "resolved" if incident.resolved_run == run_id else None
 
 
 def during_words(incident: Incident, run_id: str) -> str:
     """Return what a run did to an incident."""
-    if incident.opened_run == run_id:
-        return "opened by this run"
-    return "shown mended by this run" if incident.resolved_run == run_id else "open before this run, and after it"
+    return _DURING.get(_done_by(incident, run_id) or "", "open before this run, and after it")
 
 
 class _Places:

@@ -11,7 +11,7 @@ import pytest
 
 from nbops.model import Anomaly, Cause, Dataset, Expected, Incident, IncidentEvent, IncidentFinding, Run
 from nbops.pages.findings import findings, headline
-from nbops.pages.incidents import incident_page, open_during
+from nbops.pages.incidents import during_words, incident_page, open_during
 from nbops.pages.render import render_index, render_run
 from nbops.pages.watch import BandPoint, BandSeries, RunWatch, Watch
 from nbops.record.store import write_run
@@ -278,3 +278,27 @@ def test_an_incidents_page_never_leaves_its_folder() -> None:
     for name in ("../../x", "INC-../x", "", ".", "INC-1\0", "inc-1", "INC-" + "1" * 300):
         assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*\.html", incident_page(name)), name
     assert incident_page("INC-20261122T194156Z-1f0c") == "INC-20261122T194156Z-1f0c.html"
+
+
+def test_what_became_of_an_incident_later_changes_no_page_of_a_run() -> None:
+    def event(run: str, what: str, by: str | None = None) -> IncidentEvent:
+        return IncidentEvent(at=run, what=what, run=run, by=by)  # type: ignore[arg-type]
+
+    made = Incident(
+        id="INC-1", title="t", state="open", severity="warn", root="dataset:x", opened_run="1", opened_at="1",
+        events=(event("1", "opened"), event("3", "resolved")), resolved_run="3",
+    )  # fmt: skip
+    back = (*made.events, event("5", "reopened"), event("6", "resolved", "Ada"))
+    later = replace(made, events=back, resolved_run="6")
+    for now in (made, later):
+        told = {run: [during_words(one, run) for one in open_during((now,), run)] for run in "01234"}
+        assert told == {
+            "0": [],
+            "1": ["opened by this run"],
+            "2": ["open before this run, and after it"],
+            "3": ["shown mended by this run"],
+            "4": [],
+        }
+    assert [during_words(one, "5") for one in open_during((later,), "5")] == ["opened again by this run"]
+    assert [during_words(one, "6") for one in open_during((later,), "6")] == ["open before this run, and after it"]
+    assert open_during((later,), "7") == []
