@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jupyter_client.kernelspec  # noqa: F401 - what every notebook task needs of it while it is rendered
+from ploomber import repo
 from ploomber.cli import build
 from ploomber.exceptions import BaseException as PloomberError
 from ploomber.exceptions import DAGBuildError, DAGRenderError
@@ -24,6 +26,8 @@ def run_build() -> Any:
         SystemExit: The arguments are wrong, or the build was stopped.
         Exception: Whatever Ploomber, or the project's code, raised while the pipeline was loaded.
     """
+    for asked in ("is_repo", "git_hash"):  # of git, for `{{git}}`: four times what is the same each time
+        setattr(repo, asked, cache(getattr(repo, asked)))
     return build.main(catch_exception=False)
 
 

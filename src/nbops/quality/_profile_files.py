@@ -99,9 +99,7 @@ def _write(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            file.write(content)  # not flushed to the disk: the build would wait, and a page can be made again
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

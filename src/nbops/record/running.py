@@ -73,7 +73,8 @@ def write_running(state: Path, run_id: str) -> Path:
     path = _marker(state, run_id)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, (json.dumps(asdict(marker), indent=2) + "\n").encode())
+        # after a loss of power no process is left, whether the marker is there or not
+        replace_file(path, (json.dumps(asdict(marker), indent=2) + "\n").encode(), durable=False)
     except OSError as error:
         raise LedgerError(f"{path}: cannot be written: {error}. See that the folder can be written to.") from error
     return path

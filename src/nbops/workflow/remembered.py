@@ -76,7 +76,7 @@ def remember(root: Path, tasks: Sequence[TaskSpec], *, pipeline: Path, values: M
         for task in tasks
     ]
     try:
-        write_json(_path(root, pipeline), {"maker": _maker(), "declared": declared, "tasks": entries})
+        write_json(_path(root, pipeline), {"maker": _maker(), "declared": declared, "tasks": entries}, durable=False)
     except (OSError, TypeError, ValueError):
         return
 
