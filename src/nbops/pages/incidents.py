@@ -261,30 +261,14 @@ def _steps(incident: Incident) -> list[tuple[str, str]]:
     if incident.last_good_run and incident.last_bad_run:
         between = shell_words("nbops", "diff", incident.last_good_run, incident.last_bad_run)
         steps.append(("See what differs from the last good run", between))
-        steps.append(("Find which change did it", shell_words("nbops", "replay", incident.last_bad_run)))
-    for one in incident.findings:
-        if one.kind == "monitor" and one.mended_run is None:
-            steps.append(("If it is as it should be, say so", expect_finding(one)))
-            break
+        kind, name = subject_of(incident.root)
+        if kind == "dataset":
+            code, data = ("--code", incident.last_good_run), ("--data", incident.last_bad_run)
+            steps.append(("Tell code from data: which of both did it", shell_words("nbops", "replay", name, *code, *data)))
+    if any(one.kind == "monitor" and one.mended_run is None for one in incident.findings):
+        steps.append(("If it is as it should be, say so", shell_words("nbops", "expect", incident.id, "--reason", "...")))
     steps.append(("When it is mended, build: the run that shows it closes the incident", "ploomber build"))
     return steps
-
-
-def expect_finding(one: IncidentFinding) -> str:
-    """Return the command by which somebody says that a finding is to be expected; its key ends with what was measured."""
-    _, name = subject_of(one.subject)
-    metric = _metric_of(one)
-    column = ["--column", one.column] if one.column else []
-    return shell_words("nbops", "expect", name, *column, *(["--metric", metric] if metric else []), "--reason", "...")
-
-
-def _metric_of(one: IncidentFinding) -> str:
-    """Return the series of a finding: ``monitor:volume:dataset:orders:rowCount`` ends with it."""
-    before = f":{one.subject}:"
-    _, found, rest = one.key.partition(before)
-    if not found:
-        return ""
-    return rest.removeprefix(f"{one.column}.").removeprefix(f"{one.column}:") if one.column else rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,9 +186,11 @@ def _quoted(word: str) -> str:
 
 def expect_command(one: Anomaly) -> str:
     """Return the command that says of an anomaly that it is to be expected."""
-    _, name = subject_of(one.subject)
-    column = ["--column", one.column] if one.column else []
-    return shell_words("nbops", "expect", name, *column, "--metric", one.metric or one.monitor, "--reason", "...")
+    kind, name = subject_of(one.subject)
+    target = ".".join(
+        part for part in (name if kind == "dataset" else one.subject, one.column, one.metric or one.monitor) if part
+    )
+    return shell_words("nbops", "expect", target, "--reason", "...")
 
 
 def shell_words(*words: str) -> str:

@@ -51,7 +51,7 @@ def test_the_overview_says_what_is_out_how_fresh_data_is_and_what_is_noisy(year:
     assert "1 incident open" in text
     assert "The noisiest" in text
     assert "share of nulls of customer_id 3 of 60 runs" in text
-    assert "nbops expect customer_features --column customer_id --metric nullRate --reason '...'" in text
+    assert "nbops expect customer_features.customer_id.nullRate --reason '...'" in text
     assert "time between changes" in text
     assert text.index("order_lines_raw") < text.index("recommender_scores")
 
@@ -87,7 +87,8 @@ def test_an_incidents_page_says_why_and_what_to_do(year: Path) -> None:
         "Open order_lines_raw: rows is 153,201",
         "nbops incidents ack INC-20261122T194156Z-4c1d",
         "nbops diff 20261121T194156Z-000001 20261122T194156Z-1f0c9a",
-        "nbops expect order_lines_raw --metric rowCount",
+        "nbops expect INC-20261122T194156Z-4c1d --reason",
+        "nbops replay order_lines_raw --code 20261121T194156Z-000001 --data 20261122T194156Z-1f0c9a",
         "data/raw/online_retail.csv is 69 % smaller",
         "86 of 100",
         "the last day in it is 2026-11-14",
