@@ -8,6 +8,7 @@ import json
 import socket
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +16,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nbops.model import Check, CheckResult, Dataset, Distribution, Measurement, Notice, Quarantine, Run, RunError, TaskRun
+from nbops.model import (
+    Check,
+    CheckResult,
+    Dataset,
+    Distribution,
+    Measurement,
+    Notice,
+    Quarantine,
+    Run,
+    RunError,
+    Segment,
+    TaskRun,
+)
 from nbops.record.guard import scan
 from nbops.record.machine_paths import PathMask
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets, steady_text
@@ -624,6 +637,8 @@ def test_categories_that_show_something_private_are_counted_among_the_others(scr
     private = {"jane.oneil@example.org": 3, "hunter2-correct-horse": 2, "/home/ann/work/other/x": 1}
     public = {"DE": 5, "password": 4, "<b>": 1}
     spread = Distribution(column="contact", rows=20, categories={**private, **public}, others=4, patterns={"a": 1})
+    segments = tuple(Segment(by="contact", value=value, rows=1) for value in (*private, "DE"))
+    spread = replace(spread, segments=(*segments, Segment(by="email", value="x", rows=1)))
     own = Distribution(column=" Email", rows=20, quantiles=(1.0,) * 11, categories={"x": 20}, others=0)
     dataset = Dataset(name="d", task="t", path="d.csv", format="csv", distributions=(spread, own), storage={"bom": True})
     run = Run(
@@ -639,6 +654,7 @@ def test_categories_that_show_something_private_are_counted_among_the_others(scr
     found, email = once.datasets[0].distributions
     assert found.categories == public
     assert found.others == 4 + sum(private.values())
+    assert found.segments == (Segment(by="contact", value="DE", rows=1),)
     assert email == Distribution(column=" Email", rows=20)
     assert once.datasets[0].storage == {"bom": True}
     assert scrubber.run(once) == once

@@ -27,6 +27,7 @@ PROGRAM = "nbops"
 COMMANDS = {
     "alerts": "messages to people about incidents",
     "attach": "put a pipeline under nbops",
+    "backfill": "build a range of partitions",
     "bisect": "find the run and commit that broke a measurement",
     "blame": "tell which run and commit last moved a measurement",
     "build": "build the pipeline",

@@ -238,7 +238,12 @@ class Scrubber:
         patterns = {text: rows for text, rows in record.patterns.items() if self.text(text) == text}
         hidden = sum(record.categories.values()) - sum(shown.values())
         others = record.others + hidden if record.others is not None else None
-        return replace(record, column=column, categories=shown, others=others, patterns=patterns)
+        segments = tuple(
+            replace(item, by=self.name(item.by))
+            for item in record.segments
+            if self.text(item.value) == item.value and item.by.strip().casefold() not in self.personal_columns
+        )
+        return replace(record, column=column, categories=shown, others=others, patterns=patterns, segments=segments)
 
     def _check_result(self, result: CheckResult) -> CheckResult:
         examples = tuple(
