@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nbops.pages.names import page_name
@@ -13,10 +13,10 @@ from nbops.pages.text import count, plural, short
 from nbops.pages.views import Shown, report_link, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from nbops.model import Cause, Incident, IncidentEvent, IncidentFinding
+    from nbops.model import Cause, Incident, IncidentEvent, IncidentFinding, IncidentState
     from nbops.pages.latest import Latest
 
 __all__ = [
@@ -105,6 +105,13 @@ def newest_first(incidents: Sequence[Incident]) -> list[Incident]:
 
 
 _TURNS = frozenset({"opened", "reopened", "resolved", "expected"})
+_STATE_OF: Mapping[str, IncidentState] = {
+    "opened": "open",
+    "reopened": "open",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+    "expected": "expected",
+}
 _DURING = {"opened": "opened by this run", "reopened": "opened again by this run", "resolved": "shown mended by this run"}
 
 
@@ -118,7 +125,17 @@ def open_during(incidents: Sequence[Incident], run_id: str) -> list[Incident]:
     What became of them later changes nothing, so that the pages of a run stay as they are.
     """
     there = [one for one in incidents if one.opened_run <= run_id and _was_open(one, run_id)]
-    return sorted(there, key=lambda one: (one.opened_run != run_id, _done_by(one, run_id) == "resolved", one.id))
+    ordered = sorted(there, key=lambda one: (one.opened_run != run_id, _done_by(one, run_id) == "resolved", one.id))
+    return [replace(one, state=_state_after(one, run_id)) for one in ordered]
+
+
+def _state_after(incident: Incident, run_id: str) -> IncidentState:
+    """Return the state in which a run left an incident, before anybody said something about that."""
+    state = None
+    for event in incident.events:
+        if (event.run or "") < run_id or (event.by is None and event.run == run_id):
+            state = _STATE_OF.get(event.what, state)
+    return state or incident.state
 
 
 def _was_open(incident: Incident, run_id: str) -> bool:

@@ -300,6 +300,7 @@ def test_what_became_of_an_incident_later_changes_no_page_of_a_run() -> None:
             "3": ["shown mended by this run"],
             "4": [],
         }
+        assert [one.state for run in "123" for one in open_during((now,), run)] == ["open", "open", "resolved"]
     assert [during_words(one, "5") for one in open_during((later,), "5")] == ["opened again by this run"]
     assert [during_words(one, "6") for one in open_during((later,), "6")] == ["open before this run, and after it"]
     assert open_during((later,), "7") == []
