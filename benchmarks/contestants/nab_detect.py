@@ -6,8 +6,8 @@ JSON object of lists.
 - ``nbops``: :class:`nbops.history.monitors.stream.StreamDetector` as it comes.
 - ``sigma``: the rule of three standard deviations: how many of them the value is from the mean of all points before it.
 - ``gaussian``: the windowed Gaussian of the Numenta Anomaly Benchmark: the same with a window of 6,400 points that moves by 100.
-- ``seasonal``: as observability tools do it: standard deviations from the mean of the values at this time (10 minutes around it)
-  of the earlier days; of all points before it as long as there are fewer than ten such.
+- ``seasonal``: as observability tools do it: standard deviations from the mean of the values at this time (half an hour around it)
+  of the earlier days, of all points before it as long as there are fewer than 30 such; the best of the widths that were tried.
 - ``river``: half-space trees, ``MinMaxScaler() | HalfSpaceTrees()`` as in https://riverml.xyz/latest/api/anomaly/HalfSpaceTrees/,
   as they come, seed 0.
 - ``clock``: an alarm every 150 points whatever the data, for what the benchmark gives to that.
@@ -86,7 +86,7 @@ def gaussian(series: Series, *, window: int = 6_400, step: int = 100) -> Iterato
             coming = []
 
 
-def seasonal(series: Series, *, day: float = 86_400.0, around: float = 600.0, least: int = 10) -> Iterator[float]:
+def seasonal(series: Series, *, day: float = 86_400.0, around: float = 1_800.0, least: int = 30) -> Iterator[float]:
     """Yield the same for the values of this time of earlier days."""
     everything = _Moments()
     times: list[float] = []
