@@ -95,3 +95,18 @@ def test_nothing_is_told_where_nothing_moved_or_everything_did(tmp_path: Path) -
     whole = _find(before, _write(tmp_path / "now.parquet", where="true"), "nulls")
     assert all(one.explained - one.share < 0.15 for one in whole)
     assert _find(before, empty, "nulls", column="nothing of this name") == ()
+
+
+def test_values_that_went_missing_together_are_no_segment_of_each_other(tmp_path: Path) -> None:
+    before, now = tmp_path / "before.parquet", tmp_path / "now.parquet"
+    for path, bad in ((before, "false"), (now, "id % 3 = 0")):
+        duckdb.sql(
+            f"""
+            COPY (
+                SELECT CASE WHEN {bad} THEN NULL ELSE 1.5 END AS amount,
+                    CASE WHEN {bad} THEN NULL ELSE 'category ' || id % 4 END AS category
+                FROM range(3000) AS t(id)
+            ) TO '{path}' (FORMAT parquet)
+            """
+        )
+    assert all("missing" not in one.text for one in _find(before, now, "nulls"))

@@ -44,6 +44,7 @@ _WORTH, _NEARLY = 0.25, 0.92
 _NARROWER, _ENOUGH = 0.6, 0.8
 """A pair is taken where it is this much smaller than one condition, and explains as much or almost so."""
 _SHOWN = 60
+_MISSING, _NONE = "(missing)", "is missing"
 _NUMBERS = (
     "TINYINT",
     "SMALLINT",
@@ -213,7 +214,7 @@ class _Search:
         for values, group in groups.items():
             rows = max(group.rows_now, group.rows_before if self._measured == "rows" else 0.0)
             base = max(total.rows_now, total.rows_before if self._measured == "rows" else 0.0)
-            if not rows or not base:
+            if not rows or not base or self._went_missing(values, group):
                 continue
             extra = self._surplus(group, total)
             found.append(
@@ -229,6 +230,12 @@ class _Search:
                 )
             )
         return found
+
+    def _went_missing(self, values: Sequence[str], group: _Group) -> bool:
+        """Tell whether a segment is of values that went missing at the same time: that is the change itself, not where it is."""
+        if self._measured == "rows" or not {_MISSING, _NONE} & set(values):
+            return False
+        return self._old is None or 2 * group.rows_before < group.rows_now
 
     def _groups(self, dimensions: Sequence[_Dimension]) -> dict[tuple[str, ...], _Group]:
         now = self._query(self._new, [item.now for item in dimensions], self._types)
@@ -288,7 +295,7 @@ class _Search:
         if kind in {"VARCHAR", "BOOLEAN"} or kind.startswith("ENUM") or few:
             if not few:
                 return []
-            before, now = (f"coalesce(CAST({one.key} AS VARCHAR), '(missing)')" if one else "" for one in (was, item))
+            before, now = (f"coalesce(CAST({one.key} AS VARCHAR), {literal(_MISSING)})" if one else "" for one in (was, item))
             return [_Dimension(item.name, before, now, categorical=kind != "DATE" and not kind.startswith("TIMESTAMP"))]
         if self._old is None and self._measured == "mean":
             return []  # what a range had before is not known, and large values are in the ranges of large numbers
@@ -330,7 +337,7 @@ def _bins(key: str, cuts: Sequence[float], *, dated: bool) -> str:
     number = _as_number(key, dated=dated)
     shown = [_edge(cut, dated=dated) for cut in cuts]
     cases = [
-        f"WHEN {number} IS NULL OR isnan({number}) THEN 'is missing'",
+        f"WHEN {number} IS NULL OR isnan({number}) THEN {literal(_NONE)}",
         f"WHEN {number} < {cuts[0]!r} THEN {literal('< ' + shown[0])}",
     ]
     for low, high, one, other in zip(cuts, cuts[1:], shown, shown[1:], strict=False):
