@@ -6,7 +6,7 @@ JSON object of lists.
 - ``nbops``: :class:`nbops.history.monitors.stream.StreamDetector` as it comes.
 - ``sigma``: the rule of three standard deviations: how many of them the value is from the mean of all points before it.
 - ``gaussian``: the windowed Gaussian of the Numenta Anomaly Benchmark: the same with a window of 6,400 points that moves by 100.
-- ``seasonal``: as observability tools do it: standard deviations from the mean of the values at this time (half an hour around it)
+- ``seasonal``: as observability tools do it: standard deviations from the mean of values at this time (half an hour around it)
   of the earlier days, of all points before it as long as there are fewer than 30 such; the best of the widths that were tried.
 - ``river``: half-space trees, ``MinMaxScaler() | HalfSpaceTrees()`` as in https://riverml.xyz/latest/api/anomaly/HalfSpaceTrees/,
   as they come, seed 0.
