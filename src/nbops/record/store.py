@@ -181,7 +181,7 @@ def _previous(reports: Path, run: Run, load: Load) -> str | None:
     """
     if run.status == "running":
         return None
-    earlier = (run_id for run_id in reversed(run_ids(reports)) if run_id < run.id)
+    earlier = (run_id for run_id in reversed(run_folders(reports)) if run_id < run.id)
     return next((run_id for run_id in earlier if (load(run_id) or {}).get("status") in _ENDED), None)
 
 
@@ -292,12 +292,8 @@ def _text_of(path: Path) -> str:
 
 def run_ids(reports: Path) -> list[str]:
     """Return the ids of all stored runs, the newest last."""
-    try:
-        with os.scandir(reports / "runs") as entries:
-            names = [entry.name for entry in entries if _RUN_ID.fullmatch(entry.name) and entry.is_dir()]
-    except OSError:
-        return []
-    return sorted(name for name in names if (reports / "runs" / name / LEDGER).is_file())
+    folder = f"{reports / 'runs'}{os.sep}"
+    return [name for name in run_folders(reports) if os.path.isfile(f"{folder}{name}{os.sep}{LEDGER}")]  # noqa: PTH113 - as text
 
 
 def run_folders(reports: Path) -> list[str]:
@@ -311,7 +307,7 @@ def run_folders(reports: Path) -> list[str]:
 
 def latest_run(reports: Path) -> Run | None:
     """Return the newest run whose ledger can be read, None when there is none."""
-    for run_id in reversed(run_ids(reports)):
+    for run_id in reversed(run_folders(reports)):
         with suppress(LedgerError):
             return read_run(reports, run_id)
     return None
@@ -319,7 +315,7 @@ def latest_run(reports: Path) -> Run | None:
 
 def run_before(reports: Path, run_id: str) -> Run | None:
     """Return the newest run before another whose ledger can be read and that has ended, None when there is none."""
-    for earlier in reversed(run_ids(reports)):
+    for earlier in reversed(run_folders(reports)):
         if earlier < run_id:
             with suppress(LedgerError):
                 run = read_run(reports, earlier)
