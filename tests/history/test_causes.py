@@ -278,3 +278,9 @@ def test_a_table_of_thousands_of_columns_is_ranked() -> None:
     )
     found = causes_of(_incident(*(("mean", name) for name in names[:40])), bad, good, _with(4, 'sales["slug"] = 1'))
     assert (found[0].kind, found[1].kind) == ("input", "code")
+
+
+def test_a_variable_within_a_query_is_used() -> None:
+    cells = [(0, 'o = pd.read_csv("i").query("price > @least").assign(b=1)'), (1, 'o.to_parquet("o")')]
+    found = slice_of(statements_of(cells), {}, rows=0.9)
+    assert found.using({"least"}) == (0.9, (0,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,12 @@ def test_what_was_held_lies_with_the_failed_attempt_and_the_version_before_is_pu
         path.write_bytes(b"x")
     assert rows_of(tmp_path, run, good, held) == (published, kept)
     assert rows_of(tmp_path, run, good, good) == (None, published)
+
+
+def test_rows_of_another_run_are_not_taken_for_those_that_were_measured(tmp_path: Path) -> None:
+    item = replace(_dataset("orders", "a"), content_hash="0" * 64)
+    path = tmp_path / "output/orders.parquet"
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    keep_previous(tmp_path, path)
+    assert rows_of(tmp_path, _run(item), replace(item, content_hash="1" * 64), item) == (None, None)

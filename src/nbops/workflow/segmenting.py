@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nbops.contract.vocabulary import is_personal
 from nbops.history.causes import SegmentFound
 from nbops.lineage.graph import Graph, Node
+from nbops.quality.hashing import file_hash
 from nbops.quality.segments import Measured, Segment, find_segments
 from nbops.workflow.previous import previous_of
 
@@ -55,10 +56,20 @@ def rows_of(root: Path, run: Run, before: Dataset, now: Dataset) -> tuple[Path |
     final = root / now.path
     if not now.published:
         kept = sorted((root / ".nbops/failed" / run.id).glob(f"*/tree/{now.path}"))
-        return (final if final.exists() else None), (kept[0] if kept else None)
+        return (final if _holds(final, before) else None), (kept[0] if kept else None)
     earlier = previous_of(root, now.path)
     same = before.content_hash is not None and before.content_hash == now.content_hash
-    return (earlier if earlier is not None and not same else None), (final if final.exists() else None)
+    return (
+        earlier if earlier is not None and not same and _holds(earlier, before) else None,
+        final if _holds(final, now) else None,
+    )
+
+
+def _holds(path: Path, item: Dataset) -> bool:
+    """Tell whether a file is there, and holds what a run measured: another run may have made it anew since."""
+    if not path.exists():
+        return False
+    return not path.is_file() or item.content_hash is None or file_hash(path) == item.content_hash
 
 
 def segments_of(root: Path, focus: Focus, before: Run, run: Run) -> tuple[SegmentFound, ...]:

@@ -20,6 +20,8 @@ _SQL = re.compile(r"\b(select|insert|update|create)\b.*\b(from|into|set|table|vi
 _ALIAS = re.compile(r"\bas\s+[\"`]?([A-Za-z_]\w*)", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SQL_ROWS = re.compile(r"\b(where|join|having|limit|distinct|group\s+by|qualify|union|sample)\b", re.IGNORECASE)
+_EXPRESSION = re.compile(r"[<>=!]=?\s*\S|@[A-Za-z_]")
+_GIVEN = re.compile(r"@([A-Za-z_]\w*)")
 _NAMING = frozenset({"assign", "with_columns", "agg", "aggregate", "mutate", "select", "aggregates", "transform"})
 _DICT = frozenset({"fillna", "astype", "replace", "agg", "aggregate", "cast", "round", "with_columns", "assign", "fill_null"})
 _ROWS = frozenset(
@@ -189,6 +191,9 @@ class _Look(ast.NodeVisitor):
             self.rows = self.rows or bool(_SQL_ROWS.search(node.value))
         else:
             self.mentions.add(node.value)
+            if _EXPRESSION.search(node.value):  # of `DataFrame.query` and `eval`
+                self.mentions |= set(_WORD.findall(node.value))
+                self.loads |= set(_GIVEN.findall(node.value))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self.mentions.add(node.attr)
