@@ -28,6 +28,7 @@ SECTIONS = (
     "checks",
     "profiles",
     "history",
+    "growth",
     "render",
     "readonly",
     "causes",
