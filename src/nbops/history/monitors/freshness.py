@@ -16,23 +16,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbops.contract.config_monitoring import Monitoring
-    from nbops.history.index import DatasetEntry, History
+    from nbops.history.index import DatasetEntry
     from nbops.model import Dataset, Run
 
 __all__ = ["judge_arrival"]
 
-_RUNS = 60
 _LEARN, _LEARN_DAY = 10, 4
 _CHANCE = 0.12
-_WIDE = 500
-"""Of data with more columns fewer runs are looked at."""
 _NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
-def judge_arrival(run: Run, dataset: Dataset, history: History, *, settings: Monitoring) -> tuple[tuple[Anomaly, ...], bool]:
+def judge_arrival(
+    run: Run, dataset: Dataset, entries: Sequence[DatasetEntry], *, settings: Monitoring
+) -> tuple[tuple[Anomaly, ...], bool]:
     """Judge whether there should be something new.
 
     Only runs that are for a date of their own are judged: who builds twice an hour expects nothing new each time.
+
+    Args:
+        run: The run.
+        dataset: As it saw it.
+        entries: As earlier runs saw it, the oldest first.
+        settings: Days on which nothing is expected are among them.
 
     Returns:
         What was found, and whether there is too little history yet.
@@ -40,7 +45,6 @@ def judge_arrival(run: Run, dataset: Dataset, history: History, *, settings: Mon
     day = day_of(run.logical_date)
     if day is None or day.isoformat() in settings.holidays:
         return (), day is None
-    entries = history.datasets(dataset.name, before=run.id, limit=_RUNS if len(dataset.columns) <= _WIDE else _LEARN)
     same = [item for item in entries if item.at.weekday() == day.weekday()]
     if len(entries) < _LEARN:
         return (), True

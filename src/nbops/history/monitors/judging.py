@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Judgement", "bands", "judge"]
 
 _RUNS = 400
-_SCHEMA_RUNS = 30
-_POINTS, _LEAST_RUNS = 1_000_000, 30
-_WIDE, _SCHEMA_RUNS_WIDE = 500, 3
+_SCHEMA_RUNS = 36
+_POINTS, _LEAST_RUNS = 400_000, 30
+_WIDE, _SCHEMA_RUNS_WIDE = 500, 10
 """Of wide data fewer runs are looked at, so that judging takes seconds."""
 _MOST = 25
 """Anomalies of one subject that are kept, the worst."""
@@ -127,7 +127,7 @@ class _Watch:
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             found.fail("schema", subject, error)
         try:
-            anomalies, learning = judge_arrival(self.run, dataset, self.history, settings=self.settings)
+            anomalies, learning = judge_arrival(self.run, dataset, earlier, settings=self.settings)
             found.anomalies += anomalies
             (found.learning if learning else found.judged)["freshness"] += 1
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
@@ -163,7 +163,7 @@ def runs_for(series: int) -> int:
     """Return how many runs are looked at, of so many series.
 
     >>> runs_for(250), runs_for(10_000), runs_for(60_000)
-    (400, 100, 30)
+    (400, 40, 30)
     """
     return max(_LEAST_RUNS, min(_RUNS, _POINTS // max(series, 1)))
 
