@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -38,6 +39,7 @@ _RATES: Mapping[str, str] = {
 _LEVELS = frozenset({"minimum", "maximum", "mean", "standardDeviation", "minimumLength", "maximumLength"})
 _DAY = timedelta(days=1)
 _ID_STAMP = "%Y%m%dT%H%M%SZ"
+_FRACTION = re.compile(r"\.(\d+)")
 _SHOWN = 60  # characters of arguments in the name of a metric
 
 
@@ -73,15 +75,22 @@ def instant_of(text: object) -> datetime | None:
     '2011-01-04T00:00:00+00:00'
     >>> instant_of("2026-11-22T19:41:56Z").isoformat()
     '2026-11-22T19:41:56+00:00'
+    >>> instant_of("2026-11-22T19:41:56.5").microsecond
+    500000
     >>> instant_of("soon") is None
     True
     """
     if not isinstance(text, str):
         return None
     with suppress(ValueError, OverflowError):
-        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        # Python 3.10 knows neither Z nor fractions of other than 3 or 6 digits
+        found = datetime.fromisoformat(_FRACTION.sub(_six_digits, text.strip().replace("Z", "+00:00")))
         return found.astimezone(timezone.utc) if found.tzinfo else found.replace(tzinfo=timezone.utc)
     return None
+
+
+def _six_digits(match: re.Match[str]) -> str:
+    return f".{match[1][:6]:0<6}"
 
 
 def run_instant(run: Run) -> datetime:
