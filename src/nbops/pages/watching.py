@@ -112,7 +112,9 @@ def render_incidents(latest: Latest | None, watch: Watch, *, reports: Path) -> l
     paths = [put(reports / "incidents.html", page("incidents.html.j2", {**context, "here_is": "incidents.html"}))]
     for position, one in enumerate(newest_first(watch.incidents)):
         path = reports / "incidents" / incident_page(one.id)
-        if position < _INCIDENTS or not path.is_file():
-            put(path, page("incident.html.j2", incident_context(one, latest, reports=reports)))
+        key = _hash(encode(one), latest.run.pipeline if latest is not None else "")
+        if not path.is_file() or (position < _INCIDENTS and not _is_as_before(path, key, reports)):
+            context = incident_context(one, latest, reports=reports)  # leads to newer pages of data only when it changes itself
+            put(path, page("incident.html.j2", {**context, "key": key}))
         paths.append(path)
     return paths

@@ -142,6 +142,23 @@ def test_a_datasets_page_is_written_again_only_when_it_was_measured_anew_or_lead
     assert len(judged()) == 10, "a page that leads to a run without pages is made again"
 
 
+def test_an_incidents_page_is_written_again_only_when_the_incident_changed(
+    tmp_path: Path, watched: Any, watching: Any, runs: Any
+) -> None:
+    run = runs["passing"]()
+    watched(run, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.glob("incidents/*.html")}
+    later = replace(run, id="20261123T194156Z-aaaaaa")
+    write_run(tmp_path, later)
+    watch = watching(run)
+    *others, first = watch.incidents
+    seen = replace(watch, incidents=(*others, replace(first, state="acknowledged")))
+    render_run(later, reports=tmp_path)
+    render_index([summarise(later)], latest=later, reports=tmp_path, watch=seen)
+    changed = [path.name for path, data in before.items() if path.read_bytes() != data]
+    assert changed == [incident_page(first.id)]
+
+
 def test_before_there_is_anything_to_judge_by_pages_say_so(tmp_path: Path, watched: Any, runs: Any) -> None:
     site = watched(runs["passing"](), tmp_path, runs=1)
     assert "Too few runs yet to know what is ordinary" in words(site / "monitoring.html")
