@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from nbops.contract.config_monitoring import Monitoring, load_monitoring
 from nbops.errors import ConfigError, LedgerError
 from nbops.history.incidents.store import load_incidents
-from nbops.history.index import open_history
 from nbops.model import Anomaly, MonitorCount
 from nbops.pages.watch import BandPoint, BandSeries, RunWatch, Watch
 from nbops.record.codec import decode, encode
@@ -152,6 +151,8 @@ class _Bands:
 
     def __call__(self, dataset: str, short: bool) -> Sequence[BandSeries]:  # noqa: FBT001 - the form of BandsOf
         if self._history is None:
+            from nbops.history.index import open_history  # noqa: PLC0415 - a build in which nothing is new needs no SQLite
+
             self._history = open_history(self._reports, self._cache)
             self._history.sync()
             self._history.add(self._run)
