@@ -53,7 +53,7 @@ _ONE_SIDED = {"duration": 1, "memory": 1, "freshness": 1, "duplicates": 1, "cate
 """Only more is worse."""
 _NO_ROWS = frozenset({"volume", "freshness", "clock", "duration", "memory"})
 _GROUPED = frozenset({"quantiles", "clock", "shares", "patterns", "mean", "range"})
-_ACCIDENT = 1.5
+_ACCIDENT = 1.15
 _MOST = 10.0
 _FEWEST = 4
 _OFTEN = 0.3
@@ -110,7 +110,7 @@ def judge_frame(
 def bounds_of(frame: Frame, scores: NDArray[np.float64], sensitivity: str) -> NDArray[np.float64]:
     """Return how large each score may be, by those before it.
 
-    What left its bound counts as no more than half again that bound: one accident does not blind a monitor, several teach it;
+    What left its bound counts as little more than that bound: one accident does not blind a monitor, several teach it;
     days in a row are one.
     """
     sizes = np.abs(np.nan_to_num(scores))
