@@ -149,7 +149,7 @@ def conclude(
     run = monitored(root, config, carried_over(scrubber.run(run), before), previous=before)
     announce(root, run.id)
     write_run(reports, run)
-    watched = keep_incidents(root, config, run)
+    watched = keep_incidents(root, config, run, clean=scrubber.text)
     trouble = _render(run, root, reports, keep=config.keep_runs)
     secrets = secrets_of(config, parameters, records)
     if exports:

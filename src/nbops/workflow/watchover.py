@@ -16,7 +16,7 @@ from nbops.record.ledger import as_stored
 from nbops.record.store import read_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from nbops.contract.config import Config
@@ -48,13 +48,14 @@ def announce(root: Path, run_id: str) -> None:
         (root / _PENDING).write_text(run_id, encoding="utf-8")
 
 
-def keep_incidents(root: Path, config: Config, run: Run) -> Watched:
+def keep_incidents(root: Path, config: Config, run: Run, *, clean: Callable[[str], str] = str) -> Watched:
     """Bring the incidents up to a run whose ledger is written; whatever goes wrong is said, and the build goes on.
 
     Args:
         root: The project's root.
         config: The project's settings.
         run: The run.
+        clean: Takes secrets, personal values and machine paths out of what is said of causes: it quotes code and parameters.
     """
     if not _is_of_interest(run) and not (root / config.reports / FOLDER).exists():
         _forget(root)
@@ -64,7 +65,7 @@ def keep_incidents(root: Path, config: Config, run: Run) -> Watched:
     try:
         stored = as_stored(run)
         with incidents_lock(root / ".nbops"):
-            updated = update(root / config.reports, stored, finish=lambda change: _explained(root, config, stored, change))
+            updated = update(root / config.reports, stored, finish=lambda change: _explained(root, config, stored, change, clean))
     except Exception as error:  # noqa: BLE001 - the ledger is safe; incidents are made again from it
         why = str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
         return Watched(
@@ -89,7 +90,7 @@ def _is_of_interest(run: Run) -> bool:
     )
 
 
-def _explained(root: Path, config: Config, run: Run, change: Change) -> Incident:
+def _explained(root: Path, config: Config, run: Run, change: Change, clean: Callable[[str], str]) -> Incident:
     """Return an incident with its possible causes, looked for when there is more of it than before."""
     incident = change.incident
     if incident.root.startswith(_PIPELINE) or not any(event.what in _EXPLAINED for event in change.events):
@@ -101,7 +102,14 @@ def _explained(root: Path, config: Config, run: Run, change: Change) -> Incident
         if incident.last_good_run is not None:
             with suppress(LedgerError):
                 good = read_run(root / config.reports, incident.last_good_run)
-        return replace(incident, causes=causes_for(root, config, incident, run, good))
+        causes = causes_for(root, config, incident, run, good)
+        return replace(
+            incident,
+            causes=tuple(
+                replace(cause, message=clean(cause.message), evidence=tuple(clean(item) for item in cause.evidence))
+                for cause in causes
+            ),
+        )
     except Exception:  # noqa: BLE001 - an incident without a cause is worth more than none
         return incident
 
