@@ -636,7 +636,14 @@ def test_a_secret_of_ten_megabytes_and_none_at_all():
 def test_categories_that_show_something_private_are_counted_among_the_others(scrubber: Scrubber) -> None:
     private = {"jane.oneil@example.org": 3, "hunter2-correct-horse": 2, "/home/ann/work/other/x": 1}
     public = {"DE": 5, "password": 4, "<b>": 1}
-    spread = Distribution(column="contact", rows=20, categories={**private, **public}, others=4, patterns={"a": 1})
+    spread = Distribution(
+        column="contact",
+        rows=20,
+        categories={**private, **public},
+        others=4,
+        patterns={"a": 1},
+        frequent={"4915112345678": 1, "9.5": 2},
+    )
     segments = tuple(Segment(by="contact", value=value, rows=1) for value in (*private, "DE"))
     spread = replace(spread, segments=(*segments, Segment(by="email", value="x", rows=1)))
     own = Distribution(column=" Email", rows=20, quantiles=(1.0,) * 11, categories={"x": 20}, others=0)
@@ -654,6 +661,7 @@ def test_categories_that_show_something_private_are_counted_among_the_others(scr
     found, email = once.datasets[0].distributions
     assert found.categories == public
     assert found.others == 4 + sum(private.values())
+    assert (found.patterns, found.frequent) == ({"a": 1}, {"9.5": 2})
     assert found.segments == (Segment(by="contact", value="DE", rows=1),)
     assert email == Distribution(column=" Email", rows=20)
     assert once.datasets[0].storage == {"bom": True}

@@ -235,7 +235,8 @@ class Scrubber:
         if record.column.strip().casefold() in self.personal_columns:
             return Distribution(column=column, rows=record.rows)
         shown = {value: rows for value, rows in record.categories.items() if self.text(value) == value}
-        patterns = {text: rows for text, rows in record.patterns.items() if self.text(text) == text}
+        patterns = {text: rows for text, rows in record.patterns.items() if self.text(text, numbers="telling") == text}
+        frequent = {text: rows for text, rows in record.frequent.items() if self.text(text, numbers="telling") == text}
         hidden = sum(record.categories.values()) - sum(shown.values())
         others = record.others + hidden if record.others is not None else None
         segments = tuple(
@@ -243,7 +244,15 @@ class Scrubber:
             for item in record.segments
             if self.text(item.value) == item.value and item.by.strip().casefold() not in self.personal_columns
         )
-        return replace(record, column=column, categories=shown, others=others, patterns=patterns, segments=segments)
+        return replace(
+            record,
+            column=column,
+            categories=shown,
+            others=others,
+            patterns=patterns,
+            frequent=frequent,
+            segments=segments,
+        )
 
     def _check_result(self, result: CheckResult) -> CheckResult:
         examples = tuple(
