@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from nbops.history.causes import CodeOf, CommitOf, Facts, InputLook, SegmentFound, causes_of
 from nbops.history.causes.codediff import changes_of
-from nbops.history.causes.statements import columns_between, slice_of, statements_of
+from nbops.history.causes.differing import columns_between
+from nbops.history.causes.statements import slice_of, statements_of
 from nbops.model import (
     Column,
     ColumnEdge,

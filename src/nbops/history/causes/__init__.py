@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbops.history.causes.candidates import candidates_of
+from nbops.history.causes.case import Case
 from nbops.history.causes.facts import CodeOf, CommitOf, Facts, InputLook, SegmentFound
 from nbops.history.causes.focus import Focus, foci_of, merged_lineage, moved_by, upstream_of
-from nbops.history.causes.ranking import Case, weigh
+from nbops.history.causes.ranking import weigh
 from nbops.lineage.graph import Graph
 from nbops.model import Cause
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from nbops.history.causes.statements import Slice, Statement, columns_between, slice_of, statements_of
+from nbops.history.causes.differing import columns_between
+from nbops.history.causes.statements import Slice, Statement, slice_of, statements_of
 
 if TYPE_CHECKING:
     from nbops.history.causes.facts import CodeOf

@@ -13,26 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Slice", "Statement", "columns_between", "slice_of", "statements_of"]
+from nbops.history.causes.codewords import NAMING, ROWS, SQL, WORD, texts_of
+from nbops.history.causes.differing import columns_using
+
+__all__ = ["Slice", "Statement", "slice_of", "statements_of"]
 
 _MAGIC = re.compile(r"^\s*[%!?]")
-_SQL = re.compile(r"\b(select|insert|update|create)\b.*\b(from|into|set|table|view)\b|\bselect\b", re.IGNORECASE | re.DOTALL)
 _ALIAS = re.compile(r"\bas\s+[\"`]?([A-Za-z_]\w*)", re.IGNORECASE)
-_WORD = re.compile(r"[A-Za-z_]\w*")
 _SQL_ROWS = re.compile(r"\b(where|join|having|limit|distinct|group\s+by|qualify|union|sample)\b", re.IGNORECASE)
 _EXPRESSION = re.compile(r"[<>=!]=?\s*\S|@[A-Za-z_]")
 _GIVEN = re.compile(r"@([A-Za-z_]\w*)")
-_NAMING = frozenset({"assign", "with_columns", "agg", "aggregate", "mutate", "select", "aggregates", "transform"})
 _DICT = frozenset({"fillna", "astype", "replace", "agg", "aggregate", "cast", "round", "with_columns", "assign", "fill_null"})
-_ROWS = frozenset(
-    [
-        *("merge", "join", "query", "dropna", "drop_duplicates", "filter", "sample", "head", "tail", "nlargest", "nsmallest"),
-        *("concat", "append", "groupby", "group_by", "explode", "melt", "pivot", "pivot_table", "unique", "union", "limit"),
-        *("drop_nulls", "drop", "slice", "vstack", "resample", "join_asof", "merge_asof", "unstack", "stack", "between", "isin"),
-    ]
-)
 _EFFECTS = ("to_", "write", "save", "execute", "sql", "append", "insert", "update", "pop", "extend", "register", "sort", "dump")
-_FRAMES = frozenset({*_ROWS, "to_parquet", "to_csv", "to_json", "write_parquet", "write_csv", "assign", "with_columns", "rename"})
+_FRAMES = frozenset({*ROWS, "to_parquet", "to_csv", "to_json", "write_parquet", "write_csv", "assign", "with_columns", "rename"})
 _NULL = 0.03
 """Strength of a statement that makes other columns only."""
 _KEPT = 0.95
@@ -118,7 +111,7 @@ def _of_cell(index: int, text: str) -> tuple[Statement, ...]:
 
 
 def _foreign(index: int, text: str) -> Statement:
-    words = frozenset(_WORD.findall(text))
+    words = frozenset(WORD.findall(text))
     return Statement(
         cell=index,
         text=" ".join(text.split()),
@@ -184,15 +177,15 @@ class _Look(ast.NodeVisitor):
     def visit_Constant(self, node: ast.Constant) -> None:
         if not isinstance(node.value, str):
             return
-        if _SQL.search(node.value):
-            self.mentions |= set(_WORD.findall(node.value))
+        if SQL.search(node.value):
+            self.mentions |= set(WORD.findall(node.value))
             self.writes |= set(_ALIAS.findall(node.value))
             self.whole = True
             self.rows = self.rows or bool(_SQL_ROWS.search(node.value))
         else:
             self.mentions.add(node.value)
             if _EXPRESSION.search(node.value):  # of `DataFrame.query` and `eval`
-                self.mentions |= set(_WORD.findall(node.value))
+                self.mentions |= set(WORD.findall(node.value))
                 self.loads |= set(_GIVEN.findall(node.value))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -204,7 +197,7 @@ class _Look(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        names = _texts(node.slice)
+        names = texts_of(node.slice)
         base = node.value.value if isinstance(node.value, ast.Attribute) and node.value.attr in {"loc", "iloc"} else node.value
         if names and isinstance(base, ast.Name):
             self.frames.add(base.id)
@@ -222,12 +215,12 @@ class _Look(ast.NodeVisitor):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Subscript):
-            self.writes |= _texts(node.target.slice)
+            self.writes |= texts_of(node.target.slice)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in _NAMING:
+        if name in NAMING:
             self.writes |= {keyword.arg for keyword in node.keywords if keyword.arg}
         if name in {"rename", "alias", "name", "insert", "drop", "set_axis"}:
             self._named(name, node)
@@ -237,34 +230,25 @@ class _Look(ast.NodeVisitor):
         if inplace and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
             self.stores.add(node.func.value.id)
         if inplace and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Subscript):
-            self.writes |= _texts(node.func.value.slice)
-        if name in _ROWS or name.startswith(("read_", "scan_")):
+            self.writes |= texts_of(node.func.value.slice)
+        if name in ROWS or name.startswith(("read_", "scan_")):
             self.rows = True
         self.generic_visit(node)
 
     def _named(self, name: str, node: ast.Call) -> None:
         if name in {"alias", "name"}:
-            self.writes |= {text for item in node.args for text in _texts(item)}
+            self.writes |= {text for item in node.args for text in texts_of(item)}
         elif name == "insert" and len(node.args) > 1:
-            self.writes |= _texts(node.args[1])
+            self.writes |= texts_of(node.args[1])
         elif name == "drop":
-            self.writes |= {text for k in node.keywords if k.arg == "columns" for text in _texts(k.value)}
+            self.writes |= {text for k in node.keywords if k.arg == "columns" for text in texts_of(k.value)}
         for item in (*node.args, *(k.value for k in node.keywords if k.arg == "columns")):
             if name == "rename" and isinstance(item, ast.Dict):
-                self.writes |= {text for value in item.values for text in _texts(value)} | _keys(item)
-
-
-def _texts(node: ast.AST | None) -> set[str]:
-    """Return the texts that a subscript or argument names: ``"a"``, ``["a", "b"]``, ``(mask, "a")``."""
-    if isinstance(node, ast.Constant):
-        return {node.value} if isinstance(node.value, str) else set()
-    if isinstance(node, ast.List | ast.Tuple | ast.Set):
-        return {text for item in node.elts for text in _texts(item)}
-    return set()
+                self.writes |= {text for value in item.values for text in texts_of(value)} | _keys(item)
 
 
 def _keys(node: ast.Dict) -> set[str]:
-    return {text for key in node.keys for text in _texts(key)}
+    return {text for key in node.keys for text in texts_of(key)}
 
 
 def _chooses_rows(node: ast.Subscript) -> bool:
@@ -327,162 +311,3 @@ def _strength(
     if not frames:
         return _UNKNOWN  # no tables by name: what flows where is not seen
     return 0.2 if item.stores & frames or item.rows else 0.1
-
-
-def columns_between(old: Statement, new: Statement) -> frozenset[str] | None:
-    """Return the columns that the difference of two statements is about; None when it is not about single columns.
-
-    The trees are compared from the top: a difference below a keyword or key of a dictionary is about the column that this names,
-    and lists of texts differ in these.
-    """
-    try:
-        one, other = ast.parse(old.text).body[0], ast.parse(new.text).body[0]
-    except (SyntaxError, ValueError, RecursionError, IndexError):
-        return _sql_columns(old.text, new.text) if old.whole and new.whole else None
-    found: set[str] = set()
-    return frozenset(found) if _differ(one, other, None, found) and found else None
-
-
-def columns_using(item: Statement, names: frozenset[str]) -> frozenset[str] | None:
-    """Return the columns for which a statement uses some names; None where that is not for single columns."""
-    try:
-        tree = ast.parse(item.text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-    found: set[str | None] = set()
-    _places(tree, names, None, found)
-    return frozenset(name for name in found if name is not None) if found and None not in found else None
-
-
-def _places(node: ast.AST, names: frozenset[str], context: str | None, found: set[str | None]) -> None:
-    if (isinstance(node, ast.Name) and node.id in names) or (isinstance(node, ast.Attribute) and node.attr in names):
-        found.add(context)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        named = node.func.attr in _NAMING
-        alias = _alias(node)
-        _places(node.func, names, alias or context, found)
-        for argument in node.args:
-            _places(argument, names, context, found)
-        for keyword in node.keywords:
-            _places(keyword.value, names, keyword.arg if named and keyword.arg else context, found)
-    elif isinstance(node, ast.Dict) and _keyed(node) and node.keys:
-        for key, value in _items(node).items():
-            _places(value, names, key, found)
-    else:
-        for part in ast.iter_child_nodes(node):
-            _places(part, names, context, found)
-
-
-def _alias(node: ast.Call) -> str | None:
-    """Return the name that ``.alias("name")`` gives."""
-    if not isinstance(node.func, ast.Attribute) or node.func.attr not in {"alias", "name"} or len(node.args) != 1:
-        return None
-    return next(iter(_texts(node.args[0])), None)
-
-
-def _sql_columns(old: str, new: str) -> frozenset[str] | None:
-    """Return the columns in which two queries differ; None where more than what is selected differs."""
-    one, other = _selected(old), _selected(new)
-    if one is None or other is None or one[1] != other[1]:
-        return None
-    names = one[0].keys() | other[0].keys()
-    return frozenset(name for name in names if one[0].get(name) != other[0].get(name)) or None
-
-
-def _selected(text: str) -> tuple[dict[str, str], str] | None:
-    """Return what a query selects, by name, and the rest of it, without regard to blanks and upper case."""
-    found = re.search(r"\bselect\b(?P<items>.*?)\bfrom\b", text, re.IGNORECASE | re.DOTALL)
-    if found is None:
-        return None
-    items: list[str] = [""]
-    depth = 0
-    for sign in found["items"]:
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and depth == 0:
-            items.append("")
-        else:
-            items[-1] += sign
-    rest = text[: found.start()] + text[found.end() :]
-    named = {(_WORD.findall(item) or [item.strip()])[-1]: " ".join(item.lower().split()) for item in items}
-    return named, " ".join(rest.lower().split())
-
-
-def _differ(  # noqa: PLR0911 - a case for each kind of node
-    one: object, other: object, context: str | None, found: set[str]
-) -> bool:
-    """Note of which columns two trees differ; False when a difference is not about a column."""
-    if isinstance(one, ast.AST) and isinstance(other, ast.AST) and ast.dump(one) == ast.dump(other):
-        return True
-    if isinstance(one, ast.Call) and isinstance(other, ast.Call):
-        old, new = {k.arg: k.value for k in one.keywords}, {k.arg: k.value for k in other.keywords}
-        name = one.func.attr if isinstance(one.func, ast.Attribute) else ""
-        named = name in _NAMING
-        if (
-            name in _ROWS
-            and not named
-            and [ast.dump(k) for k in one.keywords] + [ast.dump(a) for a in one.args]
-            != [ast.dump(k) for k in other.keywords] + [ast.dump(a) for a in other.args]
-        ):
-            return False  # about rows, whatever columns it names
-        inner = _alias(one) if _alias(one) == _alias(other) else None
-        fine = _differ(one.func, other.func, inner or context, found) and _differ_lists(one.args, other.args, context, found)
-        for name in sorted(map(str, old.keys() | new.keys())):
-            fine = fine and _differ_part(old.get(name), new.get(name), name if named else context, found)
-        return fine
-    if isinstance(one, ast.Dict) and isinstance(other, ast.Dict) and all(_keyed(item) for item in (one, other)):
-        old_items, new_items = _items(one), _items(other)
-        return all(
-            _differ_part(old_items.get(key), new_items.get(key), key, found)
-            for key in sorted(old_items.keys() | new_items.keys())
-        )
-    if (
-        isinstance(one, ast.List | ast.Tuple)
-        and isinstance(other, ast.List | ast.Tuple)
-        and _all_texts(one)
-        and _all_texts(other)
-    ):
-        found.update({context} if context is not None else _texts(one) ^ _texts(other))
-        return True
-    texts = [item.value for item in (one, other) if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-    if len(texts) == 2 and all(map(_SQL.search, texts)):  # noqa: PLR2004 - both
-        columns = _sql_columns(texts[0], texts[1])
-        found.update(columns or ())
-        return columns is not None
-    if isinstance(one, ast.AST) and isinstance(other, ast.AST) and type(one) is type(other):
-        return all(_differ(getattr(one, name, None), getattr(other, name, None), context, found) for name in one._fields)
-    if isinstance(one, list) and isinstance(other, list):
-        return _differ_lists(one, other, context, found)
-    return _differ_part(one, other, context, found) if one != other else True
-
-
-def _differ_lists(one: Sequence[object], other: Sequence[object], context: str | None, found: set[str]) -> bool:
-    if len(one) != len(other):
-        return _leaf(context, found)
-    return all(_differ(a, b, context, found) for a, b in zip(one, other, strict=True))
-
-
-def _differ_part(one: object, other: object, context: str | None, found: set[str]) -> bool:
-    if isinstance(one, ast.AST) and isinstance(other, ast.AST) and type(one) is type(other) and not isinstance(one, ast.Constant):
-        return _differ(one, other, context, found)
-    if isinstance(one, ast.AST) and isinstance(other, ast.AST) and ast.dump(one) == ast.dump(other):
-        return True
-    return _leaf(context, found) if one != other else True
-
-
-def _leaf(context: str | None, found: set[str]) -> bool:
-    if context is None:
-        return False
-    found.add(context)
-    return True
-
-
-def _keyed(node: ast.Dict) -> bool:
-    return all(isinstance(key, ast.Constant) and isinstance(key.value, str) for key in node.keys)
-
-
-def _items(node: ast.Dict) -> dict[str, ast.expr]:
-    return {str(key.value): value for key, value in zip(node.keys, node.values, strict=True) if isinstance(key, ast.Constant)}
-
-
-def _all_texts(node: ast.List | ast.Tuple) -> bool:
-    return bool(node.elts) and all(isinstance(item, ast.Constant) and isinstance(item.value, str) for item in node.elts)
