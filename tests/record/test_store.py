@@ -162,6 +162,16 @@ def test_pruning_keeps_ledgers(tmp_path):
         store.prune(tmp_path, 0)
 
 
+@pytest.mark.parametrize(("keep", "every"), [(1, 1), (4, 1), (20, 4), (50, 10), (1000, 10)])
+def test_pages_go_some_runs_at_a_time_where_many_are_kept(tmp_path, monkeypatch, keep, every):
+    asked = []
+    monkeypatch.setattr(store, "prune", lambda reports, wanted: asked.append(wanted) or [])
+    for number in range(20):
+        (tmp_path / "runs" / made(number).id).mkdir(parents=True)
+        store.prune_seldom(tmp_path, keep)
+    assert asked == [keep] * (20 // every)
+
+
 def test_the_summary_says_the_worst():
     def result(verdict, severity):
         check = Check(id=f"{verdict}-{severity}", dataset="orders", metric="rowCount", severity=severity)

@@ -35,6 +35,7 @@ __all__ = [
     "loader",
     "new_run_id",
     "prune",
+    "prune_seldom",
     "read_run",
     "read_status",
     "replace_file",
@@ -54,6 +55,7 @@ _PAGES = frozenset({".html", ".ipynb"})
 _KEPT_DOCUMENTS = 8
 _KEPT_RUNS = 4
 _SHOWN_IDS = 10  # an error names at most this many runs
+_PRUNED_AT_ONCE = 10
 
 _HINTS = {
     errno.ENOSPC: "the disk is full: free some space (`nbops gc` removes old pages) and build again",
@@ -421,6 +423,15 @@ def prune(reports: Path, keep: int) -> list[Path]:
             figure.unlink()
             removed.append(figure)
     return sorted(removed)
+
+
+def prune_seldom(reports: Path, keep: int) -> list[Path]:
+    """Do what :func:`prune` does at the end of some runs only: up to a fifth more runs than ``keep``, but ten, keep their pages.
+
+    Each time it rewrites what leads to the pages that go, and looks through all runs.
+    """
+    every = max(1, min(_PRUNED_AT_ONCE, keep // 5))
+    return prune(reports, keep) if len(run_folders(reports)) % every == 0 else []
 
 
 def _pages(folder: Path) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from nbops.record.guard import refuse, scan
 from nbops.record.ledger import as_stored
 from nbops.record.notebook import dump_notebook
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
-from nbops.record.store import prune, replace_file, run_before, write_run
+from nbops.record.store import prune_seldom, replace_file, run_before, write_run
 from nbops.record.summaries import summaries
 from nbops.workflow.alerting import tell_of
 from nbops.workflow.assemble import carried_over, without_quotes
@@ -207,7 +207,7 @@ def _render(run: Run, root: Path, reports: Path, *, keep: int) -> tuple[str, ...
             series=series_of(as_stored(run), reports=reports, cache=cache),
             incidents=watch.incidents,
         )
-        prune(reports, keep)
+        prune_seldom(reports, keep)
         rows = matrix_rows(reports, cache)
         render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows, watch=watch)
     except Exception as error:  # noqa: BLE001 - see above
