@@ -18,7 +18,8 @@ from nbops.model import Run
 from nbops.pages.render import render_index, render_run
 from nbops.pages.templating import page as made_page
 from nbops.record.ledger import as_stored
-from nbops.record.store import prune, run_ids, write_run
+from nbops.record.pruning import prune
+from nbops.record.store import run_ids, write_run
 from nbops.record.summaries import RunSummary, summaries, summarise
 from nbops.workflow.comparing import beside
 from nbops.workflow.rebuild import rebuild_pages

@@ -20,7 +20,8 @@ import pytest
 from nbops.errors import LedgerError
 from nbops.model import Check, CheckResult, Column, Dataset, Measurement, Run, TaskRun
 from nbops.pages.render import render_index, render_run
-from nbops.record.store import prune, read_run, write_run
+from nbops.record.pruning import prune
+from nbops.record.store import read_run, write_run
 from nbops.record.summaries import summaries, summarise
 
 KINDS = ["fresh", "passing", "failing", "checked", "interrupted", "up_to_date", "hostile"]

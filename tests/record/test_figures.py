@@ -14,7 +14,8 @@ from PIL import Image, PngImagePlugin
 
 from nbops.model import Run
 from nbops.record.figures import FIGURES, figure_of, lifted, unused_figures
-from nbops.record.store import prune, write_run
+from nbops.record.pruning import prune
+from nbops.record.store import write_run
 
 
 def png(mode: str, *, colours: int = 9, text: str = "", alpha: int = 255) -> bytes:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from nbops.errors import LedgerError
 from nbops.model import Anomaly, Check, CheckResult, GitState, Quarantine, Run, RunError, TaskRun
-from nbops.record import running, store, summaries
+from nbops.record import pruning, running, store, summaries
 
 NOW = datetime(2026, 11, 22, 19, 41, 56, tzinfo=timezone.utc)
 
@@ -151,24 +151,24 @@ def test_pruning_keeps_ledgers(tmp_path):
             (folder / name).write_text("x")
     (tmp_path / "index.html").write_text("x")
     old = tmp_path / "runs" / made(0).id
-    assert store.prune(tmp_path, 3) == []
-    removed = store.prune(tmp_path, 2)
+    assert pruning.prune(tmp_path, 3) == []
+    removed = pruning.prune(tmp_path, 2)
     assert removed == [old / "index.html", old / "tasks/clean.html", old / "tasks/clean.ipynb"]
     assert sorted(path.name for path in old.iterdir()) == ["notes.txt", "run.json"]
     assert (tmp_path / "index.html").exists()
     assert len(list((tmp_path / "runs").rglob("*.html"))) == 4
-    assert store.prune(tmp_path, 2) == []
+    assert pruning.prune(tmp_path, 2) == []
     with pytest.raises(LedgerError, match="at least 1"):
-        store.prune(tmp_path, 0)
+        pruning.prune(tmp_path, 0)
 
 
 @pytest.mark.parametrize(("keep", "every"), [(1, 1), (4, 1), (20, 4), (50, 10), (1000, 10)])
 def test_pages_go_some_runs_at_a_time_where_many_are_kept(tmp_path, monkeypatch, keep, every):
     asked = []
-    monkeypatch.setattr(store, "prune", lambda reports, wanted: asked.append(wanted) or [])
+    monkeypatch.setattr(pruning, "prune", lambda reports, wanted: asked.append(wanted) or [])
     for number in range(20):
         (tmp_path / "runs" / made(number).id).mkdir(parents=True)
-        store.prune_seldom(tmp_path, keep)
+        pruning.prune_seldom(tmp_path, keep)
     assert asked == [keep] * (20 // every)
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "build": "build the pipeline",
     "check": "judge published data",
     "completion": "shell completion",
+    "contract": "suggest a contract",
     "diff": "compare two runs",
     "doctor": "look for faults of the environment",
     "expect": "say that something is to be expected",

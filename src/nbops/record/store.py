@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.errors import LedgerError, did_you_mean
 from nbops.model import Notice, Run
-from nbops.record.figures import unused_figures
-from nbops.record.homes import homes_in
 from nbops.record.ledger import document_of, from_json, to_json, validate
 
 if TYPE_CHECKING:
@@ -34,8 +32,6 @@ __all__ = [
     "load_runs",
     "loader",
     "new_run_id",
-    "prune",
-    "prune_seldom",
     "read_run",
     "read_status",
     "replace_file",
@@ -43,19 +39,16 @@ __all__ = [
     "run_before",
     "run_folders",
     "run_ids",
-    "runs_with_pages",
-    "runs_without_pages",
+    "write_failure",
     "write_run",
 ]
 
 LEDGER = "run.json"
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}", re.ASCII)
 _ENDED = frozenset({"succeeded", "failed", "interrupted"})
-_PAGES = frozenset({".html", ".ipynb"})
 _KEPT_DOCUMENTS = 8
 _KEPT_RUNS = 4
 _SHOWN_IDS = 10  # an error names at most this many runs
-_PRUNED_AT_ONCE = 10
 
 _HINTS = {
     errno.ENOSPC: "the disk is full: free some space (`nbops gc` removes old pages) and build again",
@@ -93,7 +86,8 @@ def ledger_path(reports: Path, run_id: str) -> Path:
     return reports / "runs" / run_id / LEDGER
 
 
-def _failure(path: Path, error: OSError) -> LedgerError:
+def write_failure(path: Path, error: OSError) -> LedgerError:
+    """Return the error that says why something could not be written or removed, and what to do."""
     hint = _HINTS.get(error.errno or 0, "see that the folder can be written to, and build again")
     return LedgerError(f"{path}: cannot be written ({error.strerror or error}); {hint}.")
 
@@ -172,7 +166,7 @@ def write_run(reports: Path, run: Run) -> Path:
         with _new_folder(path.parent):
             replace_file(path, data)
     except OSError as error:
-        raise _failure(path, error) from error
+        raise write_failure(path, error) from error
     return path
 
 
@@ -359,96 +353,3 @@ def resolve_run_id(reports: Path, text: str) -> str:
         shown = ", ".join(found[-_SHOWN_IDS:])
         raise LedgerError(f"run {text[:60]!r}: {len(found)} runs fit. Write more of the id, among: {shown}.")
     raise LedgerError(f"run {text[:60]!r}: there is no such run. {did_you_mean(wanted[:60], ['latest', *ids[-_SHOWN_IDS:]])}")
-
-
-def runs_without_pages(reports: Path, keep: int) -> list[str]:
-    """Return the runs whose pages may go: all but the newest ``keep`` and those whose pages a kept run leads to, oldest first.
-
-    Args:
-        reports: The project's ``reports`` folder.
-        keep: How many runs keep their pages; at least 1.
-
-    Raises:
-        LedgerError: ``keep`` is below 1.
-    """
-    if keep < 1:
-        raise LedgerError(f"keep_runs: {keep}: at least 1 is needed, as the latest run is shown by the index page.")
-    ids = run_ids(reports)
-    old = [run_id for run_id in ids[:-keep] if any(_pages(reports / "runs" / run_id))]
-    if not old:
-        return []
-    kept = runs_with_pages(reports, ids[-keep:])
-    return [run_id for run_id in old if run_id not in kept]
-
-
-def runs_with_pages(reports: Path, wanted: Sequence[str]) -> frozenset[str]:
-    """Return some runs and those that the pages of these lead to, however many steps away."""
-    known, found, left = frozenset(run_ids(reports)), set[str](), list(wanted)
-    while left:
-        run_id = left.pop()
-        found.add(run_id)
-        left += [home for home in _homes(reports, run_id) if home in known and home not in found]
-    return frozenset(found)
-
-
-def _homes(reports: Path, run_id: str) -> list[str]:
-    """Return the runs whose pages a run's page leads to; a damaged ledger names none."""
-    with suppress(OSError, UnicodeDecodeError, LedgerError, TypeError, AttributeError):
-        return list(homes_in(document_of(ledger_path(reports, run_id).read_bytes().decode())))
-    return []
-
-
-def prune(reports: Path, keep: int) -> list[Path]:
-    """Remove the pages (HTML, executed notebooks, figures) of old runs; ledgers stay for ever.
-
-    Args:
-        reports: The project's ``reports`` folder.
-        keep: How many runs keep their pages; at least 1. So do older ones that their pages lead to.
-
-    Returns:
-        The files that were removed, sorted.
-
-    Raises:
-        LedgerError: ``keep`` is below 1, or a page could not be removed.
-    """
-    removed: list[Path] = []
-    for run_id in runs_without_pages(reports, keep):
-        folder = reports / "runs" / run_id
-        try:
-            removed += _remove_pages(folder)
-        except OSError as error:
-            raise _failure(folder, error) from error
-    for figure in unused_figures(reports) if removed else ():
-        with suppress(OSError):  # taken next time
-            figure.unlink()
-            removed.append(figure)
-    return sorted(removed)
-
-
-def prune_seldom(reports: Path, keep: int) -> list[Path]:
-    """Do what :func:`prune` does at the end of some runs only: up to a fifth more runs than ``keep``, but ten, keep their pages.
-
-    Each time it rewrites what leads to the pages that go, and looks through all runs.
-    """
-    every = max(1, min(_PRUNED_AT_ONCE, keep // 5))
-    return prune(reports, keep) if len(run_folders(reports)) % every == 0 else []
-
-
-def _pages(folder: Path) -> Iterator[Path]:
-    """Yield the pages of a run."""
-    for where, _, files in os.walk(folder):
-        yield from (Path(where, name) for name in files if Path(name).suffix in _PAGES)
-
-
-def _remove_pages(folder: Path) -> list[Path]:
-    removed: list[Path] = []
-    for where, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            path = Path(where, name)
-            if path.suffix in _PAGES:
-                path.unlink()
-                removed.append(path)
-        for name in folders:
-            with suppress(OSError):  # only what is empty by now
-                Path(where, name).rmdir()
-    return removed

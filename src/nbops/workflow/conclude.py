@@ -22,8 +22,9 @@ from nbops.record.figures import FIGURES, lifted
 from nbops.record.guard import refuse, scan
 from nbops.record.ledger import as_stored
 from nbops.record.notebook import dump_notebook
+from nbops.record.pruning import prune_seldom
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
-from nbops.record.store import prune_seldom, replace_file, run_before, write_run
+from nbops.record.store import replace_file, run_before, write_run
 from nbops.record.summaries import summaries
 from nbops.workflow.alerting import tell_of
 from nbops.workflow.assemble import carried_over, without_quotes

@@ -11,7 +11,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbops.record.store import ledger_path, prune, run_ids, runs_without_pages
+from nbops.record.pruning import prune, runs_without_pages
+from nbops.record.store import ledger_path, run_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
