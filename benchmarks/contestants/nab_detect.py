@@ -22,7 +22,7 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 try:
@@ -37,7 +37,7 @@ Series = list[tuple[float, float]]
 def _read(path: Path) -> Series:
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.reader(lines))[1:]
-    return [(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp(), float(value)) for at, value in rows]
+    return [(datetime.fromisoformat(at).replace(tzinfo=timezone.utc).timestamp(), float(value)) for at, value in rows]
 
 
 class _Moments:

@@ -27,7 +27,7 @@ def test_every_built_in_can_be_loaded():
         assert plugins.names(group) == tuple(sorted(names))
         for name in names:
             made = plugins.load(group, name)()
-            methods = {"nbops.checks": ("requests", "judge"), "nbops.exporters": ("open",)}[group]
+            methods = {"nbops.alerters": ("send",), "nbops.checks": ("requests", "judge"), "nbops.exporters": ("open",)}[group]
             assert all(callable(getattr(made, method)) for method in methods)
 
 
