@@ -115,6 +115,7 @@ def test_a_folder_without_a_pipeline_and_one_with_several(tmp_path):
 
 def test_a_server_started_anew_finds_the_build_of_the_one_before(waiting, monkeypatch, until):
     started = builds.start_build(waiting)
+    child = builds._children.pop(waiting)
     monkeypatch.setattr(builds, "_children", {})
     state = builds.state_of(waiting)
     assert state.running
@@ -123,6 +124,7 @@ def test_a_server_started_anew_finds_the_build_of_the_one_before(waiting, monkey
     until(lambda: builds.state_of(waiting).who)
     assert builds.stop_build(waiting)
     until(lambda: not builds.state_of(waiting).running)
+    assert child.wait(20) != 0
 
 
 def test_a_damaged_note_or_a_process_id_given_to_another_is_no_build(waiting):
