@@ -100,10 +100,8 @@ class PackageIndex:
 
     def _version(self, distribution: str) -> str | None:
         if distribution not in self._versions:
-            try:
-                self._versions[distribution] = metadata.version(distribution)
-            except metadata.PackageNotFoundError:
-                self._versions[distribution] = None
+            found = next(iter(metadata.distributions(name=distribution, path=_search_path())), None)
+            self._versions[distribution] = found.version if found is not None else None
         return self._versions[distribution]
 
     def _distributions(self, module: str) -> list[str]:
@@ -130,6 +128,14 @@ class PackageIndex:
         except OSError:
             pass
         return found
+
+
+def _search_path() -> list[str]:
+    """Return where distributions are looked for: not among those that setuptools keeps for itself.
+
+    It puts them on the path of each process that imports ``pkg_resources``, so that what is installed would depend on the process.
+    """
+    return [entry for entry in sys.path if "_vendor" not in Path(entry).parts]
 
 
 def _modified(folder: str) -> int:
