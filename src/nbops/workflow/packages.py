@@ -133,7 +133,7 @@ class PackageIndex:
 def _search_path() -> list[str]:
     """Return where distributions are looked for: not among those that setuptools keeps for itself.
 
-    It puts them on the path of each process that imports ``pkg_resources``, so that what is installed would depend on the process.
+    It puts them on the path of each process that imports ``pkg_resources``: what is installed would depend on the process.
     """
     return [entry for entry in sys.path if "_vendor" not in Path(entry).parts]
 
