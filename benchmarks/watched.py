@@ -19,7 +19,7 @@ from nbops.record.codec import decode, encode
 
 __all__ = ["DATA", "Days", "a_run", "measured"]
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[2] / "shared" / "data"
 _TEXTS = {"InvoiceNo": str, "StockCode": str, "Description": str, "Country": str}
 
 
