@@ -72,8 +72,7 @@ def suggest_contract(dataset: Dataset, *, project: str) -> dict[str, Any]:
         "version": "0.1.0",
         "status": "draft",
         "description": {"purpose": "TODO: what it is for.", "limitations": "TODO: what it must not be used for."},
-        "schema": [schema],
-        "team": {"name": "TODO"},
+        "schema": [schema],  # without a team: nobody is named until somebody is
     }
 
 
