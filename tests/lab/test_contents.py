@@ -15,7 +15,7 @@ import nbformat
 import pytest
 
 from nbops.adapters.pipeline_yaml import read_pipeline
-from nbops.lab import contents
+from nbops.lab import contents, place
 
 pytest.importorskip("jupytext.async_contentsmanager", reason="jupytext 1.17 or newer is needed")
 
@@ -143,7 +143,7 @@ def test_a_pipeline_that_cannot_be_read_in_time_stops_nothing(
 
     release = threading.Event()
     monkeypatch.setattr(contents, "_PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(contents, "read_pipeline", lambda _: release.wait(30))
+    monkeypatch.setattr(place, "read_pipeline", lambda _: release.wait(30))
 
     async def open_it() -> Any:
         try:

@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbops.adapters.pipeline_yaml import FileTask, PipelineFile, find_pipeline, find_task, injected_values, read_pipeline
+from nbops.adapters.pipeline_yaml import FileTask, PipelineFile, injected_values, read_pipeline
 from nbops.errors import NbopsError
 from nbops.lab.injection import clean, inject, keep_header, parameters_cell
+from nbops.lab.place import look_up, pipelines_around
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -115,12 +116,22 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
 
     def _folder_for_kernels(self, folder: Path) -> Path:
         """Return where kernels of the notebooks in a folder run."""
-        found = find_pipeline(folder)
-        return folder if found is None else _kernel_folder(read_pipeline(found), folder, served=Path(self.root_dir))
+        served, fault = Path(self.root_dir), None
+        for path in pipelines_around(folder):
+            try:
+                pipeline = read_pipeline(path)
+            except NbopsError as error:
+                fault = fault or error
+                continue
+            if _tasks_in(pipeline, folder):
+                return _kernel_folder(pipeline, folder, served=served)
+        if fault is not None:
+            raise fault
+        return folder
 
     async def _place(self, path: str) -> tuple[PipelineFile, FileTask] | None:
         """Return the pipeline and task of a notebook; None when it has none, or when that cannot be known."""
-        return await self._ask(path, _look_up, Path(self._get_os_path(path)))
+        return await self._ask(path, look_up, Path(self._get_os_path(path)))
 
     async def _ask(self, path: str, question: Callable[[Path], _Answer | None], about: Path) -> _Answer | None:
         """Read the pipeline in a thread, for a bounded time; a broken one must never keep a file from being opened or saved."""
@@ -159,10 +170,14 @@ def _fit_to_save(notebook: dict[str, Any], root: Path | None, file: Path) -> dic
 
 def _kernel_folder(pipeline: PipelineFile, folder: Path, *, served: Path) -> Path:
     """Return where kernels of a folder's notebooks run: as in builds, as far as the server serves that folder."""
-    tasks = [task for task in pipeline.tasks if task.source is not None and task.source.parent == folder.resolve()]
+    tasks = _tasks_in(pipeline, folder)
     if not tasks or any(task.local_execution for task in tasks) or _api_path(pipeline.root, served) is None:
         return folder
     return pipeline.root
+
+
+def _tasks_in(pipeline: PipelineFile, folder: Path) -> list[FileTask]:
+    return [task for task in pipeline.tasks if task.source is not None and task.source.parent == folder.resolve()]
 
 
 def _choose_kernel(notebook: dict[str, Any]) -> None:
@@ -189,15 +204,6 @@ def _api_path(folder: Path, server_root: Path) -> str | None:
     except ValueError:
         return None
     return "" if inside == "." else inside
-
-
-def _look_up(source: Path) -> tuple[PipelineFile, FileTask] | None:
-    found = find_pipeline(source.parent)
-    if found is None:
-        return None
-    pipeline = read_pipeline(found)
-    task = find_task(pipeline, source)
-    return None if task is None else (pipeline, task)
 
 
 def _language(notebook: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -15,16 +14,15 @@ from jupyter_server.files.handlers import FilesHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from nbops.adapters.pipeline_yaml import find_pipeline, read_pipeline
+from nbops.adapters.pipeline_yaml import read_pipeline
 from nbops.errors import LockedError, NbopsError, did_you_mean
 from nbops.lab.builds import read_log, start_build, state_of, stop_build
 from nbops.lab.overview import overview, project_folders
+from nbops.lab.place import pipelines_around, pipelines_of, projects_below
 
 __all__ = ["register", "text_notebooks"]
 
 _TEXT = frozenset({".py", ".r", ".R"})
-_MOST_PROJECTS = 50
-"""Projects looked for right below the folder that is served."""
 
 
 def text_notebooks(served: Path) -> list[str]:
@@ -36,10 +34,9 @@ def text_notebooks(served: Path) -> list[str]:
         served: The server's root.
     """
     served = served.resolve()
-    above = find_pipeline(served)
-    below = itertools.islice(served.glob("*/pipeline.yaml"), _MOST_PROJECTS)
+    below = (path for folder in projects_below(served) for path in pipelines_of(folder))
     found: set[str] = set()
-    for path in {*below, *([above] if above else [])}:
+    for path in {*below, *pipelines_around(served)}:
         try:
             tasks = read_pipeline(path).tasks
         except NbopsError:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbops.adapters.pipeline_yaml import find_pipeline, read_pipeline
+from nbops.adapters.pipeline_yaml import read_pipeline
 from nbops.contract.config import load_config
 from nbops.errors import NbopsError
 from nbops.lab.builds import state_of
+from nbops.lab.place import pipelines_around, pipelines_of, projects_below
 from nbops.pages.names import page_name
 from nbops.record.homes import dataset_home, task_home
 from nbops.record.store import latest_run
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["overview", "project_folders"]
 
-_MOST_PROJECTS = 50
-
 
 def project_folders(served: Path) -> dict[str, Path]:
     """Return the projects that a server shows: the name by which a browser asks, to the root.
@@ -40,20 +38,14 @@ def project_folders(served: Path) -> dict[str, Path]:
     """
     served = served.resolve()
     found: dict[str, Path] = {}
-    above = find_pipeline(served)
-    if above is not None:
+    if above := pipelines_around(served):
         try:
-            root = find_root(above.parent)
+            root = find_root(above[0].parent)
         except NbopsError:
-            root = above.parent
+            root = above[0].parent
         found["" if root == served else ".."] = root
-    below = itertools.islice(sorted(served.glob("*/pipeline.yaml")), _MOST_PROJECTS)
-    found |= {path.parent.name: path.parent.resolve() for path in below if path.parent.resolve().is_relative_to(served)}
+    found |= {path.name: path.resolve() for path in projects_below(served) if path.resolve().is_relative_to(served)}
     return found
-
-
-def _pipelines(root: Path) -> list[str]:
-    return sorted(path.name for path in root.glob("pipeline*.yaml") if path.is_file())
 
 
 def overview(served: Path, root: Path, *, pipeline: str | None = None) -> dict[str, Any]:
@@ -68,7 +60,7 @@ def overview(served: Path, root: Path, *, pipeline: str | None = None) -> dict[s
         ``pipelines``, ``pipeline``, ``error`` (a sentence, when the pipeline or the settings cannot be read), ``tasks``, ``run``
         (the latest), ``build``. Paths that the server does not serve are null.
     """
-    names = _pipelines(root)
+    names = [path.name for path in pipelines_of(root)]
     chosen = pipeline if pipeline in names else "pipeline.yaml" if "pipeline.yaml" in names else next(iter(names), None)
     found: dict[str, Any] = {
         "pipelines": names,
