@@ -25,7 +25,7 @@ from nbops.contract.rules import Rules, read_quality
 from nbops.contract.sla import read_sla
 from nbops.contract.syntax import remembering
 from nbops.contract.vocabulary import API_VERSION, OBJECT_KEYS, ROOT_KEYS
-from nbops.contract.yamlfile import Problems, display_path, read_yaml
+from nbops.contract.yamlfile import Problems, display_path, parse_yaml, read_yaml
 from nbops.errors import ContractError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from nbops.contract.yamlcache import DocumentCache
 
-__all__ = ["SUFFIXES", "load_contract", "load_contracts", "read_contracts"]
+__all__ = ["SUFFIXES", "load_contract", "load_contracts", "parse_contracts", "read_contracts"]
 
 SUFFIXES = (".odcs.yaml", ".odcs.yml")
 
@@ -103,7 +103,25 @@ def read_contracts(path: Path, *, root: Path | None = None, cache: DocumentCache
         ContractError: The file is wrong.
     """
     shown = display_path(path, root=root)
-    document = read_yaml(path, shown=shown, cache=cache)
+    return _judged(read_yaml(path, shown=shown, cache=cache), path=path, shown=shown, cache=cache)
+
+
+def parse_contracts(raw: bytes, *, path: Path, root: Path | None = None) -> tuple[Contract, ...]:
+    """Read what is (or will be) in a file, as :func:`read_contracts` does.
+
+    Args:
+        raw: The bytes.
+        path: The file that they are for; it need not be there.
+        root: The project's root.
+
+    Raises:
+        ContractError: It is wrong.
+    """
+    shown = display_path(path, root=root)
+    return _judged(parse_yaml(raw, shown=shown), path=path, shown=shown, cache=None)
+
+
+def _judged(document: Any, *, path: Path, shown: str, cache: DocumentCache | None) -> tuple[Contract, ...]:
     problems = Problems(shown)
     try:
         digest = _digest(document)

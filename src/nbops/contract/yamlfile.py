@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from nbops.contract.yamlcache import DocumentCache
 
-__all__ = ["Problems", "display_path", "read_yaml"]
+__all__ = ["MAX_BYTES", "Problems", "display_path", "parse_yaml", "read_yaml"]
 
 MAX_BYTES = 10_000_000
 _MAX_PROBLEMS = 10
@@ -88,20 +88,29 @@ def read_yaml(path: Path, *, shown: str, cache: DocumentCache | None = None) -> 
     known = cache.get(raw) if cache is not None else None
     if known is not None:
         return known
-    document = _parse(raw, shown)
+    document = parse_yaml(raw, shown=shown)
     if cache is not None:
         cache.put(raw, document)
     return document
 
 
-def _parse(raw: bytes, shown: str) -> Any:
+def parse_yaml(raw: bytes | str, *, shown: str) -> Any:
+    """Return the plain values of one YAML 1.2 document that was read already.
+
+    Args:
+        raw: The file's bytes, or its text without a byte order mark.
+        shown: Its name in messages.
+
+    Raises:
+        ContractError: Not UTF-8, no valid YAML, a key given twice.
+    """
     from ruamel.yaml import YAML  # noqa: PLC0415 - what is remembered need not be parsed
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise ContractError(f"{shown}: line {line}: not UTF-8. Save the file as UTF-8.") from error
     # Pure Python on purpose: the C parser reads YAML 1.1, in which `no` and `on` are booleans.
     try:
