@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbops.quality.notebook import check, expect
+    from nbops.widgets.contract import contract_editor
+    from nbops.widgets.review import review
     from nbops.workflow.attach import attach
 
-__all__ = ["attach", "check", "expect"]
+__all__ = ["attach", "check", "contract_editor", "expect", "review"]
 
 _HOMES = {
     "attach": "nbops.workflow.attach",
     "check": "nbops.quality.notebook",
+    "contract_editor": "nbops.widgets.contract",
     "expect": "nbops.quality.notebook",
+    "review": "nbops.widgets.review",
     # IPython asks for these two by name: %load_ext nbops
     "load_ipython_extension": "nbops.lab.magics",
     "unload_ipython_extension": "nbops.lab.magics",

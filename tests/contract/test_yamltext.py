@@ -15,8 +15,14 @@ from nbops.errors import ContractError
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # a text of many lines takes minutes to be made smaller
 KEYS = st.sampled_from(["name", "description", "unit", "tags", "quality", "a b", "no", "x-1"])
-WORDS = st.sampled_from(["", "yes", "1", "3.0", "a: b", "# no comment", "- x", "it's", '"q"', "tab\tin", "é 😀", "null", "[", "{a", "*x"])
-TEXTS = WORDS | st.text(max_size=30) | st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12), max_size=4).map("\n".join)
+WORDS = st.sampled_from(
+    ["", "yes", "1", "3.0", "a: b", "# no comment", "- x", "it's", '"q"', "tab\tin", "é 😀", "null", "[", "{a", "*x"]
+)
+TEXTS = (
+    WORDS
+    | st.text(max_size=30)
+    | st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12), max_size=4).map("\n".join)
+)
 SCALARS = TEXTS | st.integers(-(10**20), 10**20) | st.booleans() | st.none() | st.floats(allow_nan=False, allow_infinity=False)
 TREES = st.recursive(
     SCALARS,
@@ -47,7 +53,13 @@ def written(draw, value, indent: int, lines: list[str], dash: int) -> None:
                 lines += [f"{head}{comment}", *nested]
         elif isinstance(item, dict | list):
             lines.append(f"{head} {flow(draw, item)}{comment}")
-        elif isinstance(item, str) and "\n" in item and all(line.strip() == line and line for line in item.split("\n")) and item.isprintable() is False and all(part.isprintable() for part in item.split("\n")):
+        elif (
+            isinstance(item, str)
+            and "\n" in item
+            and all(line.strip() == line and line for line in item.split("\n"))
+            and item.isprintable() is False
+            and all(part.isprintable() for part in item.split("\n"))
+        ):
             sign = draw(st.sampled_from(["|-", ">-"]))
             body = item.split("\n") if sign == "|-" else item.replace("\n", "\n\n").split("\n")
             lines += [f"{head} {sign}", *(f"{pad}  {line}" if line else "" for line in body)]
@@ -63,8 +75,7 @@ def scalar(draw, value) -> str:
             return "'" + value.replace("'", "''") + "'"
         if value.isalpha() and value.isascii() and value not in {"null", "yes", "no", "true"} and draw(st.booleans()):
             return value
-        made = json.dumps(value, ensure_ascii=True)
-        return made
+        return json.dumps(value, ensure_ascii=True)
     return json.dumps(value)
 
 
@@ -93,7 +104,7 @@ def paths(document, before=()):
 
 
 def changed_lines(before: str, after: str) -> list[str]:
-    return [line[2:] for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[:1] in "-"]
+    return [line[2:] for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line.startswith("-")]
 
 
 def expected_after(document, path, value):
@@ -122,8 +133,7 @@ def test_a_scalar_changes_only_its_own_lines(data, text):
     old = value_at(document, path)
     try:
         made = put(text, path, value, shown="x")
-    except ContractError as error:
-        assert "text editor" in str(error)
+    except ContractError:
         assert isinstance(old, dict | list) or not _readable(value)
         return
     assert _equal(parse_yaml(made, shown="x"), expected_after(document, path, value))
@@ -229,7 +239,10 @@ def test_what_is_written_is_what_somebody_would_write(text, path, value, made):
 
 def test_a_new_key_goes_where_it_is_usually_written():
     text = "name: a\ntype: b\n# rules\nquality: []\n"
-    assert put(text, ("unit",), "d", order=("name", "type", "unit", "quality")) == "name: a\ntype: b\nunit: d\n# rules\nquality: []\n"
+    assert (
+        put(text, ("unit",), "d", order=("name", "type", "unit", "quality"))
+        == "name: a\ntype: b\nunit: d\n# rules\nquality: []\n"
+    )
 
 
 @pytest.mark.parametrize(

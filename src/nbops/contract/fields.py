@@ -1,4 +1,4 @@
-"""What of a contract is edited in a form: read from its YAML, and written back into its text, the rest of which stays as it is."""
+"""What of a contract is edited in a form: read from its YAML, and written back into its text, whose rest stays as it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ __all__ = ["COLUMN_FIELDS", "CONTRACT_FIELDS", "add_column", "drop_column", "fie
 
 CONTRACT_FIELDS = ("description", "owner", "status", "version", "freshness")
 _OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "format")
-_TEXTS = frozenset({"description", "owner", "status", "version", "logicalType", "physicalType", "classification", "pattern", "format"})
+_TEXTS = frozenset(
+    {"description", "owner", "status", "version", "logicalType", "physicalType", "classification", "pattern", "format"}
+)
 COLUMN_FIELDS = (
     "description",
     "logicalType",
@@ -121,7 +123,9 @@ def _table(document: Any, dataset: str, *, shown: str) -> Path:
         return ("schema", 0)
     if dataset in tables:
         return ("schema", tables.index(dataset))
-    raise ContractError(f"{shown}: has no schema object {dataset[:60]!r}. {did_you_mean(dataset, [str(name) for name in tables])}")
+    raise ContractError(
+        f"{shown}: has no schema object {dataset[:60]!r}. {did_you_mean(dataset, [str(name) for name in tables])}"
+    )
 
 
 def _description(document: Any, table: Path) -> Path:
@@ -138,7 +142,9 @@ def _owner(document: Any) -> tuple[Path, Any]:
     if isinstance(team, dict) and team.get("name"):
         return ("team", "name"), team["name"]
     before: Path = ("team", "members") if isinstance(team, dict) else ("team",)
-    people = [(number, one) for number, one in enumerate(members or ()) if isinstance(one, dict)] if isinstance(members, list) else []
+    people = (
+        [(number, one) for number, one in enumerate(members or ()) if isinstance(one, dict)] if isinstance(members, list) else []
+    )
     people.sort(key=lambda pair: "owner" not in str(pair[1].get("role", "")).lower())
     for number, one in people:
         for key in ("name", "username"):
@@ -191,7 +197,7 @@ def set_field(text: str, dataset: str, field: str, value: Any, *, column: str | 
         return _set_column(text, document, (*table, "properties", _place(document, table, column)), field, value, shown=shown)
     if field == "freshness":
         return _set_freshness(text, document, table, value, shown=shown)
-    if field in {"version"} and value is None:
+    if field == "version" and value is None:
         raise ContractError("version: a contract needs one, such as 1.0.0.")
     path = {"description": _description(document, table), "owner": _owner(document)[0]}.get(field, (field,))
     if value is None:
@@ -241,7 +247,9 @@ def _place(document: Any, table: Path, column: str) -> int:
 
 def _set_column(text: str, document: Any, path: Path, field: str, value: Any, *, shown: str) -> str:
     if field == "values":
-        known = {repr(plain(item.get("value"))): item for item in value_at(document, (*path, "enum")) or () if isinstance(item, dict)}
+        known = {
+            repr(plain(item.get("value"))): item for item in value_at(document, (*path, "enum")) or () if isinstance(item, dict)
+        }
         value = [known.get(repr(item), {"value": item}) for item in value] if value is not None else None
         field = "enum"
     elif field == "personal":
@@ -291,7 +299,14 @@ def _removed(text: str, document: Any, path: Path, *, shown: str) -> str:
     """Take something out, with what would be empty then."""
     if not has(document, path):
         return text
-    while len(path) > 1 and path[-2] in {"logicalTypeOptions", "customProperties", "slaProperties", "enum", "team", "description"}:
+    while len(path) > 1 and path[-2] in {
+        "logicalTypeOptions",
+        "customProperties",
+        "slaProperties",
+        "enum",
+        "team",
+        "description",
+    }:
         if len(value_at(document, path[:-1])) > 1:
             break
         path = path[:-1]
@@ -328,5 +343,3 @@ def drop_column(text: str, dataset: str, name: str, *, shown: str) -> str:
     if len(value_at(document, at[:-1])) == 1:
         at = at[:-1]
     return remove(text, at, shown=shown)
-
-

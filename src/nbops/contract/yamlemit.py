@@ -13,7 +13,9 @@ __all__ = ["emit_entry", "emit_flow", "emit_item", "emit_scalar"]
 _WIDTH = 120
 _OLD_WORDS = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null|~)|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|0[0-7]+|=|<<")
 """What readers of YAML 1.1 take for something else than text."""
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]|[\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]|[\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
+)
 """Control characters, and what changes the direction of a line: written as escapes, so that a reader of the file sees them."""
 
 
@@ -34,7 +36,7 @@ def emit_scalar(value: Any, *, style: str = "", flow: bool = False, indent: int 
         return _dumped([value], flow=True)[1:-1]
     if _UNSEEN.search(value):
         return _escaped(value)
-    if not flow and ("\n" in value or style == "|" or style == ">" or len(value) + indent > _WIDTH):
+    if not flow and ("\n" in value or style in {"|", ">"} or len(value) + indent > _WIDTH):
         block = _block(value, folded=style != "|" and "\n" not in value, indent=indent, line_break=line_break)
         if block is not None:
             return block
@@ -59,7 +61,11 @@ def _block(value: str, *, folded: bool, indent: int, line_break: str) -> str | N
         return None
     if folded and ("  " in value or "\t" in value):
         return None
-    lines = textwrap.wrap(value, max(_WIDTH - indent, 40), break_long_words=False, break_on_hyphens=False) if folded else value.split("\n")
+    lines = (
+        textwrap.wrap(value, max(_WIDTH - indent, 40), break_long_words=False, break_on_hyphens=False)
+        if folded
+        else value.split("\n")
+    )
     margin = " " * indent
     return line_break.join([">-" if folded else "|-", *(f"{margin}{line}" if line else "" for line in lines)])
 

@@ -25,7 +25,7 @@ _BLOCK = frozenset({"|", ">"})
 
 
 def put(text: str, path: Path, value: Any, *, order: Sequence[str] = (), shown: str = "the file") -> str:
-    """Return a text in which a value stands at a path; mappings on the way that are not there are made.
+    r"""Return a text in which a value stands at a path; mappings on the way that are not there are made.
 
     Args:
         text: One YAML document.
@@ -37,8 +37,8 @@ def put(text: str, path: Path, value: Any, *, order: Sequence[str] = (), shown: 
     Raises:
         ContractError: The text is no YAML, or the edit cannot be made without touching something else.
 
-    >>> put("a: 1  # one\\nb: 'x'\\n", ("b",), "y")
-    "a: 1  # one\\nb: 'y'\\n"
+    >>> put("a: 1  # one\nb: 'x'\n", ("b",), "y")
+    "a: 1  # one\nb: 'y'\n"
     """
     document = parse_yaml(text, shown=shown)
     wanted = _with(document, path, value)
@@ -48,13 +48,13 @@ def put(text: str, path: Path, value: Any, *, order: Sequence[str] = (), shown: 
 
 
 def remove(text: str, path: Path, *, shown: str = "the file") -> str:
-    """Return a text without a key or an item of a list; what is not there is not there already.
+    r"""Return a text without a key or an item of a list; what is not there is not there already.
 
     Raises:
         ContractError: The text is no YAML, or the edit cannot be made without touching something else.
 
-    >>> remove("a: 1\\n# two\\nb: 2\\nc: 3\\n", ("b",))
-    'a: 1\\n# two\\nc: 3\\n'
+    >>> remove("a: 1\n# two\nb: 2\nc: 3\n", ("b",))
+    'a: 1\n# two\nc: 3\n'
     """
     document = parse_yaml(text, shown=shown)
     if not has(document, path):
@@ -130,7 +130,7 @@ def _without(document: Any, path: Path) -> Any:
     head, rest = path[0], path[1:]
     copied = list(document) if isinstance(document, list) else dict(document)
     if rest:
-        copied[head] = _without(document[head], rest)  # type: ignore[call-overload, index]
+        copied[head] = _without(document[head], rest)  # type: ignore[index]
     else:
         del copied[head]  # type: ignore[arg-type]
     return copied
@@ -247,26 +247,21 @@ def _put(text: str, document: Any, path: Path, value: Any, order: Sequence[str])
         raise LookupError
     chain = _chain(top, path)
     flow = next((index for index, node in enumerate(chain) if _is_flow(node)), None)
-    if len(chain) == len(path) + 1:
-        node = chain[-1]
-        if node.id == "scalar" and not isinstance(value, list | dict):
-            return _put_scalar(text, chain, path, value, in_flow=flow is not None)
-        if flow is not None:
-            return _put_flow(text, chain[flow], value_at(_with(document, path, value), path[:flow]))
-        if isinstance(value, list) and node.id == "sequence":
-            return _put_items(text, path, node, value_at(document, path), value)
+    there = len(chain) == len(path) + 1
+    if there and chain[-1].id == "scalar" and not isinstance(value, list | dict):
+        return _put_scalar(text, chain, path, value, in_flow=flow is not None)
+    if flow is not None:
+        return _put_flow(text, chain[flow], value_at(_with(document, path, value), path[:flow]))
+    if there:
+        if isinstance(value, list) and chain[-1].id == "sequence":
+            return _put_items(text, path, chain[-1], value_at(document, path), value)
         return _replace_entry(text, chain, path, value)
     depth = len(chain) - 1
     holder, rest = chain[-1], path[depth:]
-    if flow is not None:
-        return _put_flow(text, chain[flow], value_at(_with(document, path, value), path[:flow]))
     if holder.id == "scalar":  # `key:` with nothing behind it
         return _replace_entry(text, chain, path[:depth], value_at(_with(document, path, value), path[:depth]))
     inner = value_at(_with(document, path, value), path[: depth + 1])
-    head = rest[0]
-    if isinstance(head, int):
-        return _insert_item(text, holder, head, inner)
-    return _insert_key(text, holder, head, inner, order=order)
+    return _insert(text, holder, rest[0], inner, order=order)
 
 
 def _put_scalar(text: str, chain: Sequence[Any], path: Path, value: Any, *, in_flow: bool) -> str:
@@ -311,6 +306,12 @@ def _replace_entry(text: str, chain: Sequence[Any], path: Path, value: Any) -> s
         text[start : key.end_mark.index], value, column=_column(text, start), layout=_layout(text), line_break=_break(text)
     )
     return text[:start] + made + text[end:]
+
+
+def _insert(text: str, holder: Any, part: str | int, value: Any, *, order: Sequence[str]) -> str:
+    if isinstance(part, int):
+        return _insert_item(text, holder, part, value)
+    return _insert_key(text, holder, part, value, order=order)
 
 
 def _insert_key(text: str, node: Any, key: str, value: Any, *, order: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from nbops.model import Anomaly
 
-__all__ = ["FILE", "Correction", "add_correction", "applies", "load_corrections"]
+__all__ = ["FILE", "Correction", "add_correction", "applies", "load_corrections", "remove_corrections"]
 
 FILE = "monitoring/expected.yaml"
 _HEAD = "# What nbops' monitors are told to expect; written by `nbops expect`, may be edited. See docs/monitoring.md.\n"
@@ -202,6 +202,37 @@ def add_correction(
     yaml.dump([ordered], out)
     _write(path, _joined(text, out.getvalue()))
     return made
+
+
+def remove_corrections(root: Path, ids: Iterable[str]) -> tuple[str, ...]:
+    """Take entries out of the file, which keeps all others as they are written.
+
+    Args:
+        root: The project's root.
+        ids: Of the entries; those that are not there are left out.
+
+    Returns:
+        The ids of those that were taken out.
+
+    Raises:
+        ConfigError: The file cannot be read, or not be changed without changing something else.
+    """
+    from nbops.contract.yamltext import remove  # noqa: PLC0415 - few take anything back
+
+    path, wanted = root / FILE, set(ids)
+    known = [item.id for item in load_corrections(root)]
+    gone = [number for number, name in enumerate(known) if name in wanted]
+    if not gone:
+        return ()
+    text = path.read_text(encoding="utf-8")
+    if len(gone) == len(known):
+        kept = [line for line in text.splitlines(keepends=True) if line.startswith("#")]
+        _write(path, "".join(kept) or _HEAD)
+    else:
+        for number in reversed(gone):
+            text = remove(text, (number,), shown=FILE)
+        _write(path, text)
+    return tuple(known[number] for number in gone)
 
 
 def _joined(text: str, entry: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nbops.model import Anomaly, CheckResult, Quarantine, Run, RunError, TaskRun
 
-__all__ = ["Finding", "Headline", "fault", "findings", "headline"]
+__all__ = ["Finding", "Headline", "fault", "finding_of_check", "findings", "headline"]
 
 
 _FAULTS = {
@@ -231,6 +231,12 @@ def _next_step(result: CheckResult, *, held: bool, task: str | None) -> str:
     if held:
         return f"{rows}; mend the data{where}, or the rule if it asks too much, and build again."
     return f"{rows}: it is published, as the rule only warns." if result.verdict == "warned" else f"{rows}, and mend it{where}."
+
+
+def finding_of_check(run: Run, result: CheckResult) -> Finding:
+    """Return what there is to say about one check of a run, whatever its verdict."""
+    dataset = next((item for item in run.datasets if item.name == result.check.dataset), None)
+    return _check(result, held=dataset is not None and not dataset.published, task=dataset.task if dataset is not None else None)
 
 
 def _check(result: CheckResult, *, held: bool, task: str | None) -> Finding:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ContractEdit", "ContractSession", "contract_file"]
 
-_MOST_UNDO = 200
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -150,8 +149,6 @@ class ContractSession:
         self._texts.append(made)
         self._edits.append(edit)
         self._undone.clear()
-        if len(self._texts) > _MOST_UNDO:
-            del self._texts[1]
 
     def _made(self, text: str, edit: ContractEdit) -> str:
         if edit.what == "add":
@@ -166,8 +163,6 @@ class ContractSession:
             return None
         edit = self._edits.pop()
         self._undone.append((edit, self._texts.pop()))
-        if not self._texts:  # beyond what is kept: made again from the beginning
-            self._texts = [self._replayed(_decoded(self._loaded, self.shown), self._edits)]
         return edit
 
     def redo(self) -> ContractEdit | None:
@@ -184,11 +179,6 @@ class ContractSession:
         self._texts = [_decoded(self._loaded, self.shown)]
         self._edits.clear()
         self._undone.clear()
-
-    def _replayed(self, text: str, edits: list[ContractEdit]) -> str:
-        for edit in edits:
-            text = self._made(text, edit)
-        return text
 
     # -- judging
 

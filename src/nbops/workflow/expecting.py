@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nbops.history.expected import Correction
     from nbops.model import Incident, IncidentFinding, Run
 
-__all__ = ["Expecting", "Series", "expect", "series_named", "series_of_finding"]
+__all__ = ["Expecting", "Series", "expect", "expect_series", "series_named", "series_of_finding"]
 
 _SCHEMA = "schema"
 
@@ -123,11 +123,7 @@ def expect(
         ConfigError: A day is none, or the file of corrections cannot be read.
         GuardError: The reason holds something private; nothing was written.
     """
-    if not reason.strip():
-        raise ConfigError("a reason is needed: others will want to know why, and so will you.")
-    _days(since, until)
-    load_corrections(root)
-    _guarded(root, config, reason)
+    _checked(root, config, reason, since, until)
     incident = _incident(root / config.reports, target)
     if incident is not None:
         left = [item for item in incident.findings if item.mended_run is None] or list(incident.findings)
@@ -137,6 +133,49 @@ def expect(
         if run is None:
             raise LedgerError("there are no runs yet, so there is nothing to expect otherwise. `ploomber build` makes the first.")
         wanted = {series_named(target, run): run.id}
+    return _carried_out(root, config, wanted, incident, reason=reason, since=since, until=until)
+
+
+def expect_series(
+    root: Path, config: Config, series: Series, *, run_id: str, reason: str, since: str | None = None, until: str | None = None
+) -> Expecting:
+    """Note that a series is to be expected as a run shows it; as :func:`expect` does for what names it.
+
+    Args:
+        root: The project's root.
+        config: The project's settings.
+        series: What it is about.
+        run_id: The run; its day is the first, where ``since`` names none.
+        reason: Why.
+        since: The first day.
+        until: The last day; None for ever.
+
+    Raises:
+        ConfigError: A day is none, or the file of corrections cannot be read.
+        GuardError: The reason holds something private; nothing was written.
+    """
+    _checked(root, config, reason, since, until)
+    return _carried_out(root, config, {series: run_id}, None, reason=reason, since=since, until=until)
+
+
+def _checked(root: Path, config: Config, reason: str, since: str | None, until: str | None) -> None:
+    if not reason.strip():
+        raise ConfigError("a reason is needed: others will want to know why, and so will you.")
+    _days(since, until)
+    load_corrections(root)
+    _guarded(root, config, reason)
+
+
+def _carried_out(
+    root: Path,
+    config: Config,
+    wanted: dict[Series, str],
+    incident: Incident | None,
+    *,
+    reason: str,
+    since: str | None,
+    until: str | None,
+) -> Expecting:
     made = _corrected(root, config, wanted, reason=reason, since=since, until=until)
     done = edit(
         root,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Edit", "edit", "guard_of", "last_ended", "who"]
 
-Word = Literal["acknowledged", "noted", "resolved", "expected"]
+Word = Literal["acknowledged", "noted", "resolved", "expected", "reopened"]
 _LONGEST = 1_000
 _NAMED = 3
 _NOBODY = "somebody"
@@ -149,6 +149,8 @@ def _sensible(incident: Incident, word: Word) -> None:
         raise LedgerError(f"incident {incident.id}: it is {incident.state}, so there is nothing to acknowledge.")
     if word == "resolved" and incident.state == "resolved":
         raise LedgerError(f"incident {incident.id}: it is resolved already, since {incident.resolved_at}.")
+    if word == "reopened" and incident.state in {"open", "acknowledged"}:
+        raise LedgerError(f"incident {incident.id}: it is {incident.state}, so there is nothing to reopen.")
 
 
 def _word(incident: Incident, word: Word) -> Word:

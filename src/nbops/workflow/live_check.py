@@ -5,6 +5,7 @@ It is `nbops check` with another contract, in a thread of its own; a change that
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import tempfile
 import threading
@@ -32,6 +33,7 @@ _SMALL = 4_000_000
 """Files up to so many bytes are judged whole at once."""
 _ON_ROWS = ROW_LEVEL - {"duplicateValues"} | {"schema"}
 """What some rows tell something about; the rest needs all of them."""
+_PATIENCE = 5.0
 Basis = Literal["sample", "whole"]
 
 
@@ -181,20 +183,33 @@ class LiveCheck:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="nbops-live-check", daemon=True)
                 self._thread.start()
+                atexit.register(self.close)  # a thread that measures while Python ends makes DuckDB complain
             self._changed.notify_all()
             return self._number
 
+    def give_up(self) -> int:
+        """Have nothing judged until :meth:`ask` is called again, and older answers dropped; return the number after them."""
+        with self._changed:
+            self._number += 1
+            self._wanted = None
+            return self._number
+
     def close(self) -> None:
-        """End the thread, when it has ended what it is at."""
+        """End the thread, when it has ended what it is at; it is waited for, though not for long."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            thread = self._thread
+        atexit.unregister(self.close)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_PATIENCE)
 
     def _next(self) -> tuple[int, Contract] | None:
         with self._changed:
-            while self._wanted is None and not self._closed:
-                self._changed.wait()
             while not self._closed:
+                if self._wanted is None:
+                    self._changed.wait()
+                    continue
                 number = self._number
                 self._changed.wait(self._pause)
                 if number == self._number and self._wanted is not None:
@@ -211,8 +226,9 @@ class LiveCheck:
                 self._say(Look(number=number, basis="whole", rows=None, results=(), error=f"{error}" or type(error).__name__))
 
     def _judge(self, number: int, contract: Contract) -> None:
-        dataset = _dataset(self._root, self._config, contract)
-        key = (_rules(contract), _stamp(dataset.path))
+        _dataset(self._root, self._config, contract)
+        places = published_datasets(self._root, self._config)  # all of them: rules may refer to other datasets
+        key = (_rules(contract), {name: _stamp(item.path) for name, item in places.items()})
         if self._known is not None and self._known[0] == key:  # a description was changed: nothing to measure
             self._say(replace(self._known[1], number=number))
             return

@@ -17,12 +17,12 @@ __all__ = ["command", "complete_incidents"]
 
 _HELP = """List what is wrong and not mended, show an incident, or say something about one.
 
-What goes wrong in a run (checks, monitors, tasks) stays an incident until a run finds it mended. `show` tells what is wrong since
-when, what may be the cause and what to do next; `ack` says that you look into it; `resolve` ends it by hand: when the next run
-still shows it, it opens again. ID may be the beginning or end of an id. What you say is committed with your name, not your
-address.
+What goes wrong in a run (checks, monitors, tasks) stays an incident until a run finds it mended. `show` tells what is wrong
+since when, what may be the cause and what to do next; `ack` says that you look into it; `resolve` ends it by hand: when the
+next run still shows it, it opens again; `reopen` takes back that it was resolved or to be expected. ID may be the beginning
+or end of an id. What you say is committed with your name, not your address.
 """
-_SAID = {"ack": "acknowledged", "resolve": "resolved"}
+_SAID = {"ack": "acknowledged", "resolve": "resolved", "reopen": "reopened"}
 
 
 def complete_incidents(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
@@ -54,9 +54,9 @@ def complete_incidents(context: click.Context, parameter: click.Parameter, incom
         },
     ),
 )
-@click.argument("action", type=click.Choice(["list", "show", "ack", "resolve"]), default="list")
+@click.argument("action", type=click.Choice(["list", "show", "ack", "resolve", "reopen"]), default="list")
 @click.argument("incident", metavar="[ID]", required=False, shell_complete=complete_incidents)
-@click.option("-m", "--message", metavar="TEXT", default="", help="What you have to say, for `ack` and `resolve`.")
+@click.option("-m", "--message", metavar="TEXT", default="", help="What you have to say, for `ack`, `resolve` and `reopen`.")
 @click.option("-a", "--all", "everything", is_flag=True, help="List resolved and expected ones, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of objects, or the one that is shown.")
 @click.option("--rebuild", "anew", is_flag=True, help="Make all files again from the ledgers; what people said stays.")

@@ -17,7 +17,7 @@ from nbops.model import IncidentFinding
 if TYPE_CHECKING:
     from nbops.model import Anomaly, CheckResult, Dataset, Run, Severity, TaskRun
 
-__all__ = ["Before", "Look", "Shown", "bare", "dataset_of", "task_of"]
+__all__ = ["Before", "Look", "Shown", "bare", "dataset_of", "key_of_anomaly", "key_of_check", "task_of"]
 
 _DATASET, _TASK, _RUN = "dataset:", "task:", "run:"
 _NOTED = "notebook of "
@@ -126,7 +126,7 @@ class Look:
             check = result.check
             severity: Severity = "error" if check.severity == "error" and result.verdict != "warned" else "warn"
             message = f"{check.id}: {result.message or result.verdict}"
-            key = _key_of(result)
+            key = key_of_check(result)
             finding = self._finding(key, "check", self._subject(result), message, severity, column=check.column)
             found.append(Shown(finding=finding, standing=severity == "warn" and not self._passed_before(key)))
         return found
@@ -143,7 +143,7 @@ class Look:
         return [
             Shown(
                 finding=self._finding(
-                    _key_of_anomaly(item), "monitor", item.subject, item.message, item.severity, column=item.column
+                    key_of_anomaly(item), "monitor", item.subject, item.message, item.severity, column=item.column
                 )
             )
             for item in self.run.anomalies
@@ -263,11 +263,11 @@ class Look:
 
     @cached_property
     def _results(self) -> Mapping[str, CheckResult]:
-        return {_key_of(result): result for result in self.run.checks}
+        return {key_of_check(result): result for result in self.run.checks}
 
     @cached_property
     def _accepted(self) -> frozenset[str]:
-        return frozenset(_key_of_anomaly(item) for item in self.run.anomalies if item.accepted is not None)
+        return frozenset(key_of_anomaly(item) for item in self.run.anomalies if item.accepted is not None)
 
     @cached_property
     def _makers(self) -> Mapping[str, str]:
@@ -308,7 +308,9 @@ class Look:
     @cached_property
     def _earlier(self) -> tuple[Mapping[str, str], ...]:
         runs = [run for run in (self.before.previous, self.before.accepted) if run is not None]
-        return tuple({_key_of(result): result.verdict for result in run.checks if result.verdict != "skipped"} for run in runs)
+        return tuple(
+            {key_of_check(result): result.verdict for result in run.checks if result.verdict != "skipped"} for run in runs
+        )
 
 
 def _noted_by(result: CheckResult) -> str | None:
@@ -316,7 +318,8 @@ def _noted_by(result: CheckResult) -> str | None:
     return origin.removeprefix(_NOTED).split(" | ", 1)[0] if origin.startswith(_NOTED) else None
 
 
-def _key_of(result: CheckResult) -> str:
+def key_of_check(result: CheckResult) -> str:
+    """Return the key that a check's finding has in all runs."""
     noted = _noted_by(result)
     check = result.check
     return f"check:{check.dataset}:{check.id}" if noted is None else f"check:{check.dataset}:{check.id}:{_TASK}{noted}"
@@ -326,5 +329,6 @@ def _readable(dataset: str) -> str:
     return f"check:{dataset}:(readable)"
 
 
-def _key_of_anomaly(item: Anomaly) -> str:
+def key_of_anomaly(item: Anomaly) -> str:
+    """Return the key that a monitor's finding has in all runs."""
     return ":".join(part for part in ("monitor", item.monitor, item.subject, item.column, item.metric) if part)

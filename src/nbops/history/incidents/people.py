@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["carried_out", "is_of_people", "peoples_events", "said"]
 
-_SAID = frozenset({"acknowledged", "noted", "resolved", "expected"})
+_SAID = frozenset({"acknowledged", "noted", "resolved", "expected", "reopened"})
 
 
 def said(
     incident: Incident,
-    what: Literal["acknowledged", "noted", "resolved", "expected"],
+    what: Literal["acknowledged", "noted", "resolved", "expected", "reopened"],
     *,
     at: str,
     run: str | None,
@@ -32,7 +32,8 @@ def said(
 
     Args:
         incident: The incident.
-        what: ``acknowledged``, ``resolved``, ``expected``, or ``noted`` for a remark that changes nothing.
+        what: ``acknowledged``, ``resolved``, ``expected``, ``reopened`` (which takes these back), or ``noted`` for a remark
+            that changes nothing.
         at: When, ISO 8601 UTC.
         run: The last run that had ended then; the state holds from the run after it on.
         by: Who, as git names them.
@@ -49,6 +50,8 @@ def carried_out(incident: Incident, event: IncidentEvent) -> Incident:
         return replace(incident, state="acknowledged")
     if event.what == "resolved":
         return replace(incident, state="resolved", resolved_run=event.run, resolved_at=event.at)
+    if event.what == "reopened":
+        return replace(incident, state="open", resolved_run=None, resolved_at=None)
     if event.what == "expected":
         return replace(incident, state="expected", resolved_run=None, resolved_at=None)
     return incident
