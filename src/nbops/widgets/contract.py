@@ -73,15 +73,15 @@ class ContractEditor(Widget):
         session = self.session
         return {
             "set": self._set,
-            "add": lambda data: self._done(session.add_column(_text(data, "name"), self._type_of(_text(data, "name")))),
-            "drop": lambda data: self._done(session.drop_column(_text(data, "column"))),
-            "undo": lambda _: self._done(session.undo()),
-            "redo": lambda _: self._done(session.redo()),
-            "revert": lambda _: self._done(session.revert()),
+            "add": lambda data: self._done(lambda: session.add_column(_text(data, "name"), self._type_of(_text(data, "name")))),
+            "drop": lambda data: self._done(lambda: session.drop_column(_text(data, "column"))),
+            "undo": lambda _: self._done(session.undo),
+            "redo": lambda _: self._done(session.redo),
+            "revert": lambda _: self._done(session.revert),
             "look": lambda _: {"state": self._state(), "said": ""},
-            "save": lambda _: self._done(None, session.save()),
-            "over": lambda _: self._done(None, session.save(over=True)),
-            "take": lambda _: self._take_in(),
+            "save": lambda _: self._done(session.save),
+            "over": lambda _: self._done(lambda: session.save(over=True)),
+            "take": lambda _: self._done(self._take_in),
         }
 
     def _set(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class ContractEditor(Widget):
             raise NbopsError("column: must be text.")
         if field == "values" and isinstance(value, str):
             value = self._values(column, value)
-        return self._done(self.session.set(field, value, column=column))
+        return self._done(lambda: self.session.set(field, value, column=column))
 
     def _values(self, column: str | None, text: str) -> list[Any]:
         """Return allowed values, one a line, of the column's type."""
@@ -117,18 +117,19 @@ class ContractEditor(Widget):
             return "integer"
         return next((logical for start, logical in starts.items() if kind.startswith(start)), None)
 
-    def _take_in(self) -> dict[str, Any]:
+    def _take_in(self) -> str:
         lost = self.session.take_in()
         said = "The file was read anew, and your changes are made on it."
         if lost:
             said += f" These could not be made there: {', '.join(map(str, lost))}."
-        return self._done(None, said)
+        return said
 
-    def _done(self, _: Any, said: str = "") -> dict[str, Any]:
+    def _done(self, what: Callable[[], object]) -> dict[str, Any]:
+        said = what()
         self._judge()
         state = self._state()
         self.view = state
-        return {"state": state, "said": said}
+        return {"state": state, "said": said if isinstance(said, str) else ""}
 
     # -- judging
 
