@@ -61,5 +61,5 @@ def test_a_query_that_fails_leaves_what_there_is() -> None:
     connection = duckdb.connect()
     fields = [Field("x", "x", number=True, distinct=3)]
     assert with_details(connection, "nowhere", fields, before) == before
-    assert repeated_rows(connection, "nowhere", ["x"]) is None
-    assert repeated_rows(connection, "nowhere", []) is None
+    assert repeated_rows(connection, "nowhere", ["x"], rows=3) is None
+    assert repeated_rows(connection, "nowhere", [], rows=3) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import duckdb
@@ -170,3 +171,29 @@ def test_the_tables_name_and_references_can_be_used(tmp_path, look, contract_of)
     assert [result.observed for result in got] == [value for _, value in queries]
     text = contract_of({"name": "a"}, quality=[{"type": "sql", "query": "SELECT 'text'", "mustBeLessThan": 5}])
     assert look(path, text).results[-1].verdict == "errored"
+
+
+def test_a_database_that_was_opened_ahead_is_as_shut_off_as_any(tmp_path):
+    from nbops.quality import engine
+
+    engine.warm()
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            for expected_threads in (2, 1):  # the one opened ahead, then one of its own
+                with engine.connect(threads=expected_threads, memory_limit="200MB") as (connection, _):
+                    assert connection.execute("SELECT current_setting('threads')").fetchone() == (expected_threads,)
+                    connection.execute("CREATE TABLE left_behind AS SELECT 1")
+                    engine.lock(connection, files=[], directories=[])
+                    for query in (f"SELECT * FROM '{secret}'", "SET threads = 1", "INSTALL httpfs"):
+                        with pytest.raises(duckdb.Error):
+                            connection.execute(query)
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+    with engine.connect() as (connection, _), pytest.raises(duckdb.Error):
+        connection.execute("SELECT * FROM left_behind")

@@ -230,7 +230,7 @@ _REPEATS_ROWS = 200_000
 def _count_repeats(source: Source, taken: dict[MetricRequest, Measurement]) -> None:
     if not source.rows or source.rows > _REPEATS_ROWS:
         return
-    count = repeated_rows(source.connection, f"{source.prefix}scan", [column.key for column in source.columns])
+    count = repeated_rows(source.connection, f"{source.prefix}scan", [column.key for column in source.columns], rows=source.rows)
     if count is not None:
         taken[MetricRequest(metric="duplicateRows")] = Measurement(metric="duplicateRows", value=count)
 

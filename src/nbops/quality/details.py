@@ -29,6 +29,7 @@ _COLUMNS = 60
 _MOST_VALUES = 1_000
 _FREQUENT, _SEGMENTS, _BY = 10, 8, 3
 _BY_VALUES, _BY_ROWS = 50, 15
+_LISTED_ROWS = 20_000
 _DECIMALS = 3
 _CLOSE = 1e-9
 
@@ -66,11 +67,14 @@ def with_details(
     return result
 
 
-def repeated_rows(connection: duckdb.DuckDBPyConnection, relation: str, keys: Sequence[str]) -> int | None:
-    """Return how many rows repeat another in all columns; None where that cannot be told."""
+def repeated_rows(connection: duckdb.DuckDBPyConnection, relation: str, keys: Sequence[str], *, rows: int) -> int | None:
+    """Return how many of ``rows`` rows repeat another in all columns; None where that cannot be told."""
     if not keys or len(keys) > _COLUMNS:
         return None
-    query = f"SELECT count(*) - count(DISTINCT hash({', '.join(keys)})) FROM {relation}"
+    value = f"hash({', '.join(keys)})"
+    # of few rows a list costs less than the engine's hash table
+    distinct = f"coalesce(len(list_distinct(list({value}))), 0)" if rows <= _LISTED_ROWS else f"count(DISTINCT {value})"
+    query = f"SELECT count(*) - {distinct} FROM {relation}"
     try:
         row = connection.execute(query).fetchone()
     except duckdb.Error:
@@ -104,7 +108,8 @@ def _frequent(
         top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_FREQUENT]
         shapes: dict[str, int] = {}
         for value, count in counts.items():
-            shapes[number_shape(value)] = shapes.get(number_shape(value), 0) + count
+            shape = number_shape(value)
+            shapes[shape] = shapes.get(shape, 0) + count
         frequent = {f"{value:.12g}": count for value, count in top}
         made[field.name] = replace(found[field.name], frequent=frequent, patterns=dict(sorted(shapes.items())))
     return made
@@ -119,6 +124,8 @@ def number_shape(value: float) -> str:
     if value == 0:
         return "0"
     sign = "-" if value < 0 else ""
+    if value.is_integer():
+        return f"{sign}9"
     for decimals in range(_DECIMALS):
         if abs(round(value, decimals) - value) <= _CLOSE * max(1.0, abs(value)):
             return f"{sign}9{'.' if decimals else ''}{'9' * decimals}"
