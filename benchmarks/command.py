@@ -31,6 +31,7 @@ SECTIONS = (
     "growth",
     "render",
     "readonly",
+    "lab",
     "causes",
     "nab",
     "monitoring",

@@ -84,6 +84,12 @@ class Server:
     token: str
     root: Path
     log: Path
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End the server as a crash of the machine's memory would: nothing is told to anybody."""
+        self.process.kill()
+        self.process.wait()
 
     def request(self, path: str, *, method: str = "GET", body: Any = None, token: str | None = None) -> tuple[int, Any]:
         """Return status and decoded JSON of a request to the server's API."""
@@ -117,7 +123,7 @@ def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **extra}
 
 
-def _start(root: Path, home: Path, options: tuple[str, ...], extra: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], Server]:
+def _start(root: Path, home: Path, options: tuple[str, ...], extra: Mapping[str, str]) -> Server:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -129,13 +135,13 @@ def _start(root: Path, home: Path, options: tuple[str, ...], extra: Mapping[str,
     command += [f"--LabApp.workspaces_dir={home / 'ws'}", f"--LabApp.user_settings_dir={home / 'us'}", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=root, env=_environment(home, extra), stdout=output, stderr=subprocess.STDOUT)
-    return process, Server(url=f"http://127.0.0.1:{port}", token=token, root=root, log=log)
+    return Server(url=f"http://127.0.0.1:{port}", token=token, root=root, log=log, process=process)
 
 
-def _wait(process: subprocess.Popen[bytes], server: Server) -> None:
+def _wait(server: Server) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        assert process.poll() is None, server.log.read_text(errors="replace")
+        assert server.process.poll() is None, server.log.read_text(errors="replace")
         try:
             if server.request("api/status")[0] == 200:
                 return
@@ -150,9 +156,9 @@ def lab(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     running: list[subprocess.Popen[bytes]] = []
 
     def start(root: Path, *options: str, **extra: str) -> Server:
-        process, server = _start(root, tmp_path / f"home-{len(running)}", options, extra)
-        running.append(process)
-        _wait(process, server)
+        server = _start(root, tmp_path / f"home-{len(running)}", options, extra)
+        running.append(server.process)
+        _wait(server)
         return server
 
     yield start

@@ -141,12 +141,17 @@ def _process(started: Started) -> psutil.Process | None:
 def state_of(root: Path) -> BuildState:
     """Return whether a build goes on, and what became of the last one that was started here."""
     child = _children.get(root)
-    code = child.poll() if child is not None else None
     mine = _read(root)
-    alive = mine is not None and _process(mine) is not None
+    code = None
+    if mine is not None and child is not None and child.pid == mine.pid:
+        code = child.poll()
+        alive = code is None  # a process whose threads still end is a zombie that cannot be waited for yet
+    else:
+        alive = mine is not None and _process(mine) is not None
+        if child is not None:
+            child.poll()  # no zombie is left
     who = holder(root)
-    known = code if mine is not None and child is not None and child.pid == mine.pid else None
-    return BuildState(running=alive or who is not None, who=who, mine=mine, mine_running=alive, exit_code=known)
+    return BuildState(running=alive or who is not None, who=who, mine=mine, mine_running=alive, exit_code=code)
 
 
 def stop_build(root: Path) -> bool:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from nbops.adapters.languages import assignments
 
@@ -31,6 +31,8 @@ _NOTEBOOK_NOISE = ("papermill", "signature", "toc-autonumbering")
 _HEADER = re.compile(r"# ---\r?\n(?:#.*\n)*?# ---\r?\n")
 _VERSIONS = ("format_version", "jupytext_version")
 _TRACEBACK_KEYS = ("evalue",)
+_IN_A_PATH = re.compile(r"[\w./-]")
+_Replace: TypeAlias = Callable[[str], str]
 
 
 def parameters_cell(notebook: Mapping[str, Any]) -> str | None:
@@ -146,7 +148,7 @@ def _python(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
 
 
-def _clean_cell(cell: Mapping[str, Any], paths: tuple[tuple[re.Pattern[str], str], ...]) -> dict[str, Any]:
+def _clean_cell(cell: Mapping[str, Any], paths: tuple[_Replace, ...]) -> dict[str, Any]:
     metadata = {
         key: value
         for key, value in cell.get("metadata", {}).items()
@@ -158,7 +160,7 @@ def _clean_cell(cell: Mapping[str, Any], paths: tuple[tuple[re.Pattern[str], str
     return kept
 
 
-def _clean_output(output: Mapping[str, Any], paths: tuple[tuple[re.Pattern[str], str], ...]) -> dict[str, Any]:
+def _clean_output(output: Mapping[str, Any], paths: tuple[_Replace, ...]) -> dict[str, Any]:
     kept = dict(output)
     for key in ("text", "traceback", *_TRACEBACK_KEYS):
         if key in kept:
@@ -170,23 +172,31 @@ def _clean_output(output: Mapping[str, Any], paths: tuple[tuple[re.Pattern[str],
     return kept
 
 
-def _replacements(root: Path) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return what stands for absolute paths; a folder that merely starts with the same letters is left alone."""
-    found = []
-    for folder, inside, itself in ((str(root), "", "."), (str(Path.home()), "~/", "~")):
-        if len(Path(folder).parts) > 1:  # "/" is in everything
-            start = rf"(?<![\w./-]){re.escape(folder)}"
-            found += [(re.compile(f"{start}/"), inside), (re.compile(rf"{start}(?![\w.-])"), itself)]
-    return tuple(found)
+def _replacements(root: Path) -> tuple[_Replace, ...]:
+    """Return what puts something shorter for absolute paths; a folder that merely starts with the same letters is left alone."""
+    folders = ((str(root), "", "."), (str(Path.home()), "~/", "~"))
+    return tuple(_replacement(*names) for names in folders if len(Path(names[0]).parts) > 1)  # "/" is in everything
 
 
-def _relative(value: Any, paths: tuple[tuple[re.Pattern[str], str], ...]) -> Any:
+def _replacement(folder: str, inside: str, itself: str) -> _Replace:
+    # It begins with the folder's letters, which `re` looks for as fast as memory is read; a look behind in front of them would be
+    # tried at each of the millions of characters that outputs can have.
+    pattern = re.compile(rf"{re.escape(folder)}(?:(/)|(?![\w.-]))")
+
+    def shorter(match: re.Match[str]) -> str:
+        before = match.string[match.start() - 1 : match.start()]
+        return match[0] if _IN_A_PATH.match(before) else inside if match[1] else itself
+
+    return lambda text: pattern.sub(shorter, text)
+
+
+def _relative(value: Any, paths: tuple[_Replace, ...]) -> Any:
     if isinstance(value, list):
         return [_relative(item, paths) for item in value]
     if not isinstance(value, str):
         return value
-    for pattern, stands_for in paths:
-        value = pattern.sub(stands_for, value)
+    for shorten in paths:
+        value = shorten(value)
     return value
 
 

@@ -74,6 +74,8 @@ def overview(served: Path, root: Path, *, pipeline: str | None = None) -> dict[s
         config = load_config(root)
         run = latest_run(root / config.reports)
         found["run"] = _run(run, served, root, config) if run is not None else None
+        if run is not None and run.status == "running" and not found["build"]["running"]:
+            found["run"] |= {"status": "killed", "verdict": "errored"}  # the next build says so in the ledger
         if chosen is None:
             found["error"] = "There is no pipeline here. `nbops init` makes a project; or write a pipeline.yaml."
         else:
