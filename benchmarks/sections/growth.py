@@ -16,11 +16,37 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "experiments"]
 
 TITLE = "A run added to the history, by how many there are"
-MINUTES = 4.0
+MINUTES = 12.0
 
 _RUNS = (10, 400, 10_000)
 ADDED = Metric(key="added_ms", label="ledger written and added, CPU", unit="ms", digits=1)
 READ = Metric(key="read_ms", label="all series of the last 400 runs read, CPU", unit="ms", digits=1)
+
+
+_ENDS = (10, 10_000)
+_ADDED = 20
+_PARTS = (
+    Metric(key="both_ms", label="all that a run does with history, CPU", unit="ms", digits=0),
+    Metric(key="end_ms", label="the end of the run", unit="ms", digits=0),
+    Metric(key="begin_ms", label="before the first task", unit="ms", digits=0),
+    Metric(key="ledger_ms", label="ledger", unit="ms", digits=0),
+    Metric(key="monitors_ms", label="index and monitors", unit="ms", digits=0),
+    Metric(key="incidents_ms", label="incidents", unit="ms", digits=0),
+    Metric(key="pages_ms", label="pages", unit="ms", digits=0),
+    Metric(key="commit_ms", label="commit", unit="ms", digits=0),
+    Metric(key="monitoring_kb", label="monitoring.html", unit="KB", digits=0),
+)
+
+
+def _end(context: Context, runs: int) -> Callable[[int], Mapping[str, float]]:
+    def run(_: int) -> Mapping[str, float]:
+        folder = context.folder("growth") / "ends"
+        folder.mkdir(exist_ok=True)
+        command: list[str | Path] = [context.python, CONTESTANTS / "run_ends.py", folder, str(runs), str(_ADDED)]
+        facts = execute(command, folder=folder, environment=context.environment(), time_limit=3_600.0).facts
+        return {metric.key: float(facts.get(metric.key, 0.0)) for metric in _PARTS}
+
+    return run
 
 
 def _add(context: Context, runs: int) -> Callable[[int], Mapping[str, float]]:
@@ -35,7 +61,7 @@ def _add(context: Context, runs: int) -> Callable[[int], Mapping[str, float]]:
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
-    """Yield one experiment."""
+    """Yield two experiments."""
     yield Experiment(
         key="growth.history",
         title="A run is recorded and added to the history, with ever more runs before it",
@@ -51,4 +77,23 @@ def experiments(context: Context) -> Iterator[Experiment]:
         ],
         rounds=context.rounds_or(5),
         metrics=(ADDED, READ),
+    )
+    yield Experiment(
+        key="growth.end",
+        title="All that a run does with history, from its beginning to its commit",
+        about=(
+            "Made-up runs of three datasets with four numeric columns each in a git repository, one run in twenty with an "
+            "incident; ledgers and incidents were written by what writes them in a build. "
+            f"{_ADDED} runs are added one after the other, each in a process of its own: what a build does before its first "
+            "task, and its whole end with index, monitors, incidents, all pages and the commit. Git counts. Means, so that "
+            "what happens in each tenth run only (pages of old runs go, the commit looks at the whole folder) counts with "
+            "its share. The ratios are against 10 runs, where monitors are still learning."
+        ),
+        baseline="ends_10",
+        contestants=[
+            Contestant(key=f"ends_{runs}", label=f"{runs:,} runs before it", run=_end(context, runs))
+            for runs in ((10, 40) if context.quick else _ENDS)
+        ],
+        rounds=context.rounds_or(5),
+        metrics=_PARTS,
     )

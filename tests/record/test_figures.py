@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 from nbops.model import Run
 from nbops.record.figures import FIGURES, figure_of, lifted, unused_figures
 from nbops.record.pruning import prune
-from nbops.record.store import write_run
+from nbops.record.store import run_ids, write_run
 
 
 def png(mode: str, *, colours: int = 9, text: str = "", alpha: int = 255) -> bytes:
@@ -121,7 +121,7 @@ def test_pruning_takes_the_figures_that_nothing_shows_any_more(tmp_path: Path) -
         folder = tmp_path / "runs" / run_id / "tasks"
         folder.mkdir()
         (folder / "a.ipynb").write_text(json.dumps(shown), encoding="utf-8")
-    assert [path.name for path in unused_figures(tmp_path)] == [names[3]]
+    assert [path.name for path in unused_figures(tmp_path, run_ids(tmp_path))] == [names[3]]
     removed = prune(tmp_path, 1)
     assert {path.name for path in removed} == {"a.ipynb", names[0], names[3]}
     assert {path.name for path in (tmp_path / FIGURES).iterdir()} == {names[1], names[2], "note.txt"}

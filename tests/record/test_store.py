@@ -165,7 +165,7 @@ def test_pruning_keeps_ledgers(tmp_path):
 @pytest.mark.parametrize(("keep", "every"), [(1, 1), (4, 1), (20, 4), (50, 10), (1000, 10)])
 def test_pages_go_some_runs_at_a_time_where_many_are_kept(tmp_path, monkeypatch, keep, every):
     asked = []
-    monkeypatch.setattr(pruning, "prune", lambda reports, wanted: asked.append(wanted) or [])
+    monkeypatch.setattr(pruning, "prune", lambda reports, wanted, cache=None: asked.append(wanted) or [])
     for number in range(20):
         (tmp_path / "runs" / made(number).id).mkdir(parents=True)
         pruning.prune_seldom(tmp_path, keep)
@@ -232,9 +232,10 @@ def test_a_damaged_cache_is_made_anew(tmp_path, content):
     state = path.stat()
     for name, value in (("RUN", made().id), ("SIZE", state.st_size), ("TIME", state.st_mtime_ns)):
         content = content.replace(name.encode(), str(value).encode())
-    (tmp_path / "cache/summaries.json").write_bytes(content)
+    kept = tmp_path / f"cache/summaries/{made().id[:6]}.json"
+    kept.write_bytes(content)
     assert summaries.summaries(tmp_path, tmp_path / "cache") == expected
-    assert json.loads((tmp_path / "cache/summaries.json").read_bytes())["runs"][made().id]["size"] == state.st_size
+    assert json.loads(kept.read_bytes())["runs"][made().id]["size"] == state.st_size
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
@@ -252,7 +253,7 @@ def test_a_run_whose_process_is_gone_is_marked(tmp_path):
     gone = running.RunningProcess(run_id=made(1).id, pid=os.getpid(), host=running.socket.gethostname(), process_started=1.0)
     marker = state / "running" / f"{made(1).id}.json"
     marker.write_text(json.dumps({name: getattr(gone, name) for name in ("run_id", "pid", "host", "process_started")}))
-    ended = running.recover(reports, running.alive_here(state), cache=state / "cache")
+    ended = running.recover(reports, running.alive_here(state), state=state)
     assert [run.id for run in ended] == [made(1).id, made(2).id]
     for number in (1, 2):
         found = store.read_run(reports, made(number).id)

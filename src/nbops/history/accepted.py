@@ -7,11 +7,12 @@ every dataset that it made is published. Nobody has to press a button: what pass
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from nbops.errors import LedgerError
 from nbops.record.ledger import document_of
-from nbops.record.store import ledger_path, read_run, run_ids
+from nbops.record.store import ledger_path, newest_ids, read_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +44,7 @@ def last_accepted(reports: Path, run_id: str, *, load: Load | None = None) -> Ru
         run_id: The run; it need not be there.
         load: From :func:`nbops.record.store.loader`, where several runs are read.
     """
-    earlier = [other for other in run_ids(reports) if other < run_id][-_MOST:]
-    for other in reversed(earlier):
+    for other in islice(newest_ids(reports, before=run_id), _MOST):
         if not _may_be(reports, other):
             continue
         with suppress(LedgerError):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.errors import LedgerError
 from nbops.record.plain import clean_text
-from nbops.record.store import ledger_path, loader, read_run, replace_file, run_ids
+from nbops.record.store import ledger_path, loader, read_run, replace_file, run_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def series_of(run: Run, *, reports: Path, cache: Path | None = None) -> Series:
         reports: The project's ``reports`` folder; a ledger there that cannot be read is passed over.
         cache: Folder for the cache, such as ``.nbops/cache``; that it cannot be written is no error.
     """
-    ids = run_ids(reports)
+    ids = run_folders(reports)  # one without a ledger says nothing
     own = _Seen.of(run)
     found: dict[str, list[Point]] = {name: [point] for name, point in own.points.items()}
     source = _Source(reports, cache)
@@ -95,7 +95,7 @@ def series_of(run: Run, *, reports: Path, cache: Path | None = None) -> Series:
         seen = source.seen(run_id)
         following = _before(ids, run_id)
         if seen is not None and name in seen.homes and seen.homes[name] < run_id:
-            following = seen.homes[name] if seen.homes[name] in ids else following
+            following = seen.homes[name] if _before(ids, f"{seen.homes[name]}~") == seen.homes[name] else following
         elif seen is not None and name in seen.points:
             found[name].append(seen.points[name])
         if following and len(found[name]) < POINTS:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from nbops.pages.archive import renew_archive
 from nbops.pages.body import Body
 from nbops.pages.cells import stories
 from nbops.pages.contexts import RUNS_ON_A_PAGE, archived, history_context, index_context, run_context
@@ -22,9 +23,10 @@ from nbops.pages.views import report_link
 from nbops.quality.profile import STYLESHEET as PROFILE_STYLESHEET
 from nbops.record.ledger import as_stored
 from nbops.record.store import ledger_path
+from nbops.record.summaries import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from nbops.history.comparison import Comparison
@@ -103,22 +105,28 @@ def render_index(
     accepted: Comparison | None = None,
     rows: RowsOf | None = None,
     watch: Watch | None = None,
+    pruned: Collection[str] = (),
+    whole: bool = False,
 ) -> list[Path]:
     """Write ``reports/index.html``, the latest run in short; ``history.html``, the newest runs; and pages of older runs.
 
     A page of older runs changes only when a run on it loses its pages, and is made only when it is missing or has to change: what
-    is written with a run does not grow with their number.
+    is written with a run does not grow with their number. Given a :class:`~nbops.record.summaries.Listing` it looks at the
+    newest of them, at those that hold a pruned run and at a few others in turn; at all, when one of these shows that more than
+    that has changed.
 
     Args:
-        summaries: All runs, in any order.
+        summaries: All runs, in any order; or a listing of them.
         latest: The newest run; None shows how to make the first one.
         reports: The project's ``reports`` folder. Runs whose pages are gone are listed without a link.
         accepted: The latest run compared with the last accepted one before it.
         rows: Gives rows of the matrix for ids of runs; without it the matrix is empty.
         watch: What monitors found in the newest runs, and incidents.
+        pruned: Runs that lost their pages just now.
+        whole: Look at all pages of older runs, also where a listing is given.
 
     Returns:
-        The pages, also those whose bytes did not change.
+        The pages that were looked at, also those whose bytes did not change.
 
     Raises:
         LedgerError: The latest run's id has not the form of one.
@@ -127,19 +135,28 @@ def render_index(
     if latest is not None:
         ledger_path(reports, latest.id)
         latest = as_stored(latest)
-    ordered = sorted(summaries, key=lambda summary: summary.id)
+    listing = summaries if isinstance(summaries, Listing) else None
+    ordered = summaries if listing is not None else sorted(summaries, key=lambda summary: summary.id)
     rows = rows or _no_rows
     incidents = watch.incidents if watch is not None else ()
     html = page("index.html.j2", index_context(ordered, latest, reports=reports, accepted=accepted, incidents=incidents))
     paths = [_stylesheet(reports), put(reports / "index.html", html)]
-    for number in range(archived(len(ordered)) + 1):
-        path = reports / "archive" / f"{number}.html" if number else reports / "history.html"
-        key = _key(ordered[(number - 1) * RUNS_ON_A_PAGE : number * RUNS_ON_A_PAGE], reports, latest) if number else ""
-        if number and _has_key(path, key):
-            paths.append(path)
-            continue
+    context = history_context(ordered, 0, latest=latest, rows=rows, reports=reports)
+    paths.append(put(reports / "history.html", page("history.html.j2", {**context, "key": ""})))
+
+    def renew(number: int) -> bool:
+        """Write a page of older runs when it has to change; tell whether it had to."""
+        path = reports / "archive" / f"{number}.html"
+        key = _key(ordered[(number - 1) * RUNS_ON_A_PAGE : number * RUNS_ON_A_PAGE], reports, latest)
+        paths.append(path)
+        if _has_key(path, key):
+            return False
         context = history_context(ordered, number, latest=latest, rows=rows, reports=reports)
-        paths.append(put(path, page("history.html.j2", {**context, "key": key})))
+        put(path, page("history.html.j2", {**context, "key": key}))
+        return True
+
+    ids = listing.ids() if listing is not None and not whole else None
+    renew_archive(archived(len(ordered)), renew, reports=reports, ids=ids, pruned=pruned)
     return paths + render_overview(latest, reports=reports, watch=watch)
 
 

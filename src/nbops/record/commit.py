@@ -13,6 +13,7 @@ commits next.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import random
 import re
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 
@@ -31,9 +32,13 @@ from nbops.record.git import Git, GitError, NoGitError
 from nbops.record.packing import pack_objects
 from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
 
+if TYPE_CHECKING:
+    from nbops.record.committed import Recent
+
 __all__ = ["CommitOutcome", "commit_reports", "git_state"]
 
 _JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints", "*.tmp", "*.swp", "*~")
+_IS_JUNK = re.compile("|".join(fnmatch.translate(name) for name in _JUNK))
 _ATTEMPTS = 10  # when somebody else commits at the same moment
 _STEP_ASIDE = 0.05  # seconds, more with each attempt
 _LOCK_SECONDS = 10.0
@@ -79,6 +84,7 @@ def commit_reports(
     trailers: Mapping[str, str],
     check: Check,
     lock_seconds: float = _LOCK_SECONDS,
+    recent: Recent | None = None,
 ) -> CommitOutcome:
     """Commit what is under ``reports/``; leave everything else of the repository alone.
 
@@ -90,6 +96,7 @@ def commit_reports(
         trailers: Trailers of the message, such as ``Run``.
         check: Is given path (relative to the root) and content of each file that the commit adds or changes; raises to refuse.
         lock_seconds: How long to wait for another git process.
+        recent: What is known of earlier commits, so that old runs that were committed need not be looked at.
 
     Returns:
         What happened. Without git or repository, or in the middle of a merge, rebase or the like nothing is committed; the next
@@ -104,13 +111,16 @@ def commit_reports(
         return CommitOutcome(status="no_repository", message=f"Reports are not committed: {error}.")
     except GitError as error:
         return _no_repository(root, error)
-    job = _Job(_packed_tight(repository), root, reports, files, _full_message(message, trailers), check, lock_seconds)
+    job = _Job(_packed_tight(repository), root, reports, files, _full_message(message, trailers), check, lock_seconds, recent)
     try:
-        return job.run()
+        outcome = job.run()
     except GitError as error:
         return CommitOutcome(
             status="failed", message=f"Reports are not committed: {error}. The next run's commit takes them along."
         )
+    if recent is not None and outcome.commit and outcome.status in {"committed", "nothing"}:
+        recent.keep(outcome.commit)
+    return outcome
 
 
 def _packed_tight(repository: Repository) -> Repository:
@@ -144,6 +154,7 @@ class _Job:
     message: bytes
     check: Check
     lock_seconds: float
+    recent: Recent | None
 
     @property
     def _git(self) -> Git:
@@ -229,12 +240,12 @@ class _Job:
         there = (self._git.folder / self._folder).exists()
         if not there and (head is None or not git.call("ls-files", "-z", "--", f":(top,literal){self._folder}")):
             return
-        paths = [self._folder] if self.files is None else self._named(git)
+        paths = self._named(git) if self.files is not None else self._places(head)
         if not paths:
             return
         wanted = [f":(top,literal){path}" for path in paths]
         # of files that are named git 2.39 takes those of folders for excluded by `**/*.tmp/**`
-        names = _JUNK if self.files is None else ()
+        names = _JUNK if paths == [self._folder] else ()
         junk = [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}" for name in names]
         junk += [f":(top,exclude,glob){_globbed(self._folder)}/**/{name}/**" for name in names]
         data = b"\0".join(os.fsencode(item) for item in (*wanted, *junk))
@@ -243,6 +254,15 @@ class _Job:
         sparse = ["--sparse"] if thinned and git.maybe("config", "--type=bool", "core.sparseCheckout") == "true" else []
         options = ["--all", "--force", *sparse, "--pathspec-from-file=-", "--pathspec-file-nul"]
         git.call("add", *options, data=data)
+
+    def _places(self, head: str | None) -> list[str]:
+        """Return the folders and files below which something may have changed, relative to the top."""
+        places = self.recent.places(self._git, head) if self.recent is not None else None
+        there = self._git.folder / self._folder
+        found = [name for name in places or () if os.path.lexists(there / name)]
+        if not found or any(_holds_junk(there / name) for name in found):
+            return [self._folder]
+        return [f"{self._folder}/{name}" for name in found]
 
     def _named(self, git: Git) -> list[str]:
         """Return the wanted files relative to the top, those that exist or did."""
@@ -319,6 +339,13 @@ def _blobs(git: Git, objects: Sequence[str]) -> Iterator[bytes]:
         size = int(about[2])
         yield printed[end + 1 : end + 1 + size]
         at = end + 1 + size + 1
+
+
+def _holds_junk(path: Path) -> bool:
+    """Tell whether there is something below a path, or it is something, that is never committed."""
+    if _IS_JUNK.fullmatch(path.name):
+        return True
+    return any(_IS_JUNK.fullmatch(name) for _, folders, files in os.walk(path) for name in (*folders, *files))
 
 
 def _globbed(path: str) -> str:

@@ -11,10 +11,9 @@ import base64
 import binascii
 import hashlib
 import io
-import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -136,18 +135,20 @@ def _png(image: Any, same: Any, dpi: tuple[float, float] | None) -> bytes | None
     return stream.getvalue()
 
 
-def unused_figures(reports: Path) -> Iterator[Path]:
+def unused_figures(reports: Path, runs: Iterable[str]) -> Iterator[Path]:
     """Yield the figures that no page and no executed notebook of any run refers to.
 
     Args:
         reports: The project's ``reports`` folder.
+        runs: All runs that have pages.
     """
     folder = reports / FIGURES
     if not folder.is_dir():
         return
     used: set[str] = set()
-    for where, _, names in os.walk(reports / "runs"):
-        for name in names:
-            if name.endswith((".ipynb", ".html")) and Path(where).name == "tasks":
-                used |= set(_NAME.findall(Path(where, name).read_text(encoding="utf-8", errors="replace")))
+    for run_id in runs:
+        tasks = reports / "runs" / run_id / "tasks"
+        for page in tasks.iterdir() if tasks.is_dir() else ():
+            if page.suffix in {".ipynb", ".html"}:
+                used |= set(_NAME.findall(page.read_text(encoding="utf-8", errors="replace")))
     yield from (path for path in sorted(folder.iterdir()) if _NAME.fullmatch(path.name) and path.name not in used)

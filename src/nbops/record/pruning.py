@@ -1,8 +1,14 @@
-"""Pages of old runs go, ledgers stay: which runs keep their pages, and taking the others away."""
+"""Pages of old runs go, ledgers stay: which runs keep their pages, and taking the others away.
+
+Which old runs have none any more is noted in a cache, so that the end of a build does not look through all of them again.
+``nbops gc`` does.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +17,13 @@ from nbops.errors import LedgerError
 from nbops.record.figures import unused_figures
 from nbops.record.homes import homes_in
 from nbops.record.ledger import document_of
-from nbops.record.store import ledger_path, run_folders, run_ids, write_failure
+from nbops.record.store import LEDGER, ledger_path, replace_file, run_folders, write_failure
 
-__all__ = ["prune", "prune_seldom", "runs_with_pages", "runs_without_pages"]
+__all__ = ["forget_pruned", "is_time_to_prune", "prune", "prune_seldom", "runs_with_pages", "runs_without_pages"]
 
 _PAGES = frozenset({".html", ".ipynb"})
 _PRUNED_AT_ONCE = 10
+_CACHE_FILE, _VERSION = "pruned.json", 1
 
 
 def runs_without_pages(reports: Path, keep: int) -> list[str]:
@@ -29,19 +36,53 @@ def runs_without_pages(reports: Path, keep: int) -> list[str]:
     Raises:
         LedgerError: ``keep`` is below 1.
     """
-    if keep < 1:
-        raise LedgerError(f"keep_runs: {keep}: at least 1 is needed, as the latest run is shown by the index page.")
-    ids = run_ids(reports)
-    old = [run_id for run_id in ids[:-keep] if any(_pages(reports / "runs" / run_id))]
-    if not old:
-        return []
-    kept = runs_with_pages(reports, ids[-keep:])
-    return [run_id for run_id in old if run_id not in kept]
+    _checked(keep)
+    return _old_pages(reports, keep, cache=None)[0]
+
+
+def _old_pages(reports: Path, keep: int, *, cache: Path | None) -> tuple[list[str], list[str], str]:
+    """Return the runs whose pages may go, other old ones that have pages, and the newest of the old ones; oldest first."""
+    ids = run_folders(reports)
+    names, newest = ids[:-keep], ids[-keep:]
+    until, there = _noted(cache)
+    end = names[-1] if names else ""
+    old = [
+        run_id
+        for run_id in [*(one for one in there if one <= min(until, end)), *names[bisect_right(names, until) :]]
+        if (reports / "runs" / run_id / LEDGER).is_file() and any(_pages(reports / "runs" / run_id))
+    ]
+    kept = runs_with_pages(reports, newest) if old else frozenset()
+    gone = [run_id for run_id in old if run_id not in kept]
+    return gone, [run_id for run_id in old if run_id in kept], end
+
+
+def _noted(cache: Path | None) -> tuple[str, list[str]]:
+    """Return up to which run pages were looked for, and which of these runs had some."""
+    with suppress(OSError, ValueError, RecursionError, TypeError, KeyError, LedgerError):
+        if cache is not None:
+            data = json.loads((cache / _CACHE_FILE).read_bytes())
+            if data["version"] == _VERSION:
+                there = sorted(str(one) for one in data["there"] if ledger_path(cache, str(one)))
+                return str(data["until"]), there
+    return "", []
+
+
+def _note(cache: Path, until: str, there: Sequence[str]) -> None:
+    text = json.dumps({"version": _VERSION, "until": until, "there": there})
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        replace_file(cache / _CACHE_FILE, text.encode(), durable=False)
+
+
+def forget_pruned(cache: Path) -> None:
+    """Forget which runs have no pages, since pages of old runs are about to be made again."""
+    with suppress(OSError):
+        (cache / _CACHE_FILE).unlink(missing_ok=True)
 
 
 def runs_with_pages(reports: Path, wanted: Sequence[str]) -> frozenset[str]:
     """Return some runs and those that the pages of these lead to, however many steps away."""
-    known, found, left = frozenset(run_ids(reports)), set[str](), list(wanted)
+    known, found, left = frozenset(run_folders(reports)), set[str](), list(wanted)
     while left:
         run_id = left.pop()
         found.add(run_id)
@@ -56,12 +97,13 @@ def _homes(reports: Path, run_id: str) -> list[str]:
     return []
 
 
-def prune(reports: Path, keep: int) -> list[Path]:
+def prune(reports: Path, keep: int, *, cache: Path | None = None) -> list[Path]:
     """Remove the pages (HTML, executed notebooks, figures) of old runs; ledgers stay for ever.
 
     Args:
         reports: The project's ``reports`` folder.
         keep: How many runs keep their pages; at least 1. So do older ones that their pages lead to.
+        cache: Folder of the note which old runs have no pages, such as ``.nbops/cache``; None looks at all.
 
     Returns:
         The files that were removed, sorted.
@@ -69,27 +111,41 @@ def prune(reports: Path, keep: int) -> list[Path]:
     Raises:
         LedgerError: ``keep`` is below 1, or a page could not be removed.
     """
+    _checked(keep)
     removed: list[Path] = []
-    for run_id in runs_without_pages(reports, keep):
+    gone, there, until = _old_pages(reports, keep, cache=cache)
+    for run_id in gone:
         folder = reports / "runs" / run_id
         try:
             removed += _remove_pages(folder)
         except OSError as error:
             raise write_failure(folder, error) from error
-    for figure in unused_figures(reports) if removed else ():
+    names = run_folders(reports)
+    for figure in unused_figures(reports, [*there, *names[bisect_right(names, until) :]]) if removed else ():
         with suppress(OSError):  # taken next time
             figure.unlink()
             removed.append(figure)
+    if cache is not None:
+        _note(cache, until, there)
     return sorted(removed)
 
 
-def prune_seldom(reports: Path, keep: int) -> list[Path]:
+def _checked(keep: int) -> None:
+    if keep < 1:
+        raise LedgerError(f"keep_runs: {keep}: at least 1 is needed, as the latest run is shown by the index page.")
+
+
+def is_time_to_prune(reports: Path, keep: int) -> bool:
+    """Tell whether :func:`prune_seldom` prunes at the end of the newest run."""
+    return len(run_folders(reports)) % max(1, min(_PRUNED_AT_ONCE, keep // 5)) == 0
+
+
+def prune_seldom(reports: Path, keep: int, *, cache: Path | None = None) -> list[Path]:
     """Do what :func:`prune` does at the end of some runs only: up to a fifth more runs than ``keep``, but ten, keep their pages.
 
-    Each time it rewrites what leads to the pages that go, and looks through all runs.
+    Each time it rewrites what leads to the pages that go.
     """
-    every = max(1, min(_PRUNED_AT_ONCE, keep // 5))
-    return prune(reports, keep) if len(run_folders(reports)) % every == 0 else []
+    return prune(reports, keep, cache=cache) if is_time_to_prune(reports, keep) else []
 
 
 def _pages(folder: Path) -> Iterator[Path]:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,7 @@ import psutil
 
 from nbops.errors import LedgerError
 from nbops.model import Run, RunError
-from nbops.record.store import ledger_path, read_run, replace_file, run_ids, write_run
-from nbops.record.summaries import summaries
+from nbops.record.store import ledger_path, newest_ids, read_run, replace_file, run_ids, write_run
 
 __all__ = [
     "RunningProcess",
@@ -36,6 +36,8 @@ __all__ = [
 
 _HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
 """What :func:`nbops.record.store.replace_file` calls a file that is not in its place yet."""
+_NEWEST = 50
+"""Runs whose ledgers are looked at for one that was killed, besides those that left a marker."""
 _CLOCK_TOLERANCE = 2.0  # seconds; the start of a process is derived from the boot time, which clocks may shift
 
 
@@ -161,13 +163,13 @@ def mark_interrupted(
     return ended
 
 
-def recover(reports: Path, alive: Callable[[Run], bool], *, cache: Path | None = None) -> list[Run]:
+def recover(reports: Path, alive: Callable[[Run], bool], *, state: Path | None = None) -> list[Run]:
     """Mark all runs as interrupted that say ``running`` and whose process is gone.
 
     Args:
         reports: The project's ``reports`` folder.
         alive: Says whether a run still goes on; see :func:`alive_here`.
-        cache: The folder of :func:`~nbops.record.summaries.summaries`, so that not every ledger is read again.
+        state: The project's ``.nbops`` folder: only runs with a marker there and the newest are looked at; None: all.
 
     Returns:
         The runs that were marked, the oldest first. Ledgers that cannot be read are passed over.
@@ -175,10 +177,7 @@ def recover(reports: Path, alive: Callable[[Run], bool], *, cache: Path | None =
     Raises:
         LedgerError: A ledger could not be written.
     """
-    if cache is not None:
-        ids = [item.id for item in reversed(summaries(reports, cache)) if item.status == "running"]
-    else:
-        ids = run_ids(reports)
+    ids = run_ids(reports) if state is None else _looked_at(reports, state)
     ended: list[Run] = []
     for run_id in ids:
         try:
@@ -188,6 +187,17 @@ def recover(reports: Path, alive: Callable[[Run], bool], *, cache: Path | None =
         if run.status == "running" and not alive(run):
             ended.append(mark_interrupted(reports, run_id))
     return ended
+
+
+def _looked_at(reports: Path, state: Path) -> list[str]:
+    """Return the runs that may say ``running``: the word stands in their ledgers."""
+    marked = {path.stem for path in (state / "running").glob("*.json")}
+    found = []
+    for run_id in sorted({*islice(newest_ids(reports), _NEWEST), *marked}):
+        with suppress(OSError, LedgerError):
+            if b'"running"' in ledger_path(reports, run_id).read_bytes():
+                found.append(run_id)
+    return found
 
 
 def sweep_killed(reports: Path, state: Path) -> None:

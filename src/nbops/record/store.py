@@ -10,6 +10,8 @@ import os
 import re
 import secrets
 import tempfile
+import time
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ __all__ = [
     "load_runs",
     "loader",
     "new_run_id",
+    "newest_ids",
     "read_run",
     "read_status",
     "replace_file",
@@ -49,6 +52,8 @@ _ENDED = frozenset({"succeeded", "failed", "interrupted"})
 _KEPT_DOCUMENTS = 8
 _KEPT_RUNS = 4
 _SHOWN_IDS = 10  # an error names at most this many runs
+_TICK = 50_000_000
+"""Nanoseconds after which a change of a folder cannot have the same time as the one before: file systems count in up to 10 ms."""
 
 _HINTS = {
     errno.ENOSPC: "the disk is full: free some space (`nbops gc` removes old pages) and build again",
@@ -162,8 +167,10 @@ def write_run(reports: Path, run: Run) -> Path:
     path = ledger_path(reports, run.id)
     load = loader(reports)
     data = to_json(run, previous=_previous(reports, run, load), load=load).encode()
+    listed = _known_folders(reports)
     try:
         with _new_folder(path.parent):
+            _note_folder(reports, run.id, listed)
             replace_file(path, data)
     except OSError as error:
         raise write_failure(path, error) from error
@@ -177,7 +184,7 @@ def _previous(reports: Path, run: Run, load: Load) -> str | None:
     """
     if run.status == "running":
         return None
-    earlier = (run_id for run_id in reversed(run_folders(reports)) if run_id < run.id)
+    earlier = newest_ids(reports, before=run.id)
     return next((run_id for run_id in earlier if (load(run_id) or {}).get("status") in _ENDED), None)
 
 
@@ -287,18 +294,69 @@ def _text_of(path: Path) -> str:
 
 
 def run_ids(reports: Path) -> list[str]:
-    """Return the ids of all stored runs, the newest last."""
+    """Return the ids of all stored runs, the newest last. Each ledger is looked for: what needs a few takes ``newest_ids``."""
+    return list(newest_ids(reports))[::-1]
+
+
+def newest_ids(reports: Path, *, before: str | None = None) -> Iterator[str]:
+    """Yield the ids of stored runs, the newest first; no more ledgers are looked for than are asked for.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        before: Only those before this run; it need not be there.
+    """
+    names = run_folders(reports)
     folder = f"{reports / 'runs'}{os.sep}"
-    return [name for name in run_folders(reports) if os.path.isfile(f"{folder}{name}{os.sep}{LEDGER}")]  # noqa: PTH113 - as text
+    for place in range((len(names) if before is None else bisect_left(names, before)) - 1, -1, -1):
+        if os.path.isfile(f"{folder}{names[place]}{os.sep}{LEDGER}"):  # noqa: PTH113 - as text
+            yield names[place]
 
 
 def run_folders(reports: Path) -> list[str]:
     """Return the names of all folders that are called as a run is, the newest last; whether a ledger is in them is not asked."""
+    known = _known_folders(reports)
+    if known is not None:
+        return list(known)
+    folder = reports / "runs"
+    state = _folder_state(folder)
     try:
-        names = os.listdir(reports / "runs")  # noqa: PTH208 - as text it costs a tenth
+        names = os.listdir(folder)  # noqa: PTH208 - as text it costs a tenth
     except OSError:
         return []
-    return sorted(name for name in names if _RUN_ID.fullmatch(name))
+    found = sorted(name for name in names if _RUN_ID.fullmatch(name))
+    if state is not None and time.time_ns() - state[2] > _TICK:  # else it may change again without a sign of it
+        _listed[folder] = (state, tuple(found))
+    return found
+
+
+_Folder = tuple[int, int, int, int]
+_listed: dict[Path, tuple[_Folder, tuple[str, ...]]] = {}
+"""The folders of runs that this process listed, and what tells whether one was added or taken away since."""
+
+
+def _folder_state(folder: Path) -> _Folder | None:
+    try:
+        state = folder.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_nlink
+
+
+def _known_folders(reports: Path) -> tuple[str, ...] | None:
+    """Return what was listed before when nothing was added or taken away since."""
+    folder = reports / "runs"
+    known = _listed.get(folder)
+    return known[1] if known is not None and known[0] == _folder_state(folder) else None
+
+
+def _note_folder(reports: Path, run_id: str, before: tuple[str, ...] | None) -> None:
+    """Take a folder that was just made into what is known, when the number of links tells that it is the only change."""
+    folder = reports / "runs"
+    state, known = _folder_state(folder), _listed.get(folder)
+    if before is None or state is None or known is None:
+        return
+    if state[3] == known[0][3] + 1 and (not before or run_id > before[-1]):
+        _listed[folder] = (state, (*before, run_id))
 
 
 def latest_run(reports: Path) -> Run | None:
@@ -311,12 +369,11 @@ def latest_run(reports: Path) -> Run | None:
 
 def run_before(reports: Path, run_id: str) -> Run | None:
     """Return the newest run before another whose ledger can be read and that has ended, None when there is none."""
-    for earlier in reversed(run_folders(reports)):
-        if earlier < run_id:
-            with suppress(LedgerError):
-                run = read_run(reports, earlier)
-                if run.status in _ENDED:
-                    return run
+    for earlier in newest_ids(reports, before=run_id):
+        with suppress(LedgerError):
+            run = read_run(reports, earlier)
+            if run.status in _ENDED:
+                return run
     return None
 
 

@@ -1,31 +1,33 @@
 """The list of runs, without reading every ledger each time.
 
-A summary is kept in a cache beside the project (never committed), and made again when the ledger's size or time of change
-differs. The cache may be deleted at any time; one that is damaged is made anew.
+A summary is kept in a cache beside the project (never committed), a file a month, and made again when the ledger's size or time
+of change differs. The cache may be deleted at any time; what is damaged is made anew. Who needs a few summaries takes a
+:class:`Listing`, which reads no more than these.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from nbops.errors import LedgerError
 from nbops.record.plain import clean_text
-from nbops.record.store import ledger_path, loader, read_run, replace_file, run_ids
+from nbops.record.store import ledger_path, loader, read_run, replace_file, run_folders
 
 if TYPE_CHECKING:
     from nbops.model import Run
     from nbops.record.refer import Load
 
-__all__ = ["RunSummary", "summaries", "summarise"]
+__all__ = ["Listing", "RunSummary", "summaries", "summarise"]
 
 _CACHE_VERSION = 3
-_CACHE_FILE = "summaries.json"
+_CACHE_FOLDER, _FORMER_FILE = "summaries", "summaries.json"
+_MONTH = 6  # of an id
 _HEADLINE = 200  # characters
 
 
@@ -125,30 +127,97 @@ def _read_cache(path: Path) -> dict[str, Any]:
     return runs
 
 
-def summaries(reports: Path, cache: Path) -> list[RunSummary]:
-    """Return a summary of every readable run, the newest first.
+class Listing(Sequence[RunSummary]):
+    """All runs by their folders' names, the oldest first. A slice reads the summaries of that part alone.
+
+    A slice leaves out runs whose ledgers are missing or damaged; they count in the length, so that to know it no ledger is looked
+    at.
 
     Args:
         reports: The project's ``reports`` folder.
         cache: Folder for the cache, such as ``.nbops/cache``; made when missing. That it cannot be written is no error.
     """
-    path = cache / _CACHE_FILE
-    known, fresh = _read_cache(path), {}
-    found: list[RunSummary] = []
-    load = loader(reports)
-    for run_id in reversed(run_ids(reports)):
-        with suppress(OSError, LedgerError):
-            entry = _entry(reports, run_id, known.get(run_id), load)
-            fresh[run_id] = entry
+
+    def __init__(self, reports: Path, cache: Path) -> None:
+        self._reports, self._folder = reports, cache / _CACHE_FOLDER
+        self._ids = run_folders(reports)
+        self._known: dict[str, dict[str, Any]] = {}
+        self._load = loader(reports)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> RunSummary: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[RunSummary]: ...
+
+    def __getitem__(self, place: int | slice) -> RunSummary | list[RunSummary]:
+        if isinstance(place, slice):
+            return self._read(self._ids[place])
+        found = self._read([self._ids[place]])
+        if not found:
+            raise LedgerError(f"run {self._ids[place]}: its ledger is missing or damaged.")
+        return found[0]
+
+    def ids(self) -> list[str]:
+        """Return the ids of all runs, the oldest first."""
+        return list(self._ids)
+
+    def every(self) -> list[RunSummary]:
+        """Return all summaries, the newest first, after each ledger was looked at; what is gone leaves the cache too."""
+        found = self._read(self._ids[::-1])
+        there = set(self._ids)
+        with suppress(OSError):
+            for path in self._folder.glob("*.json"):
+                runs = self._known[path.stem] if path.stem in self._known else _read_cache(path)
+                kept = {run_id: entry for run_id, entry in runs.items() if run_id in there}
+                if not kept:
+                    path.unlink()
+                elif len(kept) < len(runs):
+                    self._write(path.stem, kept)
+            self._folder.with_name(_FORMER_FILE).unlink(missing_ok=True)  # of an earlier version
+        return found
+
+    def _read(self, ids: Sequence[str]) -> list[RunSummary]:
+        found, fresh = [], set()
+        for run_id in ids:
+            month = run_id[:_MONTH]
+            if month not in self._known:
+                self._known[month] = _read_cache(self._folder / f"{month}.json")
+            runs = self._known[month]
+            try:
+                entry = _entry(self._reports, run_id, runs.get(run_id), self._load)
+            except (OSError, LedgerError):
+                if runs.pop(run_id, None) is not None:
+                    fresh.add(month)
+                continue
+            if entry is not runs.get(run_id):
+                runs[run_id] = entry
+                fresh.add(month)
             summary = _restore(entry["summary"], run_id)
             if summary is not None:
                 found.append(summary)
-    if fresh != known:
-        text = json.dumps({"version": _CACHE_VERSION, "runs": fresh}, ensure_ascii=False)
+        for month in fresh:
+            self._write(month, self._known[month])
+        return found
+
+    def _write(self, month: str, runs: Mapping[str, Any]) -> None:
+        text = json.dumps({"version": _CACHE_VERSION, "runs": runs}, ensure_ascii=False)
         with suppress(OSError):
-            cache.mkdir(parents=True, exist_ok=True)
-            replace_file(path, clean_text(text).encode(), durable=False)
-    return found
+            self._folder.mkdir(parents=True, exist_ok=True)
+            replace_file(self._folder / f"{month}.json", clean_text(text).encode(), durable=False)
+
+
+def summaries(reports: Path, cache: Path) -> list[RunSummary]:
+    """Return a summary of every readable run, the newest first.
+
+    Args:
+        reports: The project's ``reports`` folder.
+        cache: As for :class:`Listing`.
+    """
+    return Listing(reports, cache).every()
 
 
 def _entry(reports: Path, run_id: str, cached: Any, load: Load) -> dict[str, Any]:

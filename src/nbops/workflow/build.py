@@ -20,7 +20,7 @@ from nbops.model import Notice, Run, RunError
 from nbops.quality.audited import Audit
 from nbops.record.commit import git_state
 from nbops.record.running import alive_here, recover, remove_running, sweep_killed, write_running
-from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_ids, write_run
+from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_folders, write_run
 from nbops.workflow import publish
 from nbops.workflow.alerting import note_begun
 from nbops.workflow.assemble import (
@@ -167,7 +167,7 @@ class _Build:
 
     def _new_id(self) -> str:
         """Return an id that sorts after every earlier one, also of a run begun in the same second."""
-        earlier = run_ids(self.reports)
+        earlier = run_folders(self.reports)
         moment = self.started
         while True:
             candidate = new_run_id(moment)
@@ -214,7 +214,7 @@ class _Build:
         for sentence in publish.recover(self.root):
             self.notices.append(Notice(kind="recovered", message=sentence))
             self.progress.say(f"nbops: {sentence}", colour="yellow")
-        killed = recover(self.reports, alive_here(state), cache=state / "cache")
+        killed = recover(self.reports, alive_here(state), state=state)
         for run in killed:
             self.notices.append(
                 Notice(kind="recovered", message=f"run {run.id} was killed before it could end; its ledger now says so")

@@ -18,14 +18,15 @@ from nbops.pages.render import render_index, render_run
 from nbops.pages.vocabulary import page_words
 from nbops.record.codec import encode
 from nbops.record.commit import commit_reports
+from nbops.record.committed import Recent
 from nbops.record.figures import FIGURES, lifted
 from nbops.record.guard import refuse, scan
 from nbops.record.ledger import as_stored
 from nbops.record.notebook import dump_notebook
-from nbops.record.pruning import prune_seldom
+from nbops.record.pruning import is_time_to_prune, prune_seldom
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets
 from nbops.record.store import replace_file, run_before, write_run
-from nbops.record.summaries import summaries
+from nbops.record.summaries import Listing
 from nbops.workflow.alerting import tell_of
 from nbops.workflow.assemble import carried_over, without_quotes
 from nbops.workflow.comparing import beside
@@ -208,9 +209,16 @@ def _render(run: Run, root: Path, reports: Path, *, keep: int) -> tuple[str, ...
             series=series_of(as_stored(run), reports=reports, cache=cache),
             incidents=watch.incidents,
         )
-        prune_seldom(reports, keep)
-        rows = matrix_rows(reports, cache)
-        render_index(summaries(reports, cache), latest=run, reports=reports, accepted=found.accepted, rows=rows, watch=watch)
+        gone = prune_seldom(reports, keep, cache=cache)
+        render_index(
+            Listing(reports, cache),
+            latest=run,
+            reports=reports,
+            accepted=found.accepted,
+            rows=matrix_rows(reports, cache),
+            watch=watch,
+            pruned={path.relative_to(reports / "runs").parts[0] for path in gone if path.is_relative_to(reports / "runs")},
+        )
     except Exception as error:  # noqa: BLE001 - see above
         return (f"the pages could not be written: {type(error).__name__}: {error}; `nbops render` makes them from the ledgers",)
     return ()
@@ -302,6 +310,7 @@ def _commit(
     def check(files: Iterable[tuple[str, bytes]]) -> None:
         refuse(scan(files, secrets=secrets, personal=personal, root=root))
 
+    reports, cache = root / config.reports, root / ".nbops/cache"
     tasks, checks = _counts(task.status for task in run.tasks), _counts(result.verdict for result in run.checks)
     try:
         outcome = commit_reports(
@@ -311,6 +320,7 @@ def _commit(
             message=f"nbops: {run.verdict}, {len(run.tasks)} tasks, {len(run.checks)} checks ({run.id})",
             trailers={"Nbops-Run": run.id, "Nbops-Verdict": run.verdict, "Nbops-Tasks": tasks, "Nbops-Checks": checks},
             check=check,
+            recent=Recent(cache=cache, reports=reports, run_id=run.id, whole=is_time_to_prune(reports, config.keep_runs)),
         )
     except GuardError as error:
         raise GuardError(f"{error}\nThe run is recorded in {config.reports}/, but it was not committed.") from error

@@ -9,9 +9,10 @@ from nbops.errors import LedgerError
 from nbops.history.matrix import matrix_rows
 from nbops.history.series import series_of
 from nbops.pages.render import render_index, render_run
-from nbops.record.pruning import runs_with_pages
+from nbops.record.committed import forget_committed
+from nbops.record.pruning import forget_pruned, runs_with_pages
 from nbops.record.store import latest_run, loader, read_run, run_ids
-from nbops.record.summaries import summaries
+from nbops.record.summaries import Listing
 from nbops.workflow.comparing import beside
 from nbops.workflow.watchpages import watch_of
 
@@ -50,6 +51,8 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
         OSError: A page cannot be written.
     """
     reports = root / config.reports
+    forget_pruned(root / ".nbops/cache")
+    forget_committed(root / ".nbops/cache")
     done: list[str] = []
     problems: list[str] = []
     pages = 0
@@ -75,7 +78,8 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
         )
         pages += len(made) - 1  # the stylesheet is no page
         done.append(wanted)
-    listed = summaries(reports, root / ".nbops/cache")
+    listed = Listing(reports, root / ".nbops/cache")
+    listed.every()
     made = render_index(
         listed,
         latest=latest,
@@ -83,6 +87,7 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
         accepted=beside(latest, reports).accepted if latest is not None else None,
         rows=matrix_rows(reports, root / ".nbops/cache"),
         watch=watch,
+        whole=True,
     )
     pages += len(made) - 1
     return Rebuilt(runs=tuple(done), pages=pages, unreadable=tuple(problems))

@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nbops.record.committed import forget_committed
 from nbops.record.pruning import prune, runs_without_pages
 from nbops.record.store import ledger_path, run_ids
 
@@ -79,6 +80,7 @@ def remove_waste(root: Path, config: Config) -> list[Waste]:
         OSError: Scratch could not be removed.
     """
     waste = find_waste(root, config)
+    forget_committed(root / ".nbops/cache")
     removed = set(prune(root / config.reports, config.keep_runs))
     done = [item for item in waste if item.path in removed]
     for item in waste:

@@ -10,6 +10,7 @@ import json
 import math
 from contextlib import suppress
 from datetime import datetime, timezone
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from nbops.contract.config_monitoring import Monitoring, load_monitoring
@@ -19,7 +20,7 @@ from nbops.model import Anomaly, MonitorCount
 from nbops.pages.watch import BandPoint, BandSeries, RunWatch, Watch
 from nbops.record.codec import decode, encode
 from nbops.record.plain import clean_text
-from nbops.record.store import ledger_path, loader, read_run, replace_file, run_ids
+from nbops.record.store import ledger_path, loader, newest_ids, read_run, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ def watch_of(root: Path, reports: Path, run: Run | None) -> Watch:
 
 
 def _run_watches(reports: Path, cache: Path, run: Run) -> tuple[RunWatch, ...]:
-    ids = [one for one in run_ids(reports) if one < run.id][-(_LOOKED_AT - 1) :]
+    ids = [*islice(newest_ids(reports, before=run.id), _LOOKED_AT - 1)][::-1]
     known, fresh, found = _read_cache(cache / _CACHE_FILE), False, []
     load = loader(reports)
     for run_id in ids:

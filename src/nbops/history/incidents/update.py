@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from nbops.errors import LedgerError
@@ -12,7 +13,7 @@ from nbops.history.incidents.course import REOPENS_WITHIN, advance
 from nbops.history.incidents.look import Before
 from nbops.history.incidents.people import carried_out, is_of_people, peoples_events
 from nbops.history.incidents.store import incident_path, load_incidents, to_text, write_incident
-from nbops.record.store import loader, read_run, run_before, run_ids
+from nbops.record.store import loader, newest_ids, read_run, run_before, run_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,9 +50,9 @@ class Rebuilt:
 
 
 def before_of(reports: Path, run_id: str) -> Before:
-    """Return the runs before a run."""
+    """Return the runs before a run, of ids as many as tell whether an incident is opened again."""
     return Before(
-        ids=[other for other in run_ids(reports) if other < run_id],
+        ids=[*islice(newest_ids(reports, before=run_id), REOPENS_WITHIN)][::-1],
         previous=partial(run_before, reports, run_id),
         accepted=partial(last_accepted, reports, run_id),
     )
