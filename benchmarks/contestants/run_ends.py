@@ -33,6 +33,7 @@ from nbops.history.index import open_history
 from nbops.model import Check, CheckResult, Column, Dataset, Distribution, Measurement, Run, TaskRun
 from nbops.quality.probabilities import PROBABILITIES
 from nbops.record import store
+from nbops.record.ledger import from_json, to_json
 from nbops.record.scrub import Scrubber
 from nbops.workflow import conclude as conclude_module
 from nbops.workflow.exporting import Exports
@@ -99,7 +100,7 @@ def _made_up(number: int) -> Run:
     at = _START + timedelta(hours=6 * number)
     fails = number % _FAILS_EVERY == _FAILS_EVERY - 1
     check = Check(id="rows", dataset="d0", metric="rowCount", severity="error")
-    verdict = "failed" if fails else "passed"
+    verdict: Any = "failed" if fails else "passed"
     return Run(
         id=f"{at:%Y%m%dT%H%M%SZ}-{number:06x}",
         status="succeeded",
@@ -111,12 +112,16 @@ def _made_up(number: int) -> Run:
         seconds=9.0,
         tasks=(TaskRun(name="t", kind="notebook", status="succeeded", seconds=1.0 + chance.random()),),
         datasets=tuple(_dataset(f"d{place}", chance, verdict=verdict if not place else "passed") for place in range(3)),
-        checks=(CheckResult(check=check, verdict=verdict, observed=100, message="too few rows" if fails else None),),
+        checks=(CheckResult(check=check, verdict=verdict, observed=100, message="too few rows" if fails else ""),),
     )
 
 
 def _git(root: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True)
+
+
+def _not_synced(fd: Any) -> None:
+    """Leave a file to the kernel."""
 
 
 def _filled(folder: Path, runs: int) -> Path:
@@ -132,7 +137,7 @@ def _filled(folder: Path, runs: int) -> Path:
     _git(root, "add", "-A")
     _git(root, "commit", "-q", "-m", "the project")
     reports = root / "reports"
-    synced, os.fsync = os.fsync, lambda _: None  # ten thousand of them take longer than all else
+    synced, os.fsync = os.fsync, _not_synced  # ten thousand of them take longer than all else
     _in_parts(runs - _WHOLE, lambda number: store.write_run(reports, _made_up(number)))
     for number in range(runs - _WHOLE):
         if number % _FAILS_EVERY in {_FAILS_EVERY - 1, 0} and number:
@@ -142,7 +147,7 @@ def _filled(folder: Path, runs: int) -> Path:
         history.sync()
     for number in range(runs - _WHOLE, runs):
         _added(root, number)
-    _git(root, "gc", "-q")
+    _git(root, "repack", "-a", "-d", "-q")  # git gc may be at work by itself
     shutil.copytree(root / ".nbops", folder / f"state-{runs}")
     (folder / f"made-{runs}").touch()
     return root
@@ -309,6 +314,7 @@ def _warmed() -> None:
         "sqlite3",
     ):
         importlib.import_module(name)
+    from_json(to_json(_made_up(0)))  # compiles what ledgers are validated by
 
 
 def main(folder: Path, runs: int, added: int) -> None:
