@@ -8,6 +8,24 @@ export interface IAnswer {
   offset: number;
 }
 
+/** A page by its path in a project, by that in the served folder, or as the page of a notebook's task. */
+export type IWanted = { project: string; path?: string } | { served: string } | { notebook: string; cell?: number };
+
+export interface IOpened {
+  view: string;
+  project: string;
+  page: string;
+}
+
+/** What a tab shows of the reports. */
+export interface IReportState {
+  page: string;
+  stamp: string | null;
+  source: string | null;
+  newest: string | null;
+  wish: { serial: number; path: string | null; cell: number | null } | null;
+}
+
 /** Asks the server; what it refuses becomes an Error with its own sentence. */
 export class Api {
   constructor(private readonly settings: ServerConnection.ISettings) {}
@@ -34,6 +52,29 @@ export class Api {
 
   async stop(project: string): Promise<void> {
     await this.ask('build', { project }, { method: 'DELETE' });
+  }
+
+  /** Have a tab see a page of a project's reports, or the page of a notebook's task. */
+  async openReport(wanted: IWanted): Promise<IOpened> {
+    return this.ask<IOpened>('report', {}, { method: 'POST', body: JSON.stringify(wanted) });
+  }
+
+  async report(view: string): Promise<IReportState> {
+    return this.ask<IReportState>('report', { view });
+  }
+
+  async closeReport(view: string): Promise<void> {
+    await this.ask('report', { view }, { method: 'DELETE' });
+  }
+
+  /** What a new task can read from, and which datasets have no contract. */
+  async choices(project: string): Promise<{ tasks: string[]; datasets: string[] }> {
+    return this.ask('new', { project });
+  }
+
+  /** Make a task, a contract or a project; the answer is the file to open. */
+  async make(wanted: Record<string, string | string[]>): Promise<string | null> {
+    return (await this.ask<{ open: string | null }>('new', {}, { method: 'POST', body: JSON.stringify(wanted) })).open;
   }
 
   private async ask<T>(name: string, query: Record<string, string> = {}, init: RequestInit = {}): Promise<T> {

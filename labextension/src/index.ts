@@ -3,8 +3,10 @@ import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { Api } from './api';
+import { launcher } from './launcher';
 import { placeOfCell } from './model';
 import { IOpener, Panel } from './panel';
+import { reports } from './reports';
 
 const ICON = new LabIcon({
   name: 'nbops:pipeline',
@@ -50,8 +52,7 @@ function openerOf(app: JupyterFrontEnd): IOpener {
   return {
     complain,
     file: async path => void (await open(path)),
-    // the viewer shows a page that nobody trusts in a sandbox: no script, no access to the server
-    page: async path => void (await open(path, 'HTML Viewer')),
+    page: async path => void (await app.commands.execute('nbops:open-report', { served: path })),
     notebook: async (path, cell) => {
       const widget: unknown = await open(path);
       if (!(widget instanceof NotebookPanel) || cell === undefined) {
@@ -92,4 +93,4 @@ const pipeline: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [notebooks, pipeline];
+export default [notebooks, pipeline, reports(openerOf), launcher(ICON)];

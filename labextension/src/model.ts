@@ -152,3 +152,32 @@ export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
+
+/** The other way round: which cell of the file stands at a place of an open notebook; none for the injected one. */
+export function cellOfPlace(place: number, tags: string[][]): number | undefined {
+  if (place < 0 || place >= tags.length || tags[place].includes('injected-parameters')) {
+    return undefined;
+  }
+  return tags.slice(0, place).filter(one => !one.includes('injected-parameters')).length;
+}
+
+/** The run that a page of the reports belongs to: `reports/runs/<id>/tasks/clean.html`. */
+export function runOf(page: string): string | null {
+  return /(?:^|\/)runs\/([^/]+)\//.exec(page)?.[1] ?? null;
+}
+
+const OVERVIEWS: Record<string, string> = { index: 'Pipeline', catalog: 'Catalog', lineage: 'Lineage', history: 'History', monitoring: 'Monitoring' };
+
+/** What a tab is called: `Run 2026...`, `clean`, `Incidents`. */
+export function titleOf(page: string): string {
+  const parts = page.split('/');
+  const name = parts.pop()!.replace(/\.html$/, '');
+  const folder = parts.pop();
+  if (name === 'index' && folder && parts[parts.length - 1] === 'runs') {
+    return `Run ${folder}`;
+  }
+  if (name === 'index' && folder === 'incidents') {
+    return 'Incidents';
+  }
+  return (folder !== 'tasks' && folder !== 'datasets' && OVERVIEWS[name]) || name;
+}

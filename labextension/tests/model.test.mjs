@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const source = readFileSync(new URL('../lib/model.js', import.meta.url), 'utf8');
-const { duration, layersOf, placeOfCell, stateOf, tally } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const { cellOfPlace, duration, layersOf, placeOfCell, runOf, stateOf, tally, titleOf } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const task = given => ({
   name: 'a', stale: false, reasons: [], last_success: null, verdict: null, upstream: [], source: null,
@@ -46,4 +46,18 @@ test('a cell is found whether or not parameters were injected above it', () => {
 
 test('durations read well', () => {
   assert.deepEqual([0.04, 59.9, 60, 125.4].map(duration), ['0.0 s', '59.9 s', '1 min 0 s', '2 min 5 s']);
+});
+
+test('the other way round, too; the injected cell is no cell of the file', () => {
+  const tags = [[], ['parameters'], ['injected-parameters'], []];
+  assert.deepEqual([0, 1, 2, 3, 9, -1].map(place => cellOfPlace(place, tags)), [0, 1, undefined, 2, undefined, undefined]);
+});
+
+test('pages say what they are and which run they are of', () => {
+  assert.equal(runOf('reports/runs/20260101T000000Z-aaaaaa/tasks/clean.html'), '20260101T000000Z-aaaaaa');
+  assert.equal(runOf('reports/index.html'), null);
+  assert.deepEqual(
+    ['reports/index.html', 'reports/runs/r1/index.html', 'reports/runs/r1/tasks/index.html', 'runs/r1/datasets/orders.html'].map(titleOf),
+    ['Pipeline', 'Run r1', 'index', 'orders']
+  );
 });

@@ -76,9 +76,8 @@ def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: 
     page.locator(".nbops-log", has_text="first").wait_for()
 
     page.get_by_role("button", name="Open report").click()
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path?.endsWith('index.html')")
-    frame = page.locator("iframe[sandbox]").last
-    assert "allow-scripts" not in (frame.get_attribute("sandbox") or "")
+    page.frame_locator(".nbops-report iframe").locator("h1").wait_for()
+    assert page.locator(".nbops-report iframe").get_attribute("sandbox") == ""
     first.get_by_role("button", name="Notebook").click()
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'notebooks/first.py'")
 

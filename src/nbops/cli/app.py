@@ -44,6 +44,7 @@ COMMANDS = {
     "init": "make a project",
     "lineage": "tell where data comes from and goes",
     "metrics": "numbers of runs for other systems",
+    "new": "add a task to a project",
     "openlineage": "send events of lineage that wait",
     "render": "make pages from ledgers",
     "replay": "tell code from data: old code on new data and the reverse",

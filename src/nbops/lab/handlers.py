@@ -20,7 +20,7 @@ from nbops.lab.builds import read_log, start_build, state_of, stop_build
 from nbops.lab.overview import overview, project_folders
 from nbops.lab.place import pipelines_around, pipelines_of, projects_below
 
-__all__ = ["register", "text_notebooks"]
+__all__ = ["OfProject", "register", "text_notebooks", "text_of"]
 
 _TEXT = frozenset({".py", ".r", ".R"})
 
@@ -59,7 +59,7 @@ class _Notebooks(APIHandler):
         self.finish(json.dumps({"notebooks": notebooks}))
 
 
-class _OfProject(APIHandler):
+class OfProject(APIHandler):
     """What is asked of one project: ``project`` names it as ``GET nbops/api/projects`` does, never by a path of the browser's."""
 
     auth_resource = "contents"
@@ -85,7 +85,7 @@ class _OfProject(APIHandler):
         self.finish(json.dumps(value))
 
 
-class _Projects(_OfProject):
+class _Projects(OfProject):
     """``GET nbops/api/projects``: the projects in the served folder, around it and right below it."""
 
     @web.authenticated
@@ -95,7 +95,7 @@ class _Projects(_OfProject):
         self.say({"projects": list(await asyncio.to_thread(project_folders, self.served()))})
 
 
-class _Status(_OfProject):
+class _Status(OfProject):
     """``GET nbops/api/status?project=&pipeline=``: tasks, their staleness, verdicts and pages; whether a build goes on."""
 
     @web.authenticated
@@ -107,7 +107,7 @@ class _Status(_OfProject):
         self.say(await asyncio.to_thread(overview, self.served(), root, pipeline=pipeline))
 
 
-class _Build(_OfProject):
+class _Build(OfProject):
     """``GET``, ``POST`` and ``DELETE nbops/api/build``: how the build goes, with its log; start one; stop it."""
 
     auth_resource = "kernels"  # who may run code may build
@@ -129,8 +129,8 @@ class _Build(_OfProject):
         wanted = self.get_json_body()
         if not isinstance(wanted, dict):
             raise web.HTTPError(400, reason="a JSON object is needed")
-        root = await self.project(_text(wanted, "project") or "")
-        pipeline, task = _text(wanted, "pipeline"), _text(wanted, "task")
+        root = await self.project(text_of(wanted, "project") or "")
+        pipeline, task = text_of(wanted, "pipeline"), text_of(wanted, "task")
         known = await asyncio.to_thread(overview, self.served(), root, pipeline=pipeline)
         names = [item["name"] for item in known["tasks"]]
         if pipeline is not None and pipeline not in known["pipelines"]:
@@ -173,7 +173,12 @@ class _Build(_OfProject):
         self.say({"message": message})
 
 
-def _text(wanted: dict[str, Any], name: str) -> str | None:
+def text_of(wanted: dict[str, Any], name: str) -> str | None:
+    """Return a text of a request's JSON; None when it is not there.
+
+    Raises:
+        HTTPError: 400, it is no text.
+    """
     value = wanted.get(name)
     if value is not None and not isinstance(value, str):
         raise web.HTTPError(400, reason=f"{name} must be text")

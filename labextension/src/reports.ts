@@ -1,0 +1,291 @@
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, IThemeManager, showErrorMessage, WidgetTracker } from '@jupyterlab/apputils';
+import { URLExt } from '@jupyterlab/coreutils';
+import { NotebookPanel } from '@jupyterlab/notebook';
+import { ServerConnection } from '@jupyterlab/services';
+import { Message } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+import { Api, IReportState, IWanted } from './api';
+import { h } from './dom';
+import { cellOfPlace, runOf, titleOf } from './model';
+import { IOpener } from './panel';
+
+const AGAIN = 5000; // milliseconds between two looks for a newer page, while it is seen
+
+/** A page of the reports in a tab: in a frame that may do nothing but show it. */
+export class ReportView extends Widget {
+  constructor(
+    private readonly api: Api,
+    private readonly settings: ServerConnection.ISettings,
+    private readonly opener: IOpener,
+    private theme: string
+  ) {
+    super({ node: h('section', { 'aria-label': 'Report' }) });
+    this.addClass('nbops-report');
+    this.title.closable = true;
+    this.title.label = 'Report';
+    // no word in the sandbox: no script, no form, no other window, no way to the top, an origin of its own
+    this.frame.setAttribute('sandbox', '');
+    this.frame.addEventListener('load', () => void this.look());
+    this.node.append(this.bar, this.news, h('div', { class: 'jp-IFrame nbops-frame' }, this.frame));
+    this.drawBar();
+  }
+
+  /** What a tab that is opened again begins with. */
+  get page(): string {
+    return this.state?.page ?? this.wanted;
+  }
+
+  /** Show a page; by default that of the project's latest run. */
+  async turn(wanted: IWanted = { project: this.project }): Promise<void> {
+    const old = this.view;
+    const answer = await this.api.openReport(wanted);
+    this.view = answer.view;
+    this.project = answer.project;
+    this.serial = 0;
+    this.go(answer.page);
+    if (old) {
+      void this.api.closeReport(old).catch(() => undefined);
+    }
+  }
+
+  /** Where in the page it was to begin. */
+  get wantedFragment(): string {
+    return this.fragment;
+  }
+
+  /** Turn to a place of the page that is shown. */
+  turnTo(fragment: string): void {
+    if (fragment) {
+      this.go(`${this.page}#${fragment}`);
+    }
+  }
+
+  /** Show pages light or dark, as JupyterLab is. */
+  wear(theme: string): void {
+    if (theme !== this.theme) {
+      this.theme = theme;
+      this.go(this.page);
+    }
+  }
+
+  /** Ask what is shown now, whether a link led out of the reports, and whether there is something newer. */
+  private async look(): Promise<void> {
+    window.clearTimeout(this.timer);
+    if (this.isDisposed || !this.view || this.looking) {
+      return;
+    }
+    this.looking = true;
+    try {
+      const state = await this.api.report(this.view);
+      this.problem = '';
+      this.take(state);
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('no such view')) {
+        await this.turn({ project: this.project, path: this.page }).catch(failed => (this.problem = String(failed))); // the server was started anew
+      } else {
+        this.problem = `The server does not answer: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    } finally {
+      this.looking = false;
+    }
+    this.drawBar();
+    if (this.isVisible) {
+      this.timer = window.setTimeout(() => void this.look(), AGAIN);
+    }
+  }
+
+  private take(state: IReportState): void {
+    const before = this.state;
+    this.state = state;
+    if (before?.page !== state.page) {
+      if (before && !this.goingBack) {
+        this.visited.push(before.page);
+      }
+      this.goingBack = false;
+      this.title.label = titleOf(state.page);
+      this.title.caption = state.page;
+      this.frame.title = `Report: ${this.title.label}`;
+    } else if (before.stamp !== state.stamp && state.stamp) {
+      this.go(state.page); // it was rendered anew
+    }
+    const wish = state.wish;
+    if (wish && wish.serial > this.serial) {
+      this.serial = wish.serial;
+      if (wish.path === null) {
+        this.opener.complain('The file cannot be opened', 'It is outside of the folder that JupyterLab serves.');
+      } else {
+        void this.opener.notebook(wish.path, wish.cell ?? undefined).catch(error => this.opener.complain('The file was not opened', error));
+      }
+    }
+  }
+
+  private go(page: string): void {
+    const [path, fragment] = page.split('#');
+    this.wanted = path;
+    this.fragment = fragment ?? '';
+    this.loads += 1;
+    // the number has the frame load the page again also where only the fragment would differ
+    const parts = path.split('/').map(encodeURIComponent).join('/');
+    const address = URLExt.join(this.settings.baseUrl, 'nbops', 'report', `${this.view}.${this.theme}`, parts);
+    this.frame.src = `${address}?load=${this.loads}${fragment ? `#${fragment}` : ''}`;
+  }
+
+  private drawBar(): void {
+    const state = this.state;
+    const source = state?.source;
+    const newer = state?.newest && runOf(state.page) && runOf(state.page)! < state.newest;
+    const now = JSON.stringify([this.visited.length, state?.page, source, newer, this.problem]);
+    if (now === this.drawn) {
+      return; // what has the focus keeps it
+    }
+    this.drawn = now;
+    const focused = this.node.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.key : undefined;
+    this.bar.replaceChildren(
+      this.button('Back', 'back', !this.visited.length, () => {
+        this.goingBack = true;
+        this.go(this.visited.pop()!);
+      }),
+      this.button('Reload', 'reload', !state, () => this.go(this.page)),
+      this.button('Latest run', 'latest', false, () =>
+        this.turn().catch(error => this.opener.complain('The latest run was not opened', error))
+      ),
+      this.button('Notebook', 'notebook', !source, () => this.opener.notebook(source!)),
+      h('span', { class: 'nbops-where' }, state?.page ?? '')
+    );
+    const news = this.problem || (newer ? 'There is a newer run than the one shown.' : '');
+    this.news.textContent = news;
+    this.news.hidden = !news;
+    if (focused) {
+      this.node.querySelector<HTMLElement>(`[data-key="${focused}"]:enabled`)?.focus();
+    }
+  }
+
+  private button(text: string, key: string, disabled: boolean, then: () => unknown): HTMLElement {
+    return h('button', { type: 'button', class: 'nbops-button', 'data-key': key, disabled, click: () => void then() }, text);
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    void this.look();
+  }
+
+  protected onBeforeHide(message: Message): void {
+    super.onBeforeHide(message);
+    window.clearTimeout(this.timer);
+  }
+
+  protected onCloseRequest(message: Message): void {
+    super.onCloseRequest(message);
+    this.dispose();
+  }
+
+  dispose(): void {
+    window.clearTimeout(this.timer);
+    if (this.view && !this.isDisposed) {
+      void this.api.closeReport(this.view).catch(() => undefined);
+    }
+    super.dispose();
+  }
+
+  private readonly bar = h('div', { class: 'nbops-bar', role: 'group', 'aria-label': 'Report' });
+  private readonly news = h('p', { class: 'nbops-news', role: 'status', hidden: true });
+  private readonly frame = h('iframe', { title: 'Report' }) as HTMLIFrameElement;
+  private readonly visited: string[] = [];
+  project = '';
+  private view = '';
+  private wanted = '';
+  private fragment = '';
+  private state: IReportState | null = null;
+  private serial = 0;
+  private loads = 0;
+  private goingBack = false;
+  private looking = false;
+  private problem = '';
+  private drawn = '';
+  private timer = 0;
+}
+
+/** The place of an open notebook's active cell as pages count cells: without the injected one. */
+function cellShown(panel: NotebookPanel): number | undefined {
+  const tags = panel.content.widgets.map(one => (one.model.getMetadata('tags') as string[] | undefined) ?? []);
+  return cellOfPlace(panel.content.activeCellIndex, tags);
+}
+
+export function reports(openerOf: (app: JupyterFrontEnd) => IOpener): JupyterFrontEndPlugin<void> {
+  return {
+    id: 'nbops:reports',
+    description: 'Reports in tabs of their own, shut in a sandbox.',
+    autoStart: true,
+    optional: [ILayoutRestorer, ICommandPalette, IThemeManager],
+    activate: (app: JupyterFrontEnd, restorer: ILayoutRestorer | null, palette: ICommandPalette | null, themes: IThemeManager | null) => {
+      const settings = app.serviceManager.serverSettings;
+      const api = new Api(settings);
+      const opener = openerOf(app);
+      const tracker = new WidgetTracker<ReportView>({ namespace: 'nbops-report' });
+      const theme = () => (themes?.theme && !themes.isLight(themes.theme) ? 'dark' : 'light');
+      themes?.themeChanged.connect(() => tracker.forEach(view => view.wear(theme())));
+      let made = 0;
+      const open = async (wanted: IWanted): Promise<void> => {
+        const view = new ReportView(api, settings, opener, theme());
+        try {
+          await view.turn(wanted);
+        } catch (error) {
+          view.dispose();
+          void showErrorMessage('The report was not opened', error instanceof Error ? error.message : String(error));
+          return;
+        }
+        const there = tracker.find(one => one.project === view.project && one.page === view.page);
+        if (there) {
+          view.dispose();
+          there.turnTo(view.wantedFragment);
+          app.shell.activateById(there.id);
+          return;
+        }
+        view.id = `nbops-report-${++made}-${Date.now()}`;
+        app.shell.add(view, 'main');
+        void tracker.add(view);
+        app.shell.activateById(view.id);
+      };
+      app.commands.addCommand('nbops:open-report', {
+        label: 'Open the Report of the Latest Run',
+        caption: "A page of the project's reports, in a tab of its own",
+        describedBy: { args: {
+            type: 'object',
+            properties: {
+              project: { type: 'string', description: 'As the sidebar names it; the first by default' },
+              path: { type: 'string', description: "Relative to the project's root; the latest run's page by default" },
+              served: { type: 'string', description: 'Instead: relative to the folder that JupyterLab serves' }
+            }
+          } },
+        execute: async args => {
+          const text = (name: string) => (typeof args[name] === 'string' ? (args[name] as string) : undefined);
+          const served = text('served');
+          await open(served ? { served } : { project: text('project') ?? (await api.projects())[0] ?? '', path: text('path') });
+        }
+      });
+      app.commands.addCommand('nbops:open-run-page', {
+        label: "Open This Notebook's Page in the Latest Run",
+        caption: 'At the cell that is active',
+        describedBy: { args: { type: 'object', properties: {} } },
+        isEnabled: () => app.shell.currentWidget instanceof NotebookPanel,
+        execute: async () => {
+          const panel = app.shell.currentWidget;
+          if (panel instanceof NotebookPanel) {
+            await open({ notebook: panel.context.path, cell: cellShown(panel) });
+          }
+        }
+      });
+      app.contextMenu.addItem({ command: 'nbops:open-run-page', selector: '.jp-Notebook', rank: 60 });
+      palette?.addItem({ command: 'nbops:open-report', category: 'nbops' });
+      palette?.addItem({ command: 'nbops:open-run-page', category: 'nbops' });
+      if (restorer) {
+        void restorer.restore(tracker, {
+          command: 'nbops:open-report',
+          args: view => ({ project: view.project, path: view.page }),
+          name: view => `${view.project}:${view.page}`
+        });
+      }
+    }
+  };
+}
