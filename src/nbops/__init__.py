@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbops.quality.notebook import check, expect
     from nbops.widgets.contract import contract_editor
+    from nbops.widgets.explore import explore
+    from nbops.widgets.panel import panel
     from nbops.widgets.review import review
     from nbops.workflow.attach import attach
 
-__all__ = ["attach", "check", "contract_editor", "expect", "review"]
+__all__ = ["attach", "check", "contract_editor", "expect", "explore", "panel", "review"]
 
 _HOMES = {
     "attach": "nbops.workflow.attach",
     "check": "nbops.quality.notebook",
     "contract_editor": "nbops.widgets.contract",
     "expect": "nbops.quality.notebook",
+    "explore": "nbops.widgets.explore",
+    "panel": "nbops.widgets.panel",
     "review": "nbops.widgets.review",
     # IPython asks for these two by name: %load_ext nbops
     "load_ipython_extension": "nbops.lab.magics",

@@ -1,14 +1,15 @@
-"""Which files Ploomber builds from, as its own command line finds them."""
+"""What a build goes by: which files, as Ploomber's own command line finds them, and parameters of one build only."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ploomber.util.default import path_to_env_from_spec, try_to_find_entry_point
 
-__all__ = ["entry_point", "env_file"]
+__all__ = ["entry_point", "env_file", "give"]
 
 _ENTRY_POINT = frozenset({"--entry-point", "-e"})
 
@@ -34,3 +35,15 @@ def env_file(root: Path, arguments: Sequence[str]) -> Path:
     except (ValueError, OSError):  # a folder, a pattern or a dotted path; or Ploomber refuses, and says so itself
         found = None
     return root / (found or "env.yaml")
+
+
+def give(dag: Any, parameters: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give tasks other parameters than the pipeline does. Each is rendered anew before it runs; products keep their names.
+
+    Args:
+        dag: A rendered DAG.
+        parameters: Task to names and values; tasks that the DAG does not have are left out.
+    """
+    for name in list(dag):
+        for parameter, value in parameters.get(str(dag[name].name), {}).items():
+            dag[name].params._setitem(parameter, value)  # noqa: SLF001 - they are read-only, except for Ploomber's own rendering

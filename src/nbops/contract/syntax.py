@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
 
-__all__ = ["expression_problem", "fill", "pattern_problem", "query_problem", "quote", "remembering", "type_name"]
+__all__ = ["expression_problem", "fill", "matches", "pattern_problem", "query_problem", "quote", "remembering", "type_name"]
 
 _PLACEHOLDER = re.compile(r"\$?\{(table|object|schema|dataset|column|property)\}")
 _TYPE_ALIASES = {
@@ -145,6 +145,12 @@ def pattern_problem(pattern: str) -> str | None:
     except duckdb.Error as error:
         return _problem(error)
     return None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Return whether a regular expression (RE2, as the data is measured with) is found somewhere in a text."""
+    found = _engine().execute("SELECT regexp_matches(?, ?)", [text, pattern]).fetchone()
+    return bool(found and found[0])
 
 
 @_remembered(right=_none)

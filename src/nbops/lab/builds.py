@@ -14,20 +14,24 @@ import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from nbops.errors import LockedError, PipelineError
 from nbops.record.store import replace_file
+from nbops.workflow.given import VARIABLE, written
 from nbops.workflow.lock import LOCK_FILE, holder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["BuildState", "Started", "read_log", "start_build", "state_of", "stop_build"]
 
 _FOLDER = ".nbops/lab"
 _TOLERANCE = 2.0  # seconds; a process' start is derived from the boot time, which clocks may shift
 _MOST_LOG = 200_000  # bytes a request
-_SECRET = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTER_PASSWORD")
+_KEPT_BACK = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTER_PASSWORD", VARIABLE)
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 """Builds that this server started: to learn how they ended, and to leave no zombies."""
 
@@ -59,7 +63,13 @@ class BuildState:
 
 
 def start_build(
-    root: Path, *, pipeline: str | None = None, task: str | None = None, upstream: bool = False, force: bool = False
+    root: Path,
+    *,
+    pipeline: str | None = None,
+    task: str | None = None,
+    upstream: bool = False,
+    force: bool = False,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Started:
     """Start a build in a process of its own.
 
@@ -69,8 +79,10 @@ def start_build(
         task: Build this task only; None builds all.
         upstream: And what it depends on.
         force: Run what is up to date, too.
+        parameters: What the task gets in place of what the pipeline gives it, in this build only.
 
     Raises:
+        ConfigError: The parameters are too long.
         LockedError: The project is being built.
         PipelineError: The task's name is none that can stand on a command line.
     """
@@ -85,17 +97,22 @@ def start_build(
         if not task or task.startswith("-") or "\0" in task:
             raise PipelineError(f"task {task[:60]!r}: no task is called so.")
         arguments += ["--partially", task, *([] if upstream else ["--skip-upstream"])]
+    given = written({task: parameters} if task is not None and parameters else {})
     folder = root / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     ignore = root / ".nbops/.gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if name not in _SECRET and not name.startswith("JPY_")}
+    environment = {name: value for name, value in os.environ.items() if name not in _KEPT_BACK and not name.startswith("JPY_")}
+    if environment.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
+        del environment[
+            "MPLBACKEND"
+        ]  # set by the kernel of the notebook that a build is started from; a build's tasks have their own
     with (folder / "build.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "nbops.cli", *arguments],
             cwd=root,
-            env={**environment, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+            env={**environment, **given, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

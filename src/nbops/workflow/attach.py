@@ -12,6 +12,7 @@ from nbops.adapters.env_file import environment_values, given_values
 from nbops.adapters.ploomber import DagRunner, SingleTaskRunner
 from nbops.contract.config import load_config
 from nbops.errors import ConfigError
+from nbops.workflow.given import given_parameters
 from nbops.workflow.status import stale_tasks
 
 if TYPE_CHECKING:
@@ -54,11 +55,12 @@ def attach(dag: Any) -> None:
         dag: The rendered DAG.
 
     Raises:
-        ConfigError: ``[tool.nbops]`` is wrong.
+        ConfigError: ``[tool.nbops]`` is wrong, or what NBOPS_PARAMETERS holds.
     """
     root = Path.cwd().resolve()
     config = load_config(root)
     parameters = environment_values(ploomber_entry.env_file(root, sys.argv), sys.argv)
+    ploomber_entry.give(dag, given_parameters())
 
     def build_all(
         current: Any,

@@ -97,3 +97,38 @@ function mount(el, name) {
   const done = follow(root);
   return { root: body, frame: root, say: (text) => void (voice.textContent = text), done };
 }
+
+/** The address of a page of the project, where the program around this one has one; else null. */
+function address(page) {
+  if (!page || page.beside === null) return null;
+  const config = document.getElementById("jupyter-config-data");
+  const here = decodeURIComponent(location.pathname).match(/\/(?:lab(?:\/workspaces\/[^/]+)?\/tree|notebooks)\/(.+)$/);
+  if (!config || !here) return null;
+  let base = "/";
+  try {
+    base = JSON.parse(config.textContent).baseUrl || "/";
+  } catch {
+    return null;
+  }
+  const parts = here[1].split("/").slice(0, -1);
+  for (const part of page.beside.split("/")) {
+    if (part === "..") {
+      if (!parts.length) return null;
+      parts.pop();
+    } else if (part !== ".") parts.push(part);
+  }
+  return `${base}files/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+/** A page of the project as a link where it has an address, else as text that tells where it is. */
+function linked(page, text) {
+  const url = address(page);
+  return url ? h("a", { href: url, target: "_blank", rel: "noopener" }, text) : h("span", { title: page.path }, text);
+}
+
+const TONES = { succeeded: "passed", up_to_date: "passed", interrupted: "warned" };
+
+/** A verdict, or a task's state, in its colour. */
+function verdict(word) {
+  return h("span", { class: "nbops-w-verdict", "data-verdict": TONES[word] || word }, word.replaceAll("_", " "));
+}
