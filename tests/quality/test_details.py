@@ -56,6 +56,21 @@ def test_nulls_infinities_and_nothing_at_all(tmp_path: Path) -> None:
     assert measured(tmp_path, "SELECT 1 AS x WHERE false").distributions == ()
 
 
+def test_numbers_are_counted_by_power_of_ten(tmp_path: Path) -> None:
+    numbers = "0.0, 5, 9.99, 10, 150, 999, 1000, -3, -999, 0.05, 'nan', 'inf', NULL"
+    dataset = measured(tmp_path, f"SELECT unnest([{numbers}])::DOUBLE AS x, 'a' AS t")
+    found = {item.column: item for item in dataset.distributions}
+    assert dict(found["x"].magnitudes) == {"-e2": 1, "-e0": 1, "0": 1, "e-2": 1, "e0": 2, "e1": 1, "e2": 2, "e3": 1}
+    assert dict(found["t"].magnitudes) == {}
+
+
+def test_the_most_frequent_text_of_many_is_counted_and_not_named(tmp_path: Path) -> None:
+    dataset = measured(tmp_path, "SELECT CASE WHEN i % 10 = 0 THEN 'TEST ITEM' ELSE 'item ' || i END AS t FROM range(3000) t(i)")
+    (found,) = dataset.distributions
+    assert found.top == pytest.approx(0.1)
+    assert "TEST" not in str(found)
+
+
 def test_a_query_that_fails_leaves_what_there_is() -> None:
     before = {"x": Distribution(column="x", rows=3)}
     connection = duckdb.connect()

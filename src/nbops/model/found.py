@@ -60,6 +60,10 @@ class Distribution:
     """Of numbers with few values: the ten most frequent ones to rows. ``patterns`` then has sign and decimals (``9.99``)."""
     segments: tuple[Segment, ...] = ()
     """The column by the values of columns that have few: at most eight values of at most three columns."""
+    magnitudes: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    """Of numbers: power of ten to rows (``e2`` is from 100 to below 1000, ``-e0`` from above -10 to -1, ``0`` is zero)."""
+    top: float | None = None
+    """Of text without ``categories``: the share of the most frequent value, in the sample that ``patterns`` are of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,8 @@ _DETAILED = {
     "pattern": lambda detail: f"share of the shape {short(detail, 40)}",
     "clock": lambda detail: f"time of day, {series_name(f'quantile:{detail}')}",
     "segment": _segment,
+    "magnitude": lambda detail: f"share of values from power of ten {short(detail, 8)} on",
+    "odd": lambda detail: f"share of usual values where it is least, by {short(detail.rpartition(':')[0], 40)}",
 }
 
 
@@ -119,7 +121,7 @@ def _percent(number: float) -> str:
 _SHOWN: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
     (("lag", "age", "interval", "freshness", "seconds", "cpu"), duration),
     (("bytes", "peakMemory"), lambda number: size(round(number))),
-    (("share", "pattern", "others", "novel", "novelPattern"), _percent),
+    (("share", "pattern", "magnitude", "others", "novel", "novelPattern"), _percent),
     (("rowCount", "distinctValues"), lambda number: count(round(number))),
 )
 """Names of metrics, and how their numbers are shown."""

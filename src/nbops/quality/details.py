@@ -32,6 +32,8 @@ _BY_VALUES, _BY_ROWS = 50, 15
 _LISTED_ROWS = 20_000
 _DECIMALS = 3
 _CLOSE = 1e-9
+_OFFSET = 1_000
+"""Added to powers of ten, so that their sign can be that of the number."""
 
 
 class Field(NamedTuple):
@@ -59,6 +61,7 @@ def with_details(
     known = [field for field in fields if field.name in found][:_COLUMNS]
     result = dict(found)
     try:
+        result |= _magnitudes(connection, relation, [field for field in known if field.number], result)
         result |= _frequent(connection, relation, known, result)
         for by in _segmenting(known, result):
             result |= _segmented(connection, relation, by, [field for field in known if field is not by], result)
@@ -93,6 +96,37 @@ def _counts(entries: Any) -> dict[float, int]:
 
 def _histogram(field: Field) -> str:
     return f"map_entries(histogram(CAST({field.key} AS DOUBLE)))" if _few(field) else "NULL"
+
+
+def _magnitudes(
+    connection: duckdb.DuckDBPyConnection, relation: str, fields: Sequence[Field], found: Mapping[str, Distribution]
+) -> dict[str, Distribution]:
+    """Count numbers by power of ten: a wrong unit in one row of a hundred moves no quantile that is followed, but these."""
+    if not fields:
+        return {}
+    texts = [f"map_entries(histogram({_magnitude(f'CAST({field.key} AS DOUBLE)')}))" for field in fields]
+    row = connection.execute(f"SELECT {', '.join(texts)} FROM {relation}").fetchone() or ()
+    made: dict[str, Distribution] = {}
+    for field, entries in zip(fields, row, strict=True):
+        counts = sorted((int(item["key"]), int(item["value"])) for item in entries or ())
+        made[field.name] = replace(found[field.name], magnitudes={_named(code): count for code, count in counts})
+    return made
+
+
+def _magnitude(number: str) -> str:
+    """Return an expression of a number's power of ten, offset and with the number's sign; nothing for what is not finite."""
+    size = f"nullif(CASE WHEN isfinite({number}) THEN abs({number}) END, 0)"
+    power = f"CAST(floor(log10({size}) + {_CLOSE}) AS INTEGER) + {_OFFSET}"
+    return f"CASE WHEN {number} = 0 THEN 0 WHEN {number} < 0 THEN -({power}) ELSE {power} END"
+
+
+def _named(code: int) -> str:
+    """Return the name of a power of ten.
+
+    >>> _named(0), _named(_OFFSET + 2), _named(-_OFFSET + 1)
+    ('0', 'e2', '-e-1')
+    """
+    return "0" if code == 0 else f"{'-' if code < 0 else ''}e{abs(code) - _OFFSET}"
 
 
 def _frequent(

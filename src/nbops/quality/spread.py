@@ -91,8 +91,8 @@ def distributions_of(
     varied = [field for field in fields if field.family == "string" and field.column.name in found]
     varied = [field for field in varied if _is_varied(found[field.column.name])]
     for start in range(0, len(varied), _TOGETHER):
-        for name, patterns in _patterns(drawn, varied[start : start + _TOGETHER]).items():
-            found[name] = replace(found[name], patterns=patterns)
+        for name, texts in _sampled(drawn, varied[start : start + _TOGETHER]).items():
+            found[name] = replace(found[name], patterns=_shapes(texts), top=_top(texts))
     looked = [Field(item.column.name, item.column.key, item.family in _NUMBERS, _count(distinct, item)) for item in fields]
     found = with_details(source.connection, f"(SELECT * FROM {drawn.relation(fields, most=drawn.most)})", looked, found)
     return tuple(found[name] for name in sorted(found) if found[name].rows)
@@ -242,22 +242,26 @@ def _of_texts(name: str, rows: int, entries: Sequence[Mapping[str, Any]] | None)
     return Distribution(column=name, rows=rows, categories=categories, others=rows - sum(categories.values()))
 
 
-def _patterns(drawn: _Drawn, fields: Sequence[_Field]) -> dict[str, dict[str, int]]:
-    """Return the most frequent shapes of each column's values, in a smaller sample."""
+def _sampled(drawn: _Drawn, fields: Sequence[_Field]) -> dict[str, Counter[str]]:
+    """Return each column's values and how often they are there, in a smaller sample."""
     texts = {field.column.name: f"list({_cut(field.column.key)})" for field in fields}
     most = max(_LEAST // 5, min(_SHAPED, _CELLS // 10 // len(drawn.source.columns)))
     return {
-        name: _shapes([text for text in values or () if text is not None])
+        name: Counter(text for text in values or () if text is not None)
         for name, values in _rows(drawn, fields, texts, most=most).items()
     }
 
 
-def _shapes(values: Sequence[str]) -> dict[str, int]:
+def _top(values: Counter[str]) -> float | None:
+    return round(max(values.values()) / values.total(), 6) if values else None
+
+
+def _shapes(values: Counter[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for text, n in Counter(values).items():
+    for text, n in values.items():
         counts[shape(text)] += n
     often = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_SHAPES]
-    return dict(sorted((text, n) for text, n in often if n >= _RAREST_SHAPE * len(values)))
+    return dict(sorted((text, n) for text, n in often if n >= _RAREST_SHAPE * values.total()))
 
 
 _RUN = re.compile(r"[A-Z]+|[a-z]+|[^\W\d_]+|\d+|\s+|[\x00-\x1f\x7f]+")

@@ -25,6 +25,7 @@ _QUANTILE = "quantile:"
 _SHARES = ("share:", "pattern:")
 _NOVEL = {"share:": "novel", "pattern:": "novelPattern"}
 """The share of rows, in each run, whose category no earlier run listed."""
+_MAGNITUDE = "magnitude:"
 _OPEN = 300
 """Of columns that showed more frequent values than this, new ones are no news."""
 _NOVEL_AFTER = 5
@@ -115,9 +116,35 @@ def ready(frame: Frame, *, timed: frozenset[str]) -> Frame:
             if shares:
                 rare, added[column, _NOVEL[prefix]] = _filled(values, shares)
                 drop |= rare
+        powers = [number for number in numbers if frame.keys[number][1].startswith(_MAGNITUDE)]
+        if powers:
+            drop |= _cumulated(frame, values, powers)
     keep = [number for number in range(len(frame.keys)) if number not in drop]
     keys = (*(frame.keys[number] for number in keep), *added)
     return replace(frame, keys=keys, values=np.vstack([values[keep], *added.values()]))
+
+
+def _cumulated(frame: Frame, values: NDArray[np.float64], powers: list[int]) -> set[int]:
+    """Turn shares of powers of ten into shares of values from that power on, in place; return what is always all of them."""
+    ordered = sorted(powers, key=lambda number: _place(frame.keys[number][1][len(_MAGNITUDE) :]))
+    block = values[ordered]
+    known = np.isfinite(block).any(axis=0)
+    from_here: NDArray[np.float64] = np.cumsum(np.nan_to_num(block)[::-1], axis=0)[::-1]
+    values[ordered] = np.where(known, np.clip(from_here, 0.0, 1.0), np.nan)
+    return {ordered[0]}
+
+
+def _place(power: str) -> tuple[int, int]:
+    """Return where a power of ten lies on the line of numbers.
+
+    >>> sorted(["e-1", "0", "-e2", "e3", "-e0"], key=_place)
+    ['-e2', '-e0', '0', 'e-1', 'e3']
+    """
+    if power == "0":
+        return (0, 0)
+    negative = power.startswith("-")
+    size = int(power.lstrip("-")[1:])
+    return (-1, -size) if negative else (1, size)
 
 
 def _clocked(frame: Frame, column: str, numbers: list[int], added: dict[Key, NDArray[np.float64]]) -> set[int]:

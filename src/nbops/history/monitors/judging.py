@@ -136,8 +136,10 @@ class _Watch:
             self._numbers(subject, timed_columns(dataset.columns), sensitivity)
 
     def _numbers(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
-        from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415 - numpy, only when something is judged
-        from nbops.history.monitors.numbers import judge_frame  # noqa: PLC0415
+        from nbops.history.monitors.drift import drift_anomalies  # noqa: PLC0415 - numpy, only when something is judged
+        from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415
+        from nbops.history.monitors.joint import joint_anomalies  # noqa: PLC0415
+        from nbops.history.monitors.numbers import SENSITIVITY, judge_frame  # noqa: PLC0415
         from nbops.history.monitors.stream_runs import dense_anomalies  # noqa: PLC0415
         from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
 
@@ -152,6 +154,10 @@ class _Watch:
             judged = judge_frame(frame, sensitivity=sensitivity, skip=_exceptions(frame, self.expected))
             counts_of(judged, self.found.judged, self.found.learning)
             anomalies = anomalies_of(judged, most=_MOST)
+            told = frozenset((item.monitor, item.column) for item in anomalies)
+            anomalies += joint_anomalies(judged, told=told)
+            slow = drift_anomalies(judged, sensitivity=SENSITIVITY[sensitivity])
+            anomalies += slow
             if not any(item.monitor == "volume" for item in anomalies):
                 anomalies += dense_anomalies(subject, series, at=at, rows=values.get((None, "rowCount")))
             self.found.anomalies += anomalies

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from nbops.history.monitors.frame import Frame
 
-__all__ = ["LEARN", "Judged", "bounds_of", "judge_frame", "sided"]
+__all__ = ["LEARN", "SENSITIVITY", "Judged", "bounds_of", "judge_frame", "sided"]
 
 LEARN = 14
 """Values that a series must have before it is judged: two weeks of days."""
@@ -35,9 +35,12 @@ _LIMITS = {
     "duplicates": (4.5, 1.2),
     "duration": (6.0, 1.5),
     "freshness": (4.5, 1.2),
-    "mean": (7.0, 3.0),
+    "magnitudes": (4.5, 1.3),
+    "mean": (7.2, 3.1),
     "memory": (6.0, 1.5),
-    "nulls": (4.5, 1.2),
+    "mode": (7.0, 1.5),
+    "nulls": (5.5, 1.3),
+    "odd": (6.8, 1.4),
     "patterns": (9.0, 2.5),
     "quantiles": (6.5, 2.5),
     "range": (8.0, 2.5),
@@ -47,10 +50,11 @@ _LIMITS = {
     "volume": (4.5, 1.2),
 }
 """Standard deviations, and multiples of what a series has shown before: the wilder numbers of a kind are, the larger both."""
-_SENSITIVITY = {"low": 1.4, "normal": 1.0, "high": 0.75}
-_SEGMENT_ROWS = 12.0
-_ONE_SIDED = {"duration": 1, "memory": 1, "freshness": 1, "duplicates": 1, "categories": 1, "validity": 1}
-"""Only more is worse."""
+SENSITIVITY = {"low": 1.4, "normal": 1.0, "high": 0.75}
+"""By what limits are multiplied."""
+_SEGMENT_ROWS, _ODD_ROWS = 12.0, 30.0
+_ONE_SIDED = {"duration": 1, "memory": 1, "freshness": 1, "duplicates": 1, "categories": 1, "validity": 1, "mode": 1, "odd": -1}
+"""Only more is worse (of -1: only less)."""
 _NO_ROWS = frozenset({"volume", "freshness", "clock", "duration", "memory"})
 _GROUPED = frozenset({"quantiles", "clock", "shares", "patterns", "mean", "range"})
 _ACCIDENT = 1.15
@@ -115,7 +119,7 @@ def bounds_of(frame: Frame, scores: NDArray[np.float64], sensitivity: str) -> ND
     """
     sizes = np.abs(np.nan_to_num(scores))
     limits = np.array([_LIMITS[monitor_of(metric) or "validity"] for _, metric in frame.keys]).reshape(-1, 2)
-    least, wilder = _SENSITIVITY[sensitivity] * limits[:, 0], np.maximum(1.0, _SENSITIVITY[sensitivity] * limits[:, 1])
+    least, wilder = SENSITIVITY[sensitivity] * limits[:, 0], np.maximum(1.0, SENSITIVITY[sensitivity] * limits[:, 1])
     most, episode = np.zeros(len(sizes)), np.zeros(len(sizes), bool)
     bounds = np.empty_like(sizes)
     for step in range(sizes.shape[1]):
@@ -158,6 +162,8 @@ def _rows_of(frame: Frame) -> NDArray[np.float64]:
 def _floors_of_segments(frame: Frame, floors: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
     found: NDArray[np.float64] = floors.copy()
     for number, (_, metric) in enumerate(frame.keys):
+        if metric.startswith("odd:"):
+            found[number] = 0.5 / np.sqrt(_ODD_ROWS)
         if not metric.startswith("segment:"):
             continue
         size = np.maximum(np.nan_to_num(rows[number]), 1.0)
@@ -220,6 +226,6 @@ def _root_mean_square(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def sided(metric: str, score: float) -> float:
-    """Return the size of a score; nothing where only more is worse and this is less."""
+    """Return the size of a score; nothing where only more (or only less) is worse and this is not."""
     side = _ONE_SIDED.get(monitor_of(metric) or "", 0)
     return abs(score) if not side or score * side > 0 else 0.0

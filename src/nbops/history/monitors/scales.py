@@ -42,12 +42,21 @@ MONITORS = {
     "novel": "categories",
     "novelPattern": "patterns",
     "lag": "freshness",
+    "topRate": "mode",
     "seconds": "duration",
     "peakMemory": "memory",
     "distance": "distribution",
 }
-_PREFIXES = {"quantile:": "quantiles", "clock:": "clock", "share:": "shares", "pattern:": "patterns", "segment:": "segments"}
-_RATES = frozenset({"nulls", "validity", "duplicates", "shares", "patterns", "categories"})
+_PREFIXES = {
+    "quantile:": "quantiles",
+    "clock:": "clock",
+    "share:": "shares",
+    "pattern:": "patterns",
+    "segment:": "segments",
+    "odd:": "odd",
+    "magnitude:": "magnitudes",
+}
+_RATES = frozenset({"nulls", "validity", "duplicates", "shares", "patterns", "categories", "magnitudes", "mode", "odd"})
 _LEAST_STEP = 0.02
 """Numbers that differ by less than two in a hundred are taken for equal."""
 _TIME_STEP = 300.0

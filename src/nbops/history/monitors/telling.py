@@ -13,11 +13,11 @@ from nbops.model import Anomaly, Expected
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from nbops.history.index import SeriesPoint
 
-__all__ = ["anomalies_of", "bands_of", "counts_of"]
+__all__ = ["anomalies_of", "bands_of", "counts_of", "expected_of", "number_of", "words_of"]
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _METHOD = "robust smoothing"
@@ -80,6 +80,11 @@ def _anomaly(judged: Judged, number: int, size: float, monitor: str) -> Anomaly:
     )
 
 
+def expected_of(judged: Judged, number: int) -> Expected:
+    """Return what was expected of a series in the last run."""
+    return _expected(judged, number, judged.frame.values.shape[1] - 1, float(judged.bounds[number, -1]))
+
+
 def _expected(judged: Judged, number: int, step: int, bound: float) -> Expected:
     seen = int(judged.smoothed.seen[number, step])
     if seen < LEARN:
@@ -89,25 +94,25 @@ def _expected(judged: Judged, number: int, step: int, bound: float) -> Expected:
     scale = judged.scales[number]
     low, high = scale.back(center - bound * spread), scale.back(center + bound * spread)
     metric = judged.frame.keys[number][1]
-    one_sided = sided(metric, -1.0) == 0.0
+    fewer, more = sided(metric, -1.0) > 0.0, sided(metric, 1.0) > 0.0
     out = int((np.abs(np.nan_to_num(judged.scores[number, :step])) > 3.0).sum())  # noqa: PLR2004 - three sigma, as told
     weekly = bool(judged.smoothed.weekly[number, step])
     day = _DAYS[int(judged.frame.weekdays[step])]
     basis = f"the {seen} runs before, the last {min(seen, _RECENT)} above all"
     basis += f", {day} being unlike other days" if weekly else ""
     basis += f"; {out} outlier{'s' if out != 1 else ''} among them count little" if out else ""
-    return Expected(
-        low=None if one_sided else low, high=high, center=scale.back(center), method=_METHOD, points=seen, basis=basis
-    )
+    lower, upper = low if fewer else None, high if more else None
+    return Expected(low=lower, high=upper, center=scale.back(center), method=_METHOD, points=seen, basis=basis)
 
 
 _RATES = ("Rate", "others", "novel", "novelPattern")
 
 
-def _number(metric: str, value: float | None) -> str:
+def number_of(metric: str, value: float | None) -> str:
+    """Return a number of a series for people."""
     if value is None:
         return "?"
-    if metric.endswith(_RATES) or metric.startswith(("share:", "pattern:")):
+    if metric.endswith(_RATES) or metric.startswith(("share:", "pattern:", "magnitude:")):
         return f"{100 * value:.3g} %"
     if metric.startswith("clock:"):
         minutes = round(value / 60)
@@ -127,6 +132,7 @@ _WORDS = {
     "novel": "values never seen before",
     "novelPattern": "values of a shape never seen before",
     "others": "values that are not among the frequent ones",
+    "topRate": "share of the most frequent value",
     "lag": "age of the newest (seconds)",
     "distance": "distance from the usual distribution",
     "seconds": "seconds",
@@ -143,24 +149,43 @@ def words_of(metric: str) -> str:
     if metric in _WORDS:
         return _WORDS[metric]
     kind, _, rest = metric.partition(":")
-    if kind == "share":
-        return f"share of {rest[:60]!r}"
-    if kind == "pattern":
-        return f"share of the shape {rest[:60]!r}"
-    if kind == "clock":
-        return f"time of day, quantile {rest}"
-    if kind == "segment":
-        by, _, what = rest.rpartition(":")
-        return f"{words_of({'middle': 'median', 'usualRate': 'share of usual values'}.get(what, what))} where {by[:60]}"
-    return f"{kind} {rest}".strip()
+    told = _DETAILED.get(kind)
+    return told(rest) if told is not None else f"{kind} {rest}".strip()
+
+
+def _of_segment(detail: str) -> str:
+    by, _, what = detail.rpartition(":")
+    return f"{words_of({'middle': 'median', 'usualRate': 'share of usual values'}.get(what, what))} where {by[:60]}"
+
+
+def from_power(power: str) -> str:
+    """Return which values a series of a power of ten counts: those from it on.
+
+    >>> from_power("e2"), from_power("-e0"), from_power("0"), from_power("e-1")
+    ('of 100 or more', 'above -10', 'of 0 or more', 'of 0.1 or more')
+    """
+    if power == "0":
+        return "of 0 or more"
+    size = int(power.lstrip("-")[1:])
+    return f"above -{10.0 ** (size + 1):g}" if power.startswith("-") else f"of {10.0**size:g} or more"
+
+
+_DETAILED: Mapping[str, Callable[[str], str]] = {
+    "share": lambda detail: f"share of {detail[:60]!r}",
+    "pattern": lambda detail: f"share of the shape {detail[:60]!r}",
+    "clock": lambda detail: f"time of day, quantile {detail}",
+    "magnitude": lambda detail: f"share of values {from_power(detail)}",
+    "odd": lambda detail: f"share of usual values where it is least, by {detail.rpartition(':')[0][:60]}",
+    "segment": _of_segment,
+}
 
 
 def _sentence(subject: str, column: str | None, metric: str, observed: float, expected: Expected) -> str:
     name = subject.partition(":")[2]
     what = f"{name}.{column}" if column is not None else name
-    low, high = _number(metric, expected.low), _number(metric, expected.high)
-    band = f"at most {high}" if expected.low is None else f"{low} to {high}"
-    return f"{what}: {words_of(metric)}: {_number(metric, observed)}, expected {band}."
+    low, high = number_of(metric, expected.low), number_of(metric, expected.high)
+    band = f"at most {high}" if expected.low is None else f"at least {low}" if expected.high is None else f"{low} to {high}"
+    return f"{what}: {words_of(metric)}: {number_of(metric, observed)}, expected {band}."
 
 
 def bands_of(points: Sequence[SeriesPoint], *, metric: str, sensitivity: str, rows: Sequence[float] | None) -> list[Expected]:
