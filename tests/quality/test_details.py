@@ -57,7 +57,7 @@ def test_nulls_infinities_and_nothing_at_all(tmp_path: Path) -> None:
 
 
 def test_numbers_are_counted_by_power_of_ten(tmp_path: Path) -> None:
-    numbers = "0.0, 5, 9.99, 10, 150, 999, 1000, -3, -999, 0.05, 'nan', 'inf', NULL"
+    numbers = "0.0, 5, 9.99, 10, 150, 999, 1000, -3, -999, 0.05, 'nan'::DOUBLE, 'inf'::DOUBLE, NULL"
     dataset = measured(tmp_path, f"SELECT unnest([{numbers}])::DOUBLE AS x, 'a' AS t")
     found = {item.column: item for item in dataset.distributions}
     assert dict(found["x"].magnitudes) == {"-e2": 1, "-e0": 1, "0": 1, "e-2": 1, "e0": 2, "e1": 1, "e2": 2, "e3": 1}

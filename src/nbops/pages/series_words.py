@@ -87,7 +87,7 @@ def _segment(detail: str) -> str:
     return f"{_SEGMENTS.get(what) or series_name(what or 'value')} where {short(where, 40)}"
 
 
-_DETAILED = {
+_DETAILED: dict[str, Callable[[str], str]] = {
     "quantile": _quantile,
     "share": lambda detail: f"share of {short(detail, 40)}",
     "pattern": lambda detail: f"share of the shape {short(detail, 40)}",

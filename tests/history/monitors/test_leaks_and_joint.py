@@ -133,7 +133,8 @@ def several(part: float) -> Judged:
     before = judged(series)
     for number, key in enumerate(before.frame.keys):
         if key[1].startswith("share:"):
-            edge = before.smoothed.expected[number, -1] + (part + number / 1000) * before.bounds[number, -1] * before.spread[number, -1]
+            reach = (part + number / 1000) * before.bounds[number, -1] * before.spread[number, -1]
+            edge = before.smoothed.expected[number, -1] + reach
             series[key] = with_last(series[key], before.scales[number].back(float(edge)))
     return judged(series)
 
