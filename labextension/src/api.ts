@@ -1,6 +1,20 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { INotebookState, ISources } from './cells';
 import { IBuild, IOverview } from './model';
+
+/** What of a pipeline is to be built; without a task all of it. */
+export interface IBuildWanted {
+  task?: string;
+  upstream?: boolean;
+  downstream?: boolean;
+  force?: boolean;
+}
+
+export interface ISaid {
+  incidents: { id: string; state: string; title: string }[];
+  said: string[];
+}
 
 export interface IAnswer {
   build: IBuild;
@@ -46,7 +60,7 @@ export class Api {
     return this.ask<IAnswer>('build', { project, offset: String(offset) });
   }
 
-  async start(wanted: { project: string; pipeline: string | null; task?: string; upstream?: boolean; force?: boolean }): Promise<void> {
+  async start(wanted: { project: string; pipeline: string | null } & IBuildWanted): Promise<void> {
     await this.ask('build', {}, { method: 'POST', body: JSON.stringify(wanted) });
   }
 
@@ -75,6 +89,19 @@ export class Api {
   /** Make a task, a contract or a project; the answer is the file to open. */
   async make(wanted: Record<string, string | string[]>): Promise<string | null> {
     return (await this.ask<{ open: string | null }>('new', {}, { method: 'POST', body: JSON.stringify(wanted) })).open;
+  }
+
+  async notebook(path: string): Promise<INotebookState> {
+    return this.ask<INotebookState>('notebook', { path });
+  }
+
+  async sources(project: string, target: string): Promise<ISources> {
+    return this.ask<ISources>('sources', { project, target });
+  }
+
+  /** Say something about an incident, as `nbops incidents` and `nbops expect` do. */
+  async say(wanted: { project: string; id: string; action: string; message: string; until?: string }): Promise<ISaid> {
+    return this.ask<ISaid>('incidents', {}, { method: 'POST', body: JSON.stringify(wanted) });
   }
 
   private async ask<T>(name: string, query: Record<string, string> = {}, init: RequestInit = {}): Promise<T> {

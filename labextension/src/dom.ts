@@ -31,3 +31,25 @@ export function s(tag: string, attributes: Record<string, string | number>, ...c
   element.append(...children);
   return element;
 }
+
+/** Make a button; `key` finds it again after the panel was drawn anew. */
+export function button(
+  text: string,
+  key: string,
+  then: () => unknown,
+  given: { disabled?: boolean; main?: boolean; title?: string; label?: string } = {}
+): HTMLElement {
+  return h(
+    'button',
+    {
+      type: 'button',
+      class: given.main ? 'nbops-button nbops-main' : 'nbops-button',
+      'data-key': key,
+      disabled: given.disabled ?? false,
+      title: given.title,
+      'aria-label': given.label,
+      click: () => void then()
+    },
+    text
+  );
+}

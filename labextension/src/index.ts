@@ -1,10 +1,12 @@
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
+import { Dialog, ICommandPalette, InputDialog, Notification, showErrorMessage } from '@jupyterlab/apputils';
+import { DocumentWidget } from '@jupyterlab/docregistry';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { Api } from './api';
 import { launcher } from './launcher';
 import { placeOfCell } from './model';
+import { notebook } from './notebook';
 import { IOpener, Panel } from './panel';
 import { reports } from './reports';
 
@@ -51,7 +53,34 @@ function openerOf(app: JupyterFrontEnd): IOpener {
     void showErrorMessage(title, error instanceof Error ? error.message : String(error));
   return {
     complain,
-    file: async path => void (await open(path)),
+    file: async (path, line) => {
+      const widget: unknown = await open(path, line === undefined ? undefined : 'Editor');
+      if (line !== undefined && widget instanceof DocumentWidget) {
+        await widget.context.ready;
+        await widget.revealed;
+        widget.setFragment(`#line=${line - 1}`);
+      }
+    },
+    reason: async (title, text, accept, needed) => {
+      const answer = await InputDialog.getText({
+        title,
+        label: `${text}. ${needed ? 'Why is it as it should be?' : 'What do you have to say? (may be empty)'}`,
+        okLabel: accept,
+        required: needed,
+        renderer: Dialog.defaultRenderer
+      });
+      return answer.button.accept ? answer.value ?? '' : null;
+    },
+    tell: text => void Notification.info(text, { autoClose: 6000 }),
+    beginnings: () => {
+      const ways = [
+        { command: 'nbops:new-project', label: 'New project…' },
+        { command: 'terminal:create-new', label: 'Open a terminal' }
+      ];
+      return ways
+        .filter(way => app.commands.hasCommand(way.command))
+        .map(way => ({ label: way.label, begin: () => app.commands.execute(way.command) }));
+    },
     page: async path => void (await app.commands.execute('nbops:open-report', { served: path })),
     notebook: async (path, cell) => {
       const widget: unknown = await open(path);
@@ -93,4 +122,4 @@ const pipeline: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [notebooks, pipeline, reports(openerOf), launcher(ICON)];
+export default [notebooks, pipeline, reports(openerOf), launcher(ICON), notebook];

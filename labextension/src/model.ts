@@ -16,6 +16,28 @@ export interface IDataset {
   profile: string | null;
   contract: string | null;
   checks: ICheck[];
+  made_at: string;
+  ages: IAge[];
+}
+
+/** How old the newest row was when it was measured, and what was promised of it. */
+export interface IAge {
+  column: string;
+  age: string;
+  expected: string;
+  verdict: string;
+}
+
+export interface IIncident {
+  id: string;
+  title: string;
+  state: string;
+  severity: string;
+  subject: string;
+  owner: string | null;
+  opened_at: string;
+  findings: string[];
+  page: string | null;
 }
 
 export interface ITaskError {
@@ -36,6 +58,7 @@ export interface ITask {
   status: string | null;
   live: boolean;
   seconds: number | null;
+  started_at: string | null;
   error: ITaskError | null;
   page: string | null;
   datasets: IDataset[];
@@ -55,6 +78,7 @@ export interface IRun {
   verdict: string;
   started_at: string;
   seconds: number | null;
+  command: string;
   page: string | null;
 }
 
@@ -62,9 +86,12 @@ export interface IOverview {
   pipelines: string[];
   pipeline: string | null;
   error: string | null;
+  place: { path: string; line: number } | null;
   tasks: ITask[];
   run: IRun | null;
+  incidents: { found: IIncident[]; more: number; problems: string[] };
   build: IBuild;
+  now: string;
 }
 
 export type State = 'failed' | 'warned' | 'held' | 'running' | 'waiting' | 'stale' | 'unknown' | 'fresh';
@@ -78,7 +105,7 @@ export function stateOf(task: ITask, building: boolean): State {
     if (task.status === 'failed' || task.status === 'held') {
       return task.status;
     }
-    return task.seconds !== null ? 'running' : 'waiting';
+    return task.status === 'running' ? 'running' : 'waiting';
   }
   if (task.status === 'failed' || task.verdict === 'failed' || task.verdict === 'errored') {
     return 'failed';
@@ -142,6 +169,29 @@ export function placeOfCell(cell: number, tags: string[][]): number {
     left -= 1;
   }
   return -1;
+}
+
+/** How far a build is: what is done of what it has to do; up-to-date and unchosen tasks are none of its work. */
+export function progressOf(tasks: ITask[]): { done: number; running: number; left: number } {
+  const states = tasks.filter(task => task.live).map(task => stateOf(task, true));
+  const running = states.filter(state => state === 'running').length;
+  const left = states.filter(state => state === 'waiting').length;
+  return { done: states.length - running - left, running, left };
+}
+
+/** How long ago an instant was: `just now`, `5 min`, `3 h`, `12 days`. Clocks differ, so the future is now. */
+export function age(since: string, now: number): string {
+  const minutes = Math.floor((now - Date.parse(since)) / 60_000);
+  if (!Number.isFinite(minutes)) {
+    return '';
+  }
+  if (minutes < 1) {
+    return 'just now';
+  }
+  if (minutes < 60) {
+    return `${minutes} min`;
+  }
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / (24 * 60))} days`;
 }
 
 /** `1 min 5 s`, `3.2 s`. */

@@ -1,9 +1,10 @@
 import { Widget } from '@lumino/widgets';
 import { Message } from '@lumino/messaging';
-import { Api } from './api';
-import { h } from './dom';
+import { Api, IBuildWanted } from './api';
+import { button, h } from './dom';
 import { drawing } from './graph';
-import { duration, IDataset, IOverview, ITask, stateOf, tally } from './model';
+import { incidentItem } from './incidents';
+import { age, duration, IDataset, IIncident, IOverview, ITask, progressOf, stateOf, tally } from './model';
 
 const BUSY = 1500; // milliseconds between two questions while a build goes on
 const IDLE = 15000;
@@ -12,7 +13,13 @@ const MOST_LOG = 200_000; // characters kept
 export interface IOpener {
   notebook(path: string, cell?: number): Promise<void>;
   page(path: string): Promise<void>;
-  file(path: string): Promise<void>;
+  file(path: string, line?: number): Promise<void>;
+  /** Ask for a reason; null when it was thought better of. */
+  reason(title: string, text: string, accept: string, needed: boolean): Promise<string | null>;
+  /** Tell what became of something. */
+  tell(text: string): void;
+  /** Ways to make a pipeline where there is none. */
+  beginnings(): { label: string; begin(): unknown }[];
   complain(title: string, error: unknown): void;
 }
 
@@ -24,7 +31,7 @@ export class Panel extends Widget {
   ) {
     super({ node: h('section', { 'aria-label': 'nbops pipeline' }) });
     this.addClass('nbops-panel');
-    this.node.append(this.head, this.said, this.picture, this.list, this.logBox);
+    this.node.append(this.head, this.said, this.ways, this.openBox, this.picture, this.list, this.logBox);
     this.logBox.addEventListener('toggle', () => void this.readLog());
   }
 
@@ -89,11 +96,26 @@ export class Panel extends Widget {
     }
   }
 
-  private async start(wanted: { task?: string; upstream?: boolean; force?: boolean }): Promise<void> {
+  private async start(wanted: IBuildWanted): Promise<void> {
     try {
       await this.api.start({ project: this.project, pipeline: this.pipeline, ...wanted });
     } catch (error) {
       this.opener.complain('The build was not started', error);
+    }
+    await this.refresh();
+  }
+
+  private async say(one: IIncident, action: 'acknowledge' | 'expect'): Promise<void> {
+    const [title, accept] = action === 'expect' ? ['Mark as expected', 'Mark as expected'] : ['Acknowledge', 'Acknowledge'];
+    const reason = await this.opener.reason(title, one.title, accept, action === 'expect');
+    if (reason === null) {
+      return;
+    }
+    try {
+      const done = await this.api.say({ project: this.project, id: one.id, action, message: reason });
+      this.opener.tell([...done.incidents.map(item => `${item.id} is ${item.state}`), ...done.said].join('. '));
+    } catch (error) {
+      this.opener.complain('Nothing was written', error);
     }
     await this.refresh();
   }
@@ -108,7 +130,8 @@ export class Panel extends Widget {
   }
 
   private draw(): void {
-    const now = JSON.stringify([this.found, this.problem]);
+    this.tick();
+    const now = JSON.stringify([{ ...this.found, now: '' }, this.problem]);
     if (now === this.drawn) {
       return; // what is selected or being clicked stays
     }
@@ -120,13 +143,51 @@ export class Panel extends Widget {
     this.head.replaceChildren(...this.heading(building));
     this.said.textContent = this.problem ?? '';
     this.said.hidden = !this.problem;
+    this.ways.replaceChildren(...this.waysOut());
+    this.drawIncidents();
     this.picture.hidden = !tasks.length;
     const graph = tasks.length ? drawing(tasks, building, name => this.choose(name)) : null;
     this.pictureBody.replaceChildren(...(graph ? [graph] : []));
     this.list.replaceChildren(...tasks.map(task => this.item(task, building)));
     this.logBox.hidden = !this.found?.build.mine;
+    this.tick();
     if (key) {
       this.node.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
+    }
+  }
+
+  /** What can be done about what stands in the way. */
+  private waysOut(): HTMLElement[] {
+    const place = this.found?.place;
+    if (this.problem && place) {
+      const where = `${place.path.split('/').pop()}, line ${place.line}`;
+      return [button(`Open ${where}`, 'place', () => this.opener.file(place.path, place.line))];
+    }
+    if (this.problem && (this.found ? !this.found.pipeline : !this.projects.length)) {
+      return this.opener.beginnings().map(way => button(way.label, `begin:${way.label}`, () => way.begin()));
+    }
+    return [];
+  }
+
+  private drawIncidents(): void {
+    const { found, more, problems } = this.found?.incidents ?? { found: [], more: 0, problems: [] };
+    const count = found.length + more;
+    this.openBox.hidden = !count && !problems.length;
+    this.openTitle.textContent = count === 1 ? '1 open incident' : `${count} open incidents`;
+    const actions = { page: (path: string) => this.opener.page(path), say: (one: IIncident, action: 'acknowledge' | 'expect') => this.say(one, action) };
+    this.openList.replaceChildren(
+      ...found.map(one => incidentItem(one, Date.now(), actions)),
+      ...(more ? [h('li', { class: 'nbops-why' }, `and ${more} more; \`nbops incidents\` lists them`)] : []),
+      ...problems.map(text => h('li', { class: 'nbops-why' }, text))
+    );
+  }
+
+  /** Show how long what goes on has taken, by the server's clock; nothing else is drawn anew. */
+  private tick(): void {
+    const now = Date.parse(this.found?.now ?? '');
+    for (const place of this.node.querySelectorAll<HTMLElement>('[data-since]')) {
+      const seconds = (now - Date.parse(place.dataset.since!)) / 1000;
+      place.textContent = Number.isFinite(seconds) ? duration(Math.max(0, Math.floor(seconds))).replace('.0', '') : '';
     }
   }
 
@@ -150,14 +211,14 @@ export class Panel extends Widget {
       h(
         'div',
         { class: 'nbops-actions' },
-        this.button('Build', 'build', () => this.start({}), { disabled: building, main: true, title: 'Run what is stale' }),
-        this.button('Build all anew', 'force', () => this.start({ force: true }), { disabled: building, title: 'Run every task, stale or not' }),
-        this.button('Stop', 'stop', () => this.stop(), { disabled: !building, title: 'Stop the build, as Ctrl-C does' })
+        button('Build', 'build', () => this.start({}), { disabled: building, main: true, title: 'Run what is stale' }),
+        button('Build all anew', 'force', () => this.start({ force: true }), { disabled: building, title: 'Run every task, stale or not' }),
+        button('Stop', 'stop', () => this.stop(), { disabled: !building, title: 'Stop the build, as Ctrl-C does' })
       )
     );
     const run = found.run;
     const words = building
-      ? `Building: ${tally(found.tasks, true) || 'starting'}`
+      ? this.progress(found)
       : run
         ? `Last run ${run.verdict}${run.seconds !== null ? ` in ${duration(run.seconds)}` : ''}. ${tally(found.tasks, false)}`
         : 'No runs yet.';
@@ -166,11 +227,24 @@ export class Panel extends Widget {
     if (building && found.build.who && !found.build.mine_running) {
       rows.push(h('p', { class: 'nbops-why' }, `${found.build.who} is building.`));
     }
+    if (building && run && run.status === 'running') {
+      const { done, running, left } = progressOf(found.tasks);
+      const bar = h('progress', { max: String(Math.max(1, done + running + left)), value: String(done), 'aria-label': 'Tasks done' });
+      rows.push(h('p', { class: 'nbops-progress' }, bar, h('span', { class: 'nbops-took', 'data-since': run.started_at })));
+    }
     if (run?.page && !building) {
       const page = run.page;
-      rows.push(h('div', { class: 'nbops-actions' }, this.button('Open report', 'report', () => this.opener.page(page))));
+      rows.push(h('div', { class: 'nbops-actions' }, button('Open report', 'report', () => this.opener.page(page))));
     }
     return rows;
+  }
+
+  private progress(found: IOverview): string {
+    if (found.run?.status !== 'running') {
+      return 'Building: starting';
+    }
+    const { done, running, left } = progressOf(found.tasks);
+    return `Building: ${done} done, ${running} running, ${left} left`;
   }
 
   private item(task: ITask, building: boolean): HTMLElement {
@@ -181,7 +255,9 @@ export class Panel extends Widget {
       { 'data-key': `task:${task.name}` },
       h('span', { class: `nbops-state nbops-${state}` }, state),
       h('span', { class: 'nbops-name' }, task.name),
-      task.seconds !== null && h('span', { class: 'nbops-took' }, duration(task.seconds))
+      state === 'running' && task.started_at
+        ? h('span', { class: 'nbops-took', 'data-since': task.started_at })
+        : task.seconds !== null && h('span', { class: 'nbops-took' }, duration(task.seconds))
     );
     const item = h('details', { class: 'nbops-task', 'data-task': task.name, open }, summary) as HTMLDetailsElement;
     item.addEventListener('toggle', () => {
@@ -209,23 +285,27 @@ export class Panel extends Widget {
       }
     }
     const links: (HTMLElement | false)[] = [
-      !!source && this.button('Notebook', `notebook:${task.name}`, () => this.opener.notebook(source)),
+      !!source && button('Notebook', `notebook:${task.name}`, () => this.opener.notebook(source)),
       !!source &&
         task.error?.cell !== null &&
         task.error !== null &&
-        this.button(`Failing cell ${task.error.cell}`, `cell:${task.name}`, () => this.opener.notebook(source, task.error!.cell!)),
-      !!page && this.button('Report', `page:${task.name}`, () => this.opener.page(page)),
-      this.button('Run this', `run:${task.name}`, () => this.start({ task: task.name }), {
+        button(`Failing cell ${task.error.cell}`, `cell:${task.name}`, () => this.opener.notebook(source, task.error!.cell!)),
+      !!page && button('Report', `page:${task.name}`, () => this.opener.page(page)),
+      button('Run this', `run:${task.name}`, () => this.start({ task: task.name }), {
         disabled: building,
         title: 'Run this task, where it is stale'
       }),
-      this.button('Run anew', `anew:${task.name}`, () => this.start({ task: task.name, force: true }), {
+      button('Run anew', `anew:${task.name}`, () => this.start({ task: task.name, force: true }), {
         disabled: building,
         title: 'Run this task, stale or not'
       }),
-      this.button('Run up to here', `upto:${task.name}`, () => this.start({ task: task.name, upstream: true }), {
+      button('Run up to here', `upto:${task.name}`, () => this.start({ task: task.name, upstream: true }), {
         disabled: building,
         title: 'Run this task and what it depends on, where stale'
+      }),
+      button('Run from here', `from:${task.name}`, () => this.start({ task: task.name, downstream: true }), {
+        disabled: building,
+        title: 'Run this task and what depends on it, where stale'
       })
     ];
     parts.push(h('div', { class: 'nbops-actions' }, ...links));
@@ -246,13 +326,14 @@ export class Panel extends Widget {
         h('span', { class: 'nbops-name' }, item.name),
         h('span', { class: 'nbops-took' }, [rows, item.published ? '' : 'not published'].filter(Boolean).join(', '))
       ),
+      h('p', { class: 'nbops-why' }, freshWords(item)),
       item.checks.length > 0 && h('ul', { class: 'nbops-checks' }, ...item.checks.map(one => h('li', {}, `${one.verdict}: ${one.id}: ${one.message}`))),
       h(
         'div',
         { class: 'nbops-actions' },
-        !!page && this.button('Page', `dpage:${item.name}`, () => this.opener.page(page), { label: `Page of ${item.name}` }),
-        !!profile && this.button('Profile', `profile:${item.name}`, () => this.opener.page(profile), { label: `Profile of ${item.name}` }),
-        !!contract && this.button('Contract', `contract:${item.name}`, () => this.opener.file(contract), { label: `Contract of ${item.name}` })
+        !!page && button('Page', `dpage:${item.name}`, () => this.opener.page(page), { label: `Page of ${item.name}` }),
+        !!profile && button('Profile', `profile:${item.name}`, () => this.opener.page(profile), { label: `Profile of ${item.name}` }),
+        !!contract && button('Contract', `contract:${item.name}`, () => this.opener.file(contract), { label: `Contract of ${item.name}` })
       )
     );
   }
@@ -282,29 +363,12 @@ export class Panel extends Widget {
     return h('label', {}, label, box);
   }
 
-  private button(
-    text: string,
-    key: string,
-    then: () => unknown,
-    given: { disabled?: boolean; main?: boolean; title?: string; label?: string } = {}
-  ): HTMLElement {
-    return h(
-      'button',
-      {
-        type: 'button',
-        class: given.main ? 'nbops-button nbops-main' : 'nbops-button',
-        'data-key': key,
-        disabled: given.disabled ?? false,
-        title: given.title,
-        'aria-label': given.label,
-        click: () => void then()
-      },
-      text
-    );
-  }
-
   private readonly head = h('div', { class: 'nbops-head' });
   private readonly said = h('p', { class: 'nbops-problem', role: 'alert', hidden: true });
+  private readonly ways = h('div', { class: 'nbops-actions' });
+  private readonly openTitle = h('summary', { 'data-key': 'incidents' });
+  private readonly openList = h('ul', { 'aria-label': 'Open incidents' });
+  private readonly openBox = h('details', { class: 'nbops-incidents', hidden: true, open: true }, this.openTitle, this.openList);
   private readonly pictureBody = h('div', {});
   private readonly picture = h('details', { class: 'nbops-picture', hidden: true }, h('summary', {}, 'Graph'), this.pictureBody);
   private readonly list = h('ul', { class: 'nbops-tasks', 'aria-label': 'Tasks' });
@@ -321,4 +385,11 @@ export class Panel extends Widget {
   private offset = 0;
   private logOf = '';
   private drawn = '';
+}
+
+/** `made 5 min ago; the newest updated_at was 2 h old (at most 1 day)`. */
+function freshWords(item: IDataset): string {
+  const made = item.made_at ? age(item.made_at, Date.now()) : '';
+  const ages = item.ages.map(one => `newest ${one.column || 'row'} then ${one.age}${one.age === 'not known' ? '' : ' old'}${one.expected ? ` (${one.expected})` : ''}`);
+  return [made && `made ${made === 'just now' ? made : `${made} ago`}`, ...ages].filter(Boolean).join('; ');
 }

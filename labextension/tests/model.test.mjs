@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const source = readFileSync(new URL('../lib/model.js', import.meta.url), 'utf8');
-const { cellOfPlace, duration, layersOf, placeOfCell, runOf, stateOf, tally, titleOf } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const { age, cellOfPlace, duration, layersOf, placeOfCell, progressOf, runOf, stateOf, tally, titleOf } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const task = given => ({
   name: 'a', stale: false, reasons: [], last_success: null, verdict: null, upstream: [], source: null,
-  status: 'succeeded', live: false, seconds: 1, error: null, page: null, datasets: [], ...given
+  status: 'succeeded', live: false, seconds: 1, started_at: null, error: null, page: null, datasets: [], ...given
 });
 
 test('a task is listed with the worst that is known of it', () => {
@@ -60,4 +60,17 @@ test('pages say what they are and which run they are of', () => {
     ['reports/index.html', 'reports/runs/r1/index.html', 'reports/runs/r1/tasks/index.html', 'runs/r1/datasets/orders.html'].map(titleOf),
     ['Pipeline', 'Run r1', 'index', 'orders']
   );
+});
+
+test('a build tells what is done, running and left; what it need not do is no part of it', () => {
+  const going = given => task({ live: true, seconds: null, ...given });
+  const tasks = [going({ status: 'succeeded', seconds: 2 }), going({ status: 'running' }), going({ status: 'waiting' }), going({ status: 'failed' }), task({})];
+  assert.deepEqual(progressOf(tasks), { done: 2, running: 1, left: 1 });
+  assert.deepEqual(progressOf([]), { done: 0, running: 0, left: 0 });
+});
+
+test('an age is told in its unit; a clock that is ahead and no instant do no harm', () => {
+  const now = Date.parse('2026-11-27T12:00:00Z');
+  const ages = ['2026-11-27T11:59:40Z', '2026-11-27T11:15:00Z', '2026-11-26T01:00:00Z', '2026-11-20T12:00:00Z', '2026-11-28T12:00:00Z', 'x'];
+  assert.deepEqual(ages.map(one => age(one, now)), ['just now', '45 min', '35 h', '7 days', 'just now', '']);
 });

@@ -201,6 +201,40 @@ def waiting(project: Path) -> Path:
     return project
 
 
+CONTRACT = """\
+apiVersion: v3.0.2
+kind: DataContract
+id: first
+version: 1.0.0
+status: active
+name: first
+schema:
+  - name: first
+    properties:
+      - name: a
+        logicalType: integer
+        quality:
+          - {metric: invalidValues, arguments: {validValues: [2]}, mustBe: 0}
+"""
+
+
+@pytest.fixture
+def contract_text() -> str:
+    """A contract of the first task's data that it breaks."""
+    return CONTRACT
+
+
+@pytest.fixture
+def broken(waiting: Path) -> Path:
+    """The project after a run in which a check of the first task's data failed."""
+    (waiting / "go").touch()
+    (waiting / "contracts").mkdir()
+    (waiting / "contracts/first.odcs.yaml").write_text(CONTRACT, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "nbops.cli", "build"], cwd=waiting, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return waiting
+
+
 @pytest.fixture
 def until() -> Callable[..., Any]:
     """Return a function that asks until the answer is true, and returns it."""

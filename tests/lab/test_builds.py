@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
 
+from nbops.errors import PipelineError
 from nbops.lab import builds
 from nbops.lab.overview import overview, project_folders
 
@@ -45,6 +48,69 @@ def test_a_build_is_started_watched_stopped_and_seen_by_all(lab, waiting, until)
     assert [(task["stale"], task["status"]) for task in after["tasks"]] == [(False, "succeeded"), (False, "succeeded")]
     assert server.request(f"api/contents/{after['tasks'][0]['page']}?content=0")[0] == 200
     assert after["tasks"][0]["datasets"][0]["rows"] == 1
+
+
+def test_a_task_and_what_depends_on_it_is_built_and_nothing_else(waiting):
+    (waiting / "go").touch()
+    text = (waiting / "pipeline.yaml").read_text(encoding="utf-8")
+    extra = '  - source: notebooks/other.py\n    product: {nb: "{{out}}/other.ipynb", data: "{{out}}/other.csv"}\n'
+    (waiting / "pipeline.yaml").write_text(text + extra, encoding="utf-8")
+    (waiting / "notebooks/other.py").write_text((waiting / "notebooks/first.py").read_text(encoding="utf-8"), encoding="utf-8")
+
+    started = builds.start_build(waiting, task="first", downstream=True)
+    assert started.command == "nbops build --downstream first"
+    assert builds._children[waiting].wait(300) == 0, builds.read_log(waiting, offset=0)[0]
+    found = overview(waiting, waiting)
+    assert {task["name"]: task["status"] for task in found["tasks"]} == {
+        "first": "succeeded",
+        "second": "succeeded",
+        "other": "not_selected",
+    }
+    assert found["run"]["command"] == "nbops build --downstream first"
+
+    builds.start_build(waiting, task="secnod", downstream=True)
+    assert builds._children[waiting].wait(300) == 3
+    assert "Did you mean 'second'" in builds.read_log(waiting, offset=0)[0]
+    with pytest.raises(PipelineError):
+        builds.start_build(waiting, task="first", upstream=True, downstream=True)
+
+
+def test_incidents_are_listed_and_said_something_about_as_the_command_does(lab, broken):
+    server = lab(broken)
+    found = server.request("nbops/api/status")[1]["incidents"]["found"]
+    assert [(item["severity"], item["state"], item["subject"]) for item in found] == [("error", "open", "dataset:first")]
+    assert server.request(f"api/contents/{found[0]['page']}?content=0")[0] == 200
+
+    def say(**given):
+        return server.request("nbops/api/incidents", method="POST", body={"id": found[0]["id"], **given})
+
+    for wrong in (
+        {"action": "delete"},
+        {"action": "expect", "message": " "},
+        {"action": "acknowledge", "message": "a\0b"},
+        {"action": "acknowledge", "id": "../../x"},
+        {"action": "acknowledge", "id": "INC-20200101T000000Z-abcdef"},
+        {"action": "expect", "message": "x", "until": "tomorrow"},
+        {"action": 3},
+    ):
+        assert say(**wrong)[0] == 400
+    assert say(action="acknowledge", message="x", project="../..")[0] == 404
+    assert server.request("nbops/api/incidents", method="POST", body={}, token="wrong")[0] == 403
+    assert server.request("nbops/api/status")[1]["incidents"]["found"] == found  # nothing of all that was written
+
+    status, done = say(action="acknowledge", message="<b>looking</b>")
+    assert (status, done["incidents"][0]["state"]) == (200, "acknowledged")
+    assert any("committed" in sentence for sentence in done["said"])
+    assert say(action="expect", message="the shop is new")[0] == 200
+    assert server.request("nbops/api/status")[1]["incidents"]["found"] == []
+    listed = subprocess.run(
+        [sys.executable, "-m", "nbops.cli", "incidents", "--all", "--json"], cwd=broken, check=True, capture_output=True
+    )
+    [incident] = json.loads(listed.stdout)
+    assert (incident["state"], [event["message"] for event in incident["events"]][1:]) == (
+        "expected",
+        ["<b>looking</b>", "the shop is new"],
+    )
 
 
 def test_who_is_not_logged_in_or_comes_from_elsewhere_is_refused(lab, waiting):
@@ -94,6 +160,7 @@ def test_a_broken_pipeline_is_said_with_its_place(waiting):
     found = overview(waiting, waiting)
     assert "pipeline.yaml" in found["error"]
     assert "line" in found["error"]
+    assert found["place"] == {"path": "pipeline.yaml", "line": 3}
     assert found["tasks"] == []
 
 

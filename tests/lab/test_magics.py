@@ -147,3 +147,64 @@ def test_check_over_a_cell_that_raises_shows_that_and_judges_nothing(shell, caps
     assert "ZeroDivisionError" in capsys.readouterr().out
     with pytest.raises(UsageError, match="takes a DataFrame"):
         shell.run_cell_magic("check", "orders", "object()")
+
+
+def test_tables_are_told_after_each_cell_with_the_change_and_only_while_switched_on(shell, capsys):
+    from nbops.lab.tabling import LastRun, TableEcho
+    from nbops.model import CellTable
+
+    last = LastRun(
+        "R",
+        cells={"df = make()": {"df": CellTable(name="df", rows=2, columns=1, nulls=0)}},
+        latest={"df": CellTable(name="df", rows=9, columns=1, nulls=9)},
+    )
+    assert last.table("df", " df = make()\n").rows == 2  # as the same cell left it
+    assert last.table("df", "df = other()").rows == 9
+    shown = []
+    shell.user_ns["old"] = pd.DataFrame({"a": [1]})
+    echo = TableEcho(shell.user_ns, show=shown.append, last=last)
+    shell.events.register("post_run_cell", echo.after)
+    shell.user_ns["make"] = lambda: pd.DataFrame({"<b>": [1, None, 3]})
+    shell.run_cell("df = make()", store_history=True)
+    [table] = shown
+    assert table.rows == (("df", "3", "1", "1", "+1 rows (+50.0%), +1 nulls"),)
+    shell.run_cell("x = 1", store_history=True)
+    assert len(shown) == 1  # nothing new
+    shell.events.unregister("post_run_cell", echo.after)
+
+    shell.run_line_magic("tables", "on")
+    shell.run_line_magic("tables", "on")  # twice is once
+    capsys.readouterr()
+    shell.run_cell("df2 = make()", store_history=True)
+    assert capsys.readouterr().out.count("df2") == 1
+    shell.run_line_magic("tables", "off")
+    shell.run_cell("df3 = make()", store_history=True)
+    assert "df3" not in capsys.readouterr().out
+
+
+def test_a_table_whose_own_code_raises_is_no_concern_of_the_cell(shell):
+    from nbops.lab.tabling import TableEcho
+
+    class DataFrame(pd.DataFrame):
+        @property
+        def shape(self):
+            raise RuntimeError("user code ran")
+
+    DataFrame.__module__ = "pandas.mine"
+    shown = []
+    echo = TableEcho(shell.user_ns, show=shown.append, last=None)
+    shell.user_ns["bad"] = DataFrame({"a": [1]})
+    shell.events.register("post_run_cell", echo.after)
+    assert shell.run_cell("1", store_history=True).success
+    shell.events.unregister("post_run_cell", echo.after)
+    assert shown == []
+
+
+def test_a_relation_of_duckdb_is_not_run_to_be_counted(shell):
+    import duckdb
+
+    from nbops.kernels.tables import TableWatch
+
+    relation = duckdb.connect().sql("select i, i as j from range(1000000000000) t(i)")
+    assert TableWatch(lambda line: None).measure(relation) == (None, 2, None)
+    assert TableWatch(lambda line: None).measure(3) is None

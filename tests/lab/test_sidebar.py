@@ -11,21 +11,6 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
 _ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
-CONTRACT = """\
-apiVersion: v3.0.2
-kind: DataContract
-id: first
-version: 1.0.0
-status: active
-name: first
-schema:
-  - name: first
-    properties:
-      - name: a
-        logicalType: integer
-        quality:
-          - {metric: invalidValues, arguments: {validValues: [2]}, mustBe: 0}
-"""
 
 
 @pytest.fixture
@@ -53,16 +38,18 @@ def violations(page: Any) -> list[str]:
     return [item["id"] for item in axe.run(page, context=".nbops-panel").response["violations"]]
 
 
-def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: Path) -> None:
+def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: Path, contract_text: str) -> None:
     (waiting / "contracts").mkdir()
-    (waiting / "contracts/first.odcs.yaml").write_text(CONTRACT, encoding="utf-8")
+    (waiting / "contracts/first.odcs.yaml").write_text(contract_text, encoding="utf-8")
     show(page, lab(waiting))
     first = page.locator("[data-task=first]")
     first.get_by_text("stale").wait_for()
     assert "No runs yet" in page.locator(".nbops-verdict").inner_text()
 
     page.get_by_role("button", name="Build", exact=True).click()
-    page.get_by_text("Building:").wait_for()
+    page.get_by_text("Building: 0 done, 1 running, 1 left").wait_for()
+    first.get_by_text("running").wait_for()
+    assert page.get_by_role("progressbar", name="Tasks done").is_visible()
     assert page.get_by_role("button", name="Build", exact=True).is_disabled()
     (waiting / "go").touch()
     first.get_by_text("failed", exact=True).first.wait_for()  # live, or when it has ended
@@ -83,9 +70,10 @@ def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: 
 
     contract = waiting / "contracts/first.odcs.yaml"
     contract.write_text(contract.read_text(encoding="utf-8").replace("[2]", "[1]"), encoding="utf-8")
-    first.get_by_role("button", name="Run anew").click()
+    first.get_by_role("button", name="Run from here").click()
     first.get_by_text("fresh", exact=True).wait_for()
-    page.locator("[data-task=second]").get_by_text("stale").wait_for()
+    page.locator("[data-task=second]").get_by_text("fresh").wait_for()
+    first.get_by_text("made just now").wait_for()
     assert page.errors == []
 
 
@@ -95,8 +83,53 @@ def test_a_broken_pipeline_is_said_and_lab_works(page: Any, lab: Any, waiting: P
     show(page, server)
     page.locator(".nbops-problem", has_text="pipeline.yaml").wait_for()
     assert page.locator(".nbops-problem b").count() == 0
+    page.get_by_role("button", name="Open pipeline.yaml, line").click()
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'pipeline.yaml'")
     page.evaluate("() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }")
     page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     assert violations(page) == []
     assert server.request("api/contents")[0] == 200
     assert page.errors == []
+
+
+def test_an_incident_is_opened_acknowledged_and_marked_as_expected(page: Any, lab: Any, broken: Path) -> None:
+    show(page, lab(broken))
+    incident = page.locator("[data-incident]")
+    incident.get_by_text("error").wait_for()
+    assert "open · just now · first" in incident.inner_text()
+    incident.get_by_role("button", name="Open incident").click()
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path?.startsWith('reports/incidents/INC-')")
+
+    incident.get_by_role("button", name="Acknowledge").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("textbox").fill("the supplier sends it again")
+    page.keyboard.press("Enter")
+    incident.get_by_text("acknowledged").wait_for()
+
+    incident.get_by_role("button", name="as expected").click()
+    dialog = page.get_by_role("dialog")
+    assert dialog.get_by_role("button", name="Mark as expected").is_disabled()  # a reason is needed
+    dialog.get_by_role("textbox").fill("the new normal <img src=x onerror=alert(1)>")
+    dialog.get_by_role("button", name="Mark as expected").click()
+    incident.wait_for(state="detached")
+    assert violations(page) == []
+    assert page.errors == []
+
+
+def test_where_there_is_no_pipeline_ways_to_one_are_offered(page: Any, lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    show(page, lab(tmp_path / "empty"))
+    page.locator(".nbops-problem", has_text="no pipeline").wait_for()
+    page.get_by_role("button", name="Open a terminal").wait_for()
+    assert violations(page) == []
+
+
+def test_of_several_pipelines_one_is_chosen(page: Any, lab: Any, waiting: Path) -> None:
+    text = (waiting / "pipeline.yaml").read_text(encoding="utf-8")
+    (waiting / "pipeline.serve.yaml").write_text(text.partition("  - source: notebooks/second")[0], encoding="utf-8")
+    show(page, lab(waiting))
+    page.locator("[data-task=second]").wait_for()
+    page.get_by_label("Pipeline", exact=True).select_option("pipeline.serve.yaml")
+    page.locator("[data-task=second]").wait_for(state="detached")
+    page.locator("[data-task=first]").wait_for()
+    assert violations(page) == []

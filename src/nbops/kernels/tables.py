@@ -51,6 +51,16 @@ class TableWatch:
         if found:
             self._note(["tables", number, found])
 
+    def measure(self, value: Any) -> tuple[int | None, int, int | None] | None:
+        """Return rows, columns and nulls of a value, None when it is no table; rows are None where counting would run a query."""
+        if (type(value).__module__.partition(".")[0].lstrip("_"), type(value).__name__) == ("duckdb", "DuckDBPyRelation"):
+            return None, len(value.columns), None
+        kind = self._kind(type(value))
+        if kind is None:
+            return None
+        rows, columns = _shape(kind, value)
+        return rows, columns, self._nulls(kind, value, rows * columns)
+
     def _changed(self, variables: Mapping[str, Any], code: str) -> list[list[Any]]:
         found: list[list[Any]] = []
         for name, value in variables.items():

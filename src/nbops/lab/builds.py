@@ -68,6 +68,7 @@ def start_build(
     pipeline: str | None = None,
     task: str | None = None,
     upstream: bool = False,
+    downstream: bool = False,
     force: bool = False,
     parameters: Mapping[str, Any] | None = None,
 ) -> Started:
@@ -78,6 +79,7 @@ def start_build(
         pipeline: Another pipeline file than ``pipeline.yaml``, relative to the root.
         task: Build this task only; None builds all.
         upstream: And what it depends on.
+        downstream: And what depends on it.
         force: Run what is up to date, too.
         parameters: What the task gets in place of what the pipeline gives it, in this build only.
 
@@ -96,7 +98,10 @@ def start_build(
     if task is not None:
         if not task or task.startswith("-") or "\0" in task:
             raise PipelineError(f"task {task[:60]!r}: no task is called so.")
-        arguments += ["--partially", task, *([] if upstream else ["--skip-upstream"])]
+        if upstream and downstream:
+            raise PipelineError("a build goes up to a task or from it on, not both; build all.")
+        only = [] if upstream else ["--skip-upstream"]
+        arguments += ["--downstream", task] if downstream else ["--partially", task, *only]
     given = written({task: parameters} if task is not None and parameters else {})
     folder = root / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)

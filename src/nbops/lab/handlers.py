@@ -15,10 +15,13 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from nbops.adapters.pipeline_yaml import read_pipeline
+from nbops.contract.config import load_config
 from nbops.errors import LockedError, NbopsError, did_you_mean
 from nbops.lab.builds import read_log, start_build, state_of, stop_build
+from nbops.lab.cells import notebook_state, sources_of
 from nbops.lab.overview import overview, project_folders
 from nbops.lab.place import pipelines_around, pipelines_of, projects_below
+from nbops.lab.standing import say_of_incident
 
 __all__ = ["OfProject", "register", "text_notebooks", "text_of"]
 
@@ -84,6 +87,11 @@ class OfProject(APIHandler):
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(value))
 
+    def refuse(self, status: int, message: str) -> None:
+        """Answer that something cannot be, and why."""
+        self.set_status(status)
+        self.say({"message": message})
+
 
 class _Projects(OfProject):
     """``GET nbops/api/projects``: the projects in the served folder, around it and right below it."""
@@ -125,7 +133,10 @@ class _Build(OfProject):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Start one: ``{"project", "pipeline", "task", "upstream", "force"}``; 409 when one goes on, 400 when it cannot be."""
+        """Start one: ``{"project", "pipeline", "task", "upstream", "downstream", "force"}``.
+
+        409 when one goes on, 400 when it cannot be.
+        """
         wanted = self.get_json_body()
         if not isinstance(wanted, dict):
             raise web.HTTPError(400, reason="a JSON object is needed")
@@ -134,9 +145,9 @@ class _Build(OfProject):
         known = await asyncio.to_thread(overview, self.served(), root, pipeline=pipeline)
         names = [item["name"] for item in known["tasks"]]
         if pipeline is not None and pipeline not in known["pipelines"]:
-            self._refuse(400, f"no pipeline {pipeline[:60]!r}. {did_you_mean(pipeline, known['pipelines'])}")
+            self.refuse(400, f"no pipeline {pipeline[:60]!r}. {did_you_mean(pipeline, known['pipelines'])}")
         elif task is not None and names and task not in names:
-            self._refuse(400, f"no task {task[:60]!r}. {did_you_mean(task, names)}")
+            self.refuse(400, f"no task {task[:60]!r}. {did_you_mean(task, names)}")
         else:
             try:
                 started = await asyncio.to_thread(
@@ -145,12 +156,13 @@ class _Build(OfProject):
                     pipeline=pipeline,
                     task=task,
                     upstream=wanted.get("upstream") is True,
+                    downstream=wanted.get("downstream") is True,
                     force=wanted.get("force") is True,
                 )
             except LockedError as error:
-                self._refuse(409, str(error))
+                self.refuse(409, str(error))
             except (NbopsError, OSError) as error:
-                self._refuse(400, str(error))
+                self.refuse(400, str(error))
             else:
                 self.set_status(201)
                 self.say({"started": asdict(started)})
@@ -163,14 +175,71 @@ class _Build(OfProject):
         try:
             stopped = await asyncio.to_thread(stop_build, root)
         except PermissionError as error:
-            self._refuse(403, str(error))
+            self.refuse(403, str(error))
         else:
             self.set_status(202 if stopped else 404)
             self.say({"stopped": stopped})
 
-    def _refuse(self, status: int, message: str) -> None:
-        self.set_status(status)
-        self.say({"message": message})
+
+class _Notebook(_OfProject):
+    """``GET nbops/api/notebook?path=``: what is known of an open notebook's task: its checks, and at which cells they belong."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with what :func:`nbops.lab.cells.notebook_state` says; 404 for what is not served."""
+        served = self.served()
+        path = self.get_query_argument("path")
+        file = (served / path.lstrip("/")).resolve() if "\0" not in path else served
+        if not file.is_relative_to(served) or not file.is_file():
+            raise web.HTTPError(404, reason="no such file")
+        names = {root: name for name, root in (await asyncio.to_thread(project_folders, served)).items()}
+        try:
+            self.say(await asyncio.to_thread(notebook_state, file, names=names))
+        except (NbopsError, OSError) as error:
+            self.say({"task": None, "error": str(error)})
+
+
+class _Sources(_OfProject):
+    """``GET nbops/api/sources?project=&target=``: what a dataset or a column comes from."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with what :func:`nbops.lab.cells.sources_of` says; 400 when there is no such thing."""
+        root = await self.project(self.get_query_argument("project", ""))
+        try:
+            self.say(await asyncio.to_thread(sources_of, root, self.get_query_argument("target")))
+        except (NbopsError, OSError) as error:
+            self.refuse(400, str(error))
+
+
+class _Incidents(_OfProject):
+    """``POST nbops/api/incidents``: say something about an incident, as ``nbops incidents`` and ``nbops expect`` do."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Take ``{"project", "id", "action", "message", "until"}``; 400 when it cannot be, and why."""
+        wanted = self.get_json_body()
+        if not isinstance(wanted, dict):
+            raise web.HTTPError(400, reason="a JSON object is needed")
+        root = await self.project(_text(wanted, "project") or "")
+        given = {name: _text(wanted, name) or "" for name in ("id", "action", "message")}
+        try:
+            done = await asyncio.to_thread(
+                say_of_incident,
+                root,
+                await asyncio.to_thread(load_config, root),
+                given["id"],
+                given["action"],
+                message=given["message"],
+                until=_text(wanted, "until") or None,
+            )
+        except (NbopsError, OSError) as error:
+            self.refuse(400, str(error))
+        else:
+            self.say(done)
 
 
 def text_of(wanted: dict[str, Any], name: str) -> str | None:
@@ -205,6 +274,14 @@ def register(app: Any) -> None:
     """
     base = app.web_app.settings["base_url"]
     sheets = url_path_join(base, "files", r"((?:[^?]*/)?assets/(?:nbops|profile)\.css)")
-    own = {"notebooks": _Notebooks, "projects": _Projects, "status": _Status, "build": _Build}
+    own = {
+        "notebooks": _Notebooks,
+        "notebook": _Notebook,
+        "projects": _Projects,
+        "status": _Status,
+        "build": _Build,
+        "incidents": _Incidents,
+        "sources": _Sources,
+    }
     answers = [(url_path_join(base, "nbops", "api", name), handler) for name, handler in own.items()]
     app.web_app.add_handlers(".*$", [*answers, (sheets, _Stylesheets, {"path": app.root_dir})])

@@ -1,7 +1,7 @@
 """Magics of a notebook or an IPython terminal, after ``%load_ext nbops``.
 
-``%check``, ``%%check``, ``%contract``, ``%diff``, ``%lineage`` and ``%runs`` show what the project that the notebook is in says;
-what they answer is a value that shows itself, so that it can be kept: ``found = %lineage orders.amount``.
+``%check``, ``%%check``, ``%contract``, ``%diff``, ``%lineage``, ``%runs`` and ``%tables`` show what the project that the notebook
+is in says; what they answer is a value that shows itself, so that it can be kept: ``found = %lineage orders.amount``.
 """
 
 # mypy: disable-error-code="no-untyped-call, untyped-decorator"
@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nbops.contract.records import ContractColumn
-    from nbops.lineage.graph import Direction, Graph, Node
+    from nbops.lab.tabling import TableEcho
     from nbops.model import Check
     from nbops.quality.report import CheckReport
     from nbops.record.summaries import RunSummary
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["NbopsMagics", "load_ipython_extension", "unload_ipython_extension"]
 
 _MOST = 200
-_NAMES = ("check", "contract", "diff", "lineage", "runs")
+_NAMES = ("check", "contract", "diff", "lineage", "runs", "tables")
+_echoes: WeakKeyDictionary[Any, TableEcho] = WeakKeyDictionary()
+"""What shows tables after each cell, by shell."""
 
 
 def _plainly(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,24 +83,41 @@ class NbopsMagics(Magics):
     @_plainly
     def lineage(self, line: str) -> Shown:
         """Tell what a dataset or column comes from and goes into, as the latest run says."""
-        from nbops.lineage.graph import Graph  # noqa: PLC0415
-        from nbops.record.store import read_run, resolve_run_id  # noqa: PLC0415
-        from nbops.workflow.asking import find_node  # noqa: PLC0415
+        from nbops.lab.cells import sources_of  # noqa: PLC0415
 
         wanted = parse_argstring(self.lineage, line)
-        root = find_root(Path.cwd())
-        reports = root / load_config(root).reports
-        run = read_run(reports, resolve_run_id(reports, "latest"))
-        node = find_node(run, wanted.target)
-        graph = Graph.of_columns(run) if node.column is not None else Graph.of_datasets(run)
-        ways: list[Direction] = ["up", "down"] if wanted.up == wanted.down else ["up"] if wanted.up else ["down"]
-        rows = [row for way in ways for row in _reached(graph, node, way, depth=wanted.depth)]
-        return Shown(
-            title=f"{node} in run {run.id}",
-            columns=("", "what", "steps", "how", "task and cells"),
-            rows=tuple(rows[:_MOST]),
-            notes=(f"and {len(rows) - _MOST} more",) if len(rows) > _MOST else () if rows else ("Nothing is known of it.",),
+        both = wanted.up == wanted.down
+        found = sources_of(
+            find_root(Path.cwd()), wanted.target, up=both or wanted.up, down=both or wanted.down, depth=wanted.depth
         )
+        more = (f"and {found['more']} more",) if found["more"] else () if found["rows"] else ("Nothing is known of it.",)
+        return Shown(
+            title=f"{found['node']} in run {found['run']}",
+            columns=("", "what", "steps", "how", "task and cells"),
+            rows=tuple(found["rows"]),
+            notes=more,
+        )
+
+    @magic_arguments()
+    @argument("switch", choices=("on", "off"), nargs="?", default="on", help="Show them, or stop.")
+    @argument("--notebook", default=None, help="The notebook's file, where Jupyter does not tell it.")
+    @line_magic
+    @_plainly
+    def tables(self, line: str) -> None:
+        """After each cell, show the tables that it made: rows, nulls, and the change against the last run."""
+        from IPython.display import display  # noqa: PLC0415
+
+        from nbops.lab.tabling import TableEcho, last_run_of, session_notebook  # noqa: PLC0415
+
+        wanted = parse_argstring(self.tables, line)
+        _stop_tables(self.shell)
+        if wanted.switch == "off":
+            return
+        path = Path(wanted.notebook.strip("\"'")) if wanted.notebook else session_notebook()
+        last = last_run_of(path.resolve()) if path is not None else None
+        echo = TableEcho(self.shell.user_ns, show=display, last=last)
+        self.shell.events.register("post_run_cell", echo.after)
+        _echoes[self.shell] = echo
 
     @magic_arguments()
     @argument("before", nargs="?", default="accepted", help="A run, `previous`, `accepted` or a git revision.")
@@ -179,18 +199,6 @@ def _run_row(item: RunSummary) -> tuple[str, ...]:
     return item.id, word, f"{done}/{sum(item.tasks.values())}", checks, item.headline
 
 
-def _reached(graph: Graph, node: Node, way: Direction, *, depth: int | None) -> list[tuple[str, ...]]:
-    word = {"up": "comes from", "down": "goes into"}[way]
-    rows: list[tuple[str, ...]] = []
-    for item in graph.reach([node], way, depth=depth, influence="note"):
-        how = ", ".join(dict.fromkeys(f"{edge.transformation} ({edge.how})" for edge in item.edges))
-        places = dict.fromkeys(
-            f"{edge.task}{' cell ' + ', '.join(map(str, edge.cells)) if edge.cells else ''}" for edge in item.edges if edge.task
-        )
-        rows.append((word if item.kind == "derived" else "rows by", str(item.node), str(item.distance), how, "; ".join(places)))
-    return rows
-
-
 def _column_row(column: ContractColumn, checks: tuple[Check, ...]) -> tuple[str, ...]:
     marks = ["personal"] if column.personal else []
     rules = [_rule(check) for check in checks if check.column == column.name]
@@ -203,6 +211,12 @@ def _rule(check: Check) -> str:
     return f"{check.metric} {check.operator or ''}{expected}{' (warn)' if check.severity == 'warn' else ''}".replace("  ", " ")
 
 
+def _stop_tables(shell: Any) -> None:
+    echo = _echoes.pop(shell, None)
+    if echo is not None:
+        shell.events.unregister("post_run_cell", echo.after)
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Add the magics: IPython calls this for ``%load_ext nbops``."""
     shell.register_magics(NbopsMagics)
@@ -210,6 +224,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take them away again."""
+    _stop_tables(shell)
     for name in _NAMES:
         shell.magics_manager.magics["line"].pop(name, None)
         shell.magics_manager.magics["cell"].pop(name, None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,11 @@ from nbops.contract.config import load_config
 from nbops.errors import NbopsError
 from nbops.lab.builds import state_of
 from nbops.lab.place import pipelines_around, pipelines_of, projects_below
+from nbops.lab.standing import freshness, open_incidents
 from nbops.pages.names import page_name
 from nbops.record.homes import dataset_home, task_home
 from nbops.record.store import latest_run
+from nbops.workflow.live import read_live
 from nbops.workflow.outlook import outlook
 from nbops.workflow.project import find_root
 
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from nbops.model import Dataset, Run, TaskRun
 
 __all__ = ["overview", "project_folders"]
+
+_PLACE = re.compile(r"(?P<file>[\w./-]+\.(?:ya?ml|toml))\b[^\n]*?\bline (?P<line>\d+)")
 
 
 def project_folders(served: Path) -> dict[str, Path]:
@@ -57,8 +63,9 @@ def overview(served: Path, root: Path, *, pipeline: str | None = None) -> dict[s
         pipeline: A pipeline file of the root's; by default its ``pipeline.yaml``, else the first.
 
     Returns:
-        ``pipelines``, ``pipeline``, ``error`` (a sentence, when the pipeline or the settings cannot be read), ``tasks``, ``run``
-        (the latest), ``build``. Paths that the server does not serve are null.
+        ``pipelines``, ``pipeline``, ``error`` (a sentence, when the pipeline or the settings cannot be read), ``place`` (its
+        file and line), ``tasks``, ``run`` (the latest), ``incidents``, ``build``, ``now``. Paths that the server does not
+        serve are null.
     """
     names = [path.name for path in pipelines_of(root)]
     chosen = pipeline if pipeline in names else "pipeline.yaml" if "pipeline.yaml" in names else next(iter(names), None)
@@ -66,9 +73,12 @@ def overview(served: Path, root: Path, *, pipeline: str | None = None) -> dict[s
         "pipelines": names,
         "pipeline": chosen,
         "error": None,
+        "place": None,
         "tasks": [],
         "run": None,
+        "incidents": {"found": [], "more": 0, "problems": []},
         "build": asdict(state_of(root)),
+        "now": _now(),
     }
     try:
         config = load_config(root)
@@ -76,13 +86,26 @@ def overview(served: Path, root: Path, *, pipeline: str | None = None) -> dict[s
         found["run"] = _run(run, served, root, config) if run is not None else None
         if run is not None and run.status == "running" and not found["build"]["running"]:
             found["run"] |= {"status": "killed", "verdict": "errored"}  # the next build says so in the ledger
+        found["incidents"] = open_incidents(root, config, served=lambda path: _served(served, path))
         if chosen is None:
             found["error"] = "There is no pipeline here. `nbops init` makes a project; or write a pipeline.yaml."
         else:
             found["tasks"] = _tasks(root, config, served, run, pipeline=root / chosen)
     except (NbopsError, OSError) as error:
         found["error"] = str(error)
+        found["place"] = _place(str(error), served, root)
     return found
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _place(message: str, served: Path, root: Path) -> dict[str, Any] | None:
+    """Return the file and line that an error is about; None where it names none that there is."""
+    found = _PLACE.search(message)
+    path = _served(served, root / found["file"]) if found is not None else None
+    return None if found is None or path is None else {"path": path, "line": int(found["line"])}
 
 
 def _served(served: Path, path: Path) -> str | None:
@@ -100,6 +123,7 @@ def _run(run: Run, served: Path, root: Path, config: Config) -> dict[str, Any]:
         "verdict": run.verdict,
         "started_at": run.started_at,
         "seconds": run.seconds,
+        "command": run.command,
         "page": _served(served, root / config.reports / "runs" / run.id / "index.html"),
     }
 
@@ -107,9 +131,11 @@ def _run(run: Run, served: Path, root: Path, config: Config) -> dict[str, Any]:
 def _tasks(root: Path, config: Config, served: Path, run: Run | None, *, pipeline: Path) -> list[dict[str, Any]]:
     declared = {task.name: task for task in read_pipeline(pipeline).tasks}
     ran = {task.name: task for task in run.tasks} if run is not None else {}
-    going_on = run is not None and run.status == "running"
+    going_on = run is not None and run.status == "running" and state_of(root).running
+    live = read_live(root, run_id=run.id) if run is not None and going_on else {}
     found = []
     for item in outlook(root, config, pipeline=pipeline, values={}):
+        now = live.get(item.task)
         task, source = ran.get(item.task), declared[item.task].source if item.task in declared else None
         found.append(
             {
@@ -120,9 +146,10 @@ def _tasks(root: Path, config: Config, served: Path, run: Run | None, *, pipelin
                 "verdict": item.verdict,
                 "upstream": list(task.upstream) if task is not None else [],
                 "source": _served(served, source) if source is not None else None,
-                "status": task.status if task is not None else None,
-                "live": going_on and task is not None and task.status not in {"up_to_date", "not_selected"},
+                "status": now.status if now is not None else task.status if task is not None else None,
+                "live": now is not None and now.status not in {"up_to_date", "not_selected"},
                 "seconds": task.seconds if task is not None else None,
+                "started_at": now.began if now is not None else task.started_at if task is not None else None,
                 "error": _error(task),
                 "page": _page(run, task, served, root, config),
                 "datasets": _datasets(run, item.task, served, root, config),
@@ -155,6 +182,7 @@ def _datasets(run: Run | None, task: str, served: Path, root: Path, config: Conf
     if run is None:
         return []
     reports = root / config.reports
+    ages = freshness(run)
     return [
         {
             "name": item.name,
@@ -164,6 +192,7 @@ def _datasets(run: Run | None, task: str, served: Path, root: Path, config: Conf
             "page": _dataset_page(run, item, served, reports),
             "profile": _served(served, reports / item.profile) if item.profile else None,
             "contract": _served(served, root / item.contract) if item.contract else None,
+            **ages[item.name],
             "checks": [
                 {"id": result.check.id, "verdict": result.verdict, "message": result.message, "severity": result.check.severity}
                 for result in run.checks

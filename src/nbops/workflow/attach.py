@@ -11,14 +11,16 @@ from nbops.adapters import ploomber, ploomber_entry
 from nbops.adapters.env_file import environment_values, given_values
 from nbops.adapters.ploomber import DagRunner, SingleTaskRunner
 from nbops.contract.config import load_config
-from nbops.errors import ConfigError
+from nbops.errors import ConfigError, PipelineError, did_you_mean
 from nbops.workflow.given import given_parameters
 from nbops.workflow.status import stale_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["attach"]
+    from nbops.pipeline import TaskSpec
+
+__all__ = ["attach", "build_from"]
 
 _FORCED = frozenset({"-f", "--force"})
 
@@ -44,6 +46,35 @@ def _is_first_build() -> bool:
 
 if _is_first_build():
     _start_kernels()
+
+
+_downstream: list[str] = []
+"""The task that this process' build begins with, when it was asked to; Ploomber has no such option."""
+
+
+def build_from(task: str) -> None:
+    """Have this process' build run only a task and what depends on it.
+
+    Args:
+        task: Its name.
+    """
+    _downstream[:] = [task]
+
+
+def _closure(tasks: Iterable[TaskSpec], first: str) -> frozenset[str]:
+    """Return the names of a task and of all that depends on it.
+
+    Raises:
+        PipelineError: No task is called so.
+    """
+    found, names = {first}, []
+    for task in tasks:  # in topological order
+        names.append(task.name)
+        if not found.isdisjoint(task.upstream):
+            found.add(task.name)
+    if first not in names:
+        raise PipelineError(f"--downstream {first[:60]!r}: no task is called so. {did_you_mean(first[:60], names)}")
+    return frozenset(found)
 
 
 def attach(dag: Any) -> None:
@@ -73,7 +104,7 @@ def attach(dag: Any) -> None:
         runner = DagRunner(current, forced=forced, parameters=parameters)
         runner.workers = workers
         runner.partial = ploomber.is_partial()
-        selected = ploomber.selected_targets()
+        selected = _closure(runner.tasks(), _downstream[0]) if _downstream else ploomber.selected_targets()
         pipeline = ploomber_entry.entry_point(root, sys.argv)
         if pipeline is not None and not runner.partial:
             remember(root, runner.tasks(), pipeline=pipeline, values=given_values(sys.argv))
@@ -100,4 +131,5 @@ def _command(called: str) -> str:
     if program not in {"ploomber", "nbops"}:
         return f"ploomber {called}"
     known = [program, *called.split()]
-    return " ".join([*known, *(word for word in sys.argv[1:] if word not in known)])
+    chosen = ["--downstream", *_downstream] if _downstream else []
+    return " ".join([*known, *chosen, *(word for word in sys.argv[1:] if word not in known)])

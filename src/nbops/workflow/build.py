@@ -44,6 +44,7 @@ from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 from nbops.workflow.lineage import Tracing
 from nbops.workflow.lineage_inputs import named_inputs
+from nbops.workflow.live import LiveNotes
 from nbops.workflow.lock import project_lock
 from nbops.workflow.meanwhile import Meanwhile
 from nbops.workflow.profiling import Profiling
@@ -263,6 +264,7 @@ class _Build:
             tracing=self.tracing,
             meanwhile=self.meanwhile,
             ledger=self.ledger,
+            live=LiveNotes(self.root, run_id=self.run_id, tasks=(task.name for task in tasks)),
             exports=self.exports,
             earlier=self._earlier(),
         )

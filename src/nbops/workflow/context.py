@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbops.workflow.exporting import Exports
     from nbops.workflow.fingerprint import Fingerprinter
     from nbops.workflow.lineage import Tracing
+    from nbops.workflow.live import LiveNotes
     from nbops.workflow.meanwhile import Meanwhile
     from nbops.workflow.profiling import Profiling
     from nbops.workflow.progress import Progress
@@ -69,7 +70,9 @@ class Context:
     meanwhile: Meanwhile
     """What is done while the build would only wait."""
     ledger: RunningLedger
-    exports: Exports
     """The ledger on disk while the build goes on."""
+    live: LiveNotes
+    """Tells who looks on how far it is."""
+    exports: Exports
     earlier: Callable[[str, str], Earlier | None]
     """What a run's ledger says of a task: ``(run_id, task)``; None when the ledger is gone."""

@@ -227,6 +227,7 @@ class Finisher:
     def passed_over(self, record: TaskRecord) -> None:
         """Note a task that the user did not ask for."""
         record.done, record.status = True, "not_selected"
+        self._context.live.note(record.spec.name, "not_selected")
         self._ended(record.spec.name)
 
     def done(self, record: TaskRecord, status: TaskStatus, detail: str) -> None:
@@ -239,6 +240,7 @@ class Finisher:
             self._context.tracing.offer(record, self._records)
         self._context.meanwhile.ended(record)
         self._context.ledger.changed()
+        self._context.live.note(name, status)
         self._ended(name)
 
 

@@ -38,12 +38,13 @@ _USING_THEM = (
 )
 
 
-def launch(root: Path, arguments: Sequence[str]) -> None:
+def launch(root: Path, arguments: Sequence[str], *, downstream: str | None = None) -> None:
     """Build the project's pipeline with Ploomber.
 
     Args:
         root: The project's root; becomes the working directory.
         arguments: What ``ploomber build`` would be called with.
+        downstream: Build only this task and what depends on it.
 
     Raises:
         NbopsError: The build failed or could not begin, as nbops has it.
@@ -61,7 +62,10 @@ def launch(root: Path, arguments: Sequence[str]) -> None:
     sys.argv[:] = ["nbops", *arguments]
     sys.path.insert(0, str(root))  # as Ploomber's own command does
     try:
-        _run(_ploomber(notebooks=notebooks))
+        ploomber = _ploomber(notebooks=notebooks)
+        if downstream is not None:
+            importlib.import_module("nbops.workflow.attach").build_from(downstream)
+        _run(ploomber)
     finally:
         kernels.stop()
 

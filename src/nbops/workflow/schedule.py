@@ -176,6 +176,7 @@ class Scheduler:
         record.attempts += 1
         record.started_at = record.started_at or utc_now()
         record.status = "interrupted"
+        context.live.note(name, "running")
         staging = stage(context.root, run_id=context.run_id, task=spec)
         record.aliases = staging.aliases()
         context.exports.task_begun(record, above=[self._records[up] for up in spec.upstream if up in self._records])

@@ -24,7 +24,13 @@ are loaded, as Ploomber does.
     help=_HELP,
     short_help="Build the pipeline: what `ploomber build` does, with a faster start.",
     epilog=epilog(
-        ("nbops build", "nbops build --force", "nbops build --partially clean", "nbops build --env--scale 2000"),
+        (
+            "nbops build",
+            "nbops build --force",
+            "nbops build --partially clean",
+            "nbops build --downstream clean",
+            "nbops build --env--scale 2000",
+        ),
         codes={
             OK: "passed or warned, or there was nothing to do",
             FAILED: "a task failed, or checks did and hold its data back",
@@ -37,6 +43,7 @@ are loaded, as Ploomber does.
 @click.option("-f", "--force", is_flag=True, help="Run every task, stale or not.")
 @click.option("-p", "--partially", metavar="TASK", help="Build up to and including TASK (or a pattern such as 'fit-*').")
 @click.option("-su", "--skip-upstream", is_flag=True, help="With --partially: only TASK, not what it depends on.")
+@click.option("--downstream", metavar="TASK", help="Only TASK and what depends on it.")
 @click.option("-e", "--entry-point", metavar="FILE", help="Build another pipeline than pipeline.yaml.")
 @click.option("-l", "--log", metavar="LEVEL", help="Print Ploomber's own log at this level and above.")
 @click.option("-F", "--log-file", metavar="FILE", help="Write that log to FILE.")
@@ -53,7 +60,10 @@ def command(context: click.Context, /, rest: tuple[str, ...], **given: Any) -> i
         given["log_file"] = os.path.relpath(folder / given["log_file"], root)
     if given["entry_point"] is not None and (folder / given["entry_point"]).exists():  # else a pattern or a dotted path
         given["entry_point"] = os.path.relpath(folder / given["entry_point"], root)
-    launch(root, [*_arguments(given), *rest])
+    downstream = given.pop("downstream")
+    if downstream is not None and given["partially"] is not None:
+        raise click.UsageError("--downstream goes with no --partially.", context)
+    launch(root, [*_arguments(given), *rest], downstream=downstream)
     return OK
 
 
