@@ -133,7 +133,7 @@ class TaskView implements IDisposable {
       if (commands.hasCommand('nbops:open-diff')) {
         await commands.execute('nbops:open-diff', { project: state.project, a: state.before, b: state.run });
       } else {
-        await commands.execute('nbops:show');
+        await commands.execute('nbops:open-run-page');
       }
     } catch (error) {
       void showErrorMessage('The runs were not compared', message(error));

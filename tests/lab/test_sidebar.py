@@ -98,7 +98,7 @@ def test_an_incident_is_opened_acknowledged_and_marked_as_expected(page: Any, la
     incident.get_by_text("error").wait_for()
     assert "open · just now · first" in incident.inner_text()
     incident.get_by_role("button", name="Open incident").click()
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path?.startsWith('reports/incidents/INC-')")
+    page.frame_locator(".nbops-report iframe").locator("h1").wait_for()
 
     incident.get_by_role("button", name="Acknowledge").focus()
     page.keyboard.press("Enter")
@@ -120,6 +120,7 @@ def test_where_there_is_no_pipeline_ways_to_one_are_offered(page: Any, lab: Any,
     (tmp_path / "empty").mkdir()
     show(page, lab(tmp_path / "empty"))
     page.locator(".nbops-problem", has_text="no pipeline").wait_for()
+    page.get_by_role("button", name="New project").wait_for()
     page.get_by_role("button", name="Open a terminal").wait_for()
     assert violations(page) == []
 

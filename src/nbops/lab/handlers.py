@@ -181,7 +181,7 @@ class _Build(OfProject):
             self.say({"stopped": stopped})
 
 
-class _Notebook(_OfProject):
+class _Notebook(OfProject):
     """``GET nbops/api/notebook?path=``: what is known of an open notebook's task: its checks, and at which cells they belong."""
 
     @web.authenticated
@@ -200,7 +200,7 @@ class _Notebook(_OfProject):
             self.say({"task": None, "error": str(error)})
 
 
-class _Sources(_OfProject):
+class _Sources(OfProject):
     """``GET nbops/api/sources?project=&target=``: what a dataset or a column comes from."""
 
     @web.authenticated
@@ -214,7 +214,7 @@ class _Sources(_OfProject):
             self.refuse(400, str(error))
 
 
-class _Incidents(_OfProject):
+class _Incidents(OfProject):
     """``POST nbops/api/incidents``: say something about an incident, as ``nbops incidents`` and ``nbops expect`` do."""
 
     @web.authenticated
@@ -224,8 +224,8 @@ class _Incidents(_OfProject):
         wanted = self.get_json_body()
         if not isinstance(wanted, dict):
             raise web.HTTPError(400, reason="a JSON object is needed")
-        root = await self.project(_text(wanted, "project") or "")
-        given = {name: _text(wanted, name) or "" for name in ("id", "action", "message")}
+        root = await self.project(text_of(wanted, "project") or "")
+        given = {name: text_of(wanted, name) or "" for name in ("id", "action", "message")}
         try:
             done = await asyncio.to_thread(
                 say_of_incident,
@@ -234,7 +234,7 @@ class _Incidents(_OfProject):
                 given["id"],
                 given["action"],
                 message=given["message"],
-                until=_text(wanted, "until") or None,
+                until=text_of(wanted, "until") or None,
             )
         except (NbopsError, OSError) as error:
             self.refuse(400, str(error))
