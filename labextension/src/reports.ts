@@ -20,7 +20,7 @@ export class ReportView extends Widget {
     private readonly opener: IOpener,
     private theme: string
   ) {
-    super({ node: h('section', { 'aria-label': 'Report' }) });
+    super({ node: h('section', { 'aria-label': 'Report', tabindex: '-1' }) });
     this.addClass('nbops-report');
     this.title.closable = true;
     this.title.label = 'Report';
@@ -168,6 +168,12 @@ export class ReportView extends Widget {
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
     void this.look();
+  }
+
+  /** Take the focus, by which JupyterLab knows the current tab. */
+  protected onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    this.node.focus();
   }
 
   protected onBeforeHide(message: Message): void {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -179,6 +181,11 @@ def _begin(page: Any, server: Any) -> None:
     page.evaluate("async () => { await window.jupyterapp.restored; }")
 
 
+def _violations(page: Any, context: str) -> list[str]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    return [item["id"] for item in axe.run(page, context=context).response["violations"]]
+
+
 @pytest.mark.e2e
 @pytest.mark.browser
 def test_a_hostile_report_can_do_nothing(page: Any, lab: Any, project: Path) -> None:
@@ -206,4 +213,58 @@ def test_a_hostile_report_can_do_nothing(page: Any, lab: Any, project: Path) -> 
     sent = [url for url in asked if url.rpartition("?")[2] in {"posted", "top", "popup", "refreshed"}]
     assert (mine, sent) == ([], [])
     assert page.url.startswith(f"{server.url}/lab")
+    with page.expect_response(lambda answer: "login" in answer.url or answer.status >= 400) as refused:
+        frame.locator("#api").click()  # a link may be followed, as somebody who is not logged in
+    assert refused.value.status in {200, 403}
+    assert b"notebooks" not in refused.value.body() or refused.value.status == 403
     assert len(page.context.pages) == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.browser
+def test_from_a_run_to_a_cell_and_back(page: Any, lab: Any, waiting: Path) -> None:
+    (waiting / "go").touch()
+    build = [sys.executable, "-m", "nbops.cli", "build"]
+    subprocess.run(build, cwd=waiting, check=True, capture_output=True)
+    server = lab(waiting)
+    _begin(page, server)
+    page.evaluate("() => { window.jupyterapp.commands.execute('nbops:open-report'); }")
+    frame = page.frame_locator(".nbops-report iframe")
+    frame.locator("h1").wait_for()
+    assert frame.locator("body").evaluate("node => getComputedStyle(node).fontFamily") != "serif", "it has its style"
+    run = next((waiting / "reports/runs").iterdir()).name
+    assert (
+        page.locator(".nbops-where", has_text=run).count() == 1 or page.locator(".nbops-where", has_text=run).wait_for() is None
+    )
+
+    frame.get_by_role("link", name="second").first.click()
+    way = frame.get_by_role("link", name="Open cell 1 in the notebook")
+    way.wait_for()
+    page.get_by_text(f"reports/runs/{run}/tasks/second.html").wait_for()
+    assert _violations(page, ".nbops-bar") == []
+    way.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'notebooks/second.ipynb'")
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex === 2"
+    )  # the injected one is above it
+
+    page.evaluate("() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }")
+    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    page.evaluate("() => { window.jupyterapp.commands.execute('nbops:open-run-page'); }")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.hasClass('nbops-report')")
+    frame.locator("#cell-1:target").wait_for()
+    page.wait_for_function("() => document.querySelectorAll('.nbops-report').length === 1")
+    frame.locator("body").evaluate(
+        "async node => { while (getComputedStyle(node).colorScheme !== 'dark') await new Promise(requestAnimationFrame); }"
+    )
+    assert _violations(page, ".nbops-bar") == []
+
+    page.get_by_role("button", name="Back").click()
+    page.get_by_text(f"reports/runs/{run}/index.html").wait_for()
+    subprocess.run([*build, "--force"], cwd=waiting, check=True, capture_output=True)
+    page.get_by_text("There is a newer run").wait_for()
+    page.get_by_role("button", name="Latest run").click()
+    newest = max(folder.name for folder in (waiting / "reports/runs").iterdir())
+    page.get_by_text(f"reports/runs/{newest}/index.html").wait_for()
+    assert page.errors == []
