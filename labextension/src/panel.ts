@@ -358,7 +358,7 @@ export class Panel extends Widget {
 
   private select(label: string, values: string[], chosen: string, then: (value: string) => void): HTMLElement {
     const options = values.map(value => h('option', { value, selected: value === chosen }, value || '(this folder)'));
-    const box = h('select', { 'data-key': label }, ...options) as HTMLSelectElement;
+    const box = h('select', { 'data-key': label, 'aria-label': label }, ...options) as HTMLSelectElement;
     box.addEventListener('change', () => then(box.value));
     return h('label', {}, label, box);
   }
