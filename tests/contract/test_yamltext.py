@@ -226,6 +226,7 @@ def test_each_entry_of_the_shipped_contracts_can_be_changed_alone(path):
         ("a:\n- x  # first\n- y  # second\nb: 1\n", ("a",), ["y"], "a:\n- y  # second\nb: 1\n"),
         ("a:\n  - x\n  - y\n", ("a",), ["q", "p"], "a:\n  - q\n  - p\n"),
         ("a: [x, y]  # both\n", ("a", 1), "no", "a: [x, 'no']  # both\n"),
+        ("a: [1]\n", ("a", 0), "?x", "a: ['?x']\n"),
         ("a:   # nothing yet\nb: 1\n", ("a",), "x", "a: x   # nothing yet\nb: 1\n"),
         ("a: 1", ("b",), 2, "a: 1\nb: 2"),
         ("a:\n  b: |\n    one\n    two\n\nc: 1\n", ("a", "d"), True, "a:\n  b: |\n    one\n    two\n  d: true\n\nc: 1\n"),

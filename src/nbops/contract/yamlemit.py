@@ -42,7 +42,7 @@ def emit_scalar(value: Any, *, style: str = "", flow: bool = False, indent: int 
             return block
     if style == '"' or "\n" in value or "\t" in value:
         return json.dumps(value, ensure_ascii=False)
-    if style == "'" or _OLD_WORDS.fullmatch(value):
+    if style == "'" or _OLD_WORDS.fullmatch(value) or (flow and value[:1] in {"?", ":", "-"}):
         return "'" + value.replace("'", "''") + "'"
     plain = _dumped([value], flow=True)[1:-1] if flow else _dumped({"k": value}, flow=False).partition(": ")[2]
     return plain.rstrip("\n") or "''"

@@ -270,6 +270,8 @@ def _put_scalar(text: str, chain: Sequence[Any], path: Path, value: Any, *, in_f
     if node.style in _BLOCK:
         end = _end(text, node)
     key_column = _column_of_key(chain, path)
+    if start == end and isinstance(path[-1], str):  # nothing stands there; its place may be told as that of what comes next
+        start = end = text.index(":", _entry(chain, path)[0].end_mark.index) + 1
     crowded = in_flow or bool(text[end : _line_end(text, end)].strip())  # a comment behind it cannot stand behind a block
     made = emit_scalar(value, style=node.style or "", flow=crowded, indent=key_column + _layout(text)[0], line_break=_break(text))
     if start == end:
