@@ -362,7 +362,10 @@ def _temporary_index(repository: Repository) -> Iterator[Git]:
     try:
         path.unlink()  # git takes an empty file for a damaged index
         with suppress(OSError):
+            as_of = repository.index.stat().st_mtime_ns
             shutil.copyfile(repository.index, path)
+            # git takes a file that changed no earlier than its index for possibly changed: a younger copy would believe its sizes
+            os.utime(path, ns=(as_of, as_of))
         yield replace(
             repository.git,
             settings=(*repository.git.settings, "core.splitIndex=false", "index.sparse=false"),
