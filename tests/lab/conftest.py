@@ -248,3 +248,50 @@ def until() -> Callable[..., Any]:
         return pytest.fail("it did not happen in time")
 
     return asking
+
+
+_ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
+_PICTURES = Path(__file__).parents[2] / "docs/images"
+_LARGEST = 120_000  # bytes of a picture in the documentation
+
+
+@pytest.fixture
+def window(chromium: str) -> Iterator[Any]:
+    """A browser's page with much patience, and ``errors`` that its scripts did not catch."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.set_default_timeout(180_000)
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def begin() -> Callable[[Any, Server], None]:
+    """Return a function that opens JupyterLab in a page and waits until it can be used."""
+
+    def opening(page: Any, server: Server) -> None:
+        page.goto(f"{server.url}/lab?reset&token={server.token}")
+        page.wait_for_function("() => window.jupyterapp !== undefined")
+        page.evaluate("async () => { await window.jupyterapp.restored; }")
+
+    return opening
+
+
+@pytest.fixture
+def picture() -> Callable[[Any, str], None]:
+    """Return a function that keeps a picture of a page for the documentation, when NBOPS_PICTURES=1 asks for it."""
+
+    def taking(page: Any, name: str) -> None:
+        if os.environ.get("NBOPS_PICTURES") != "1":
+            return
+        data = page.screenshot(animations="disabled", caret="hide")
+        if len(data) < _LARGEST:
+            (_PICTURES / f"{name}.png").write_bytes(data)
+        else:
+            sys.stderr.write(f"{name}.png was not kept: it has {len(data):,} bytes\n")
+
+    return taking
