@@ -8,6 +8,7 @@ import { launcher } from './launcher';
 import { placeOfCell } from './model';
 import { notebook } from './notebook';
 import { IOpener, Panel } from './panel';
+import { kernels } from './kernel';
 import { reports } from './reports';
 
 const ICON = new LabIcon({
@@ -122,4 +123,4 @@ const pipeline: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [notebooks, pipeline, reports(openerOf), launcher(ICON), notebook];
+export default [notebooks, pipeline, reports(openerOf), launcher(ICON), notebook, kernels];

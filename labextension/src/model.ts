@@ -231,3 +231,15 @@ export function titleOf(page: string): string {
   }
   return (folder !== 'tasks' && folder !== 'datasets' && OVERVIEWS[name]) || name;
 }
+
+/** What Python's `repr` of a text stands for; null for anything else. */
+export function plainText(repr: unknown): string | null {
+  const found = typeof repr === 'string' ? /^(['"])(.*)\1$/s.exec(repr) : null;
+  return found ? found[2].replace(/\\(['"\\])/g, '$1') : null;
+}
+
+/** The command for a terminal that installs nbops beside an interpreter, whatever its path is made of. */
+export function commandToInstall(python: string): string {
+  const safe = /^[\w./+-]+$/.test(python) ? python : `'${python.replace(/'/g, "'\\''")}'`;
+  return `${safe} -m pip install nbops`;
+}
