@@ -24,7 +24,7 @@ def test_a_document_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     cache.save()
     again = DocumentCache(tmp_path / "cache/documents.json")
     parsed: list[str] = []
-    monkeypatch.setattr("nbops.contract.yamlfile._parse", lambda raw, shown: parsed.append(shown))
+    monkeypatch.setattr("nbops.contract.yamlfile.parse_yaml", lambda raw, shown: parsed.append(shown))
     found = read_yaml(path, shown="x", cache=again)
     assert parsed == []
     assert repr(found) == repr(first), "types and signs count, too"
