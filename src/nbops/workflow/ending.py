@@ -12,6 +12,7 @@ import gc
 import io
 import os
 import stat
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,22 @@ def _no_more_collections() -> None:
     if _writes_files():  # what is part of a cycle is not closed when nobody looks for cycles
         _flush_open_files()
     gc.freeze()
+
+
+@atexit.register  # as early as can be, so that nearly all else is done when it runs
+def _hush_bindings() -> None:
+    """Shut standard error against DuckDB's binding, which would list as leaked all that the frozen collector keeps.
+
+    It writes them from C, after the interpreter's end, and has no switch for that in Python.
+    """
+    if not _at_end or "_duckdb" not in sys.modules:
+        return
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
 
 
 def _writes_files() -> bool:
