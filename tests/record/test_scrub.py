@@ -34,7 +34,7 @@ from nbops.record.machine_paths import PathMask
 from nbops.record.scrub import PersonalValues, Scrubber, collect_secrets, steady_text
 from nbops.record.secret_values import SecretMask, is_secret_name, replace_spans
 
-ROOT = Path("/home/ann/work/shop")
+ROOT = Path("/home/ann/code/shop")
 SUPERUSER = "root"  # whose home is not below /home
 SECRETS = ("hunter2-correct-horse", "p@ss/w0rd&<x>", "zwölf'Affen\"", "tok\\en\nline-two-of-it")
 PEOPLE = PersonalValues(
@@ -275,26 +275,26 @@ def test_ordinary_text_stays(scrubber, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("/home/ann/work/shop", "."),
-        ("/home/ann/work/shop/data/x.csv:12", "data/x.csv:12"),
-        ('File "/home/ann/work/shop/src/a.py", line 3', 'File "src/a.py", line 3'),
-        (f"{ROOT}2/x", "~/work/shop2/x"),
+        ("/home/ann/code/shop", "."),
+        ("/home/ann/code/shop/data/x.csv:12", "data/x.csv:12"),
+        ('File "/home/ann/code/shop/src/a.py", line 3', 'File "src/a.py", line 3'),
+        (f"{ROOT}2/x", "~/code/shop2/x"),
         ("/home/ann/.cache/x", "~/.cache/x"),
         ("/home/bob", "<path>"),
         ("open('/home/bob/My Files/a b.csv')", "open('<path>/a b.csv')"),
         (f"/Users/bob/x/y.csv and /{SUPERUSER}/z", "<path>/y.csv and <path>/z"),
         (r"C:\Users\bob\x.csv", "<path>/x.csv"),
-        ("file:///home/ann/work/shop/x.html", "file://x.html"),
-        ("sqlite:////home/ann/work/shop/x.db", "sqlite:///x.db"),
-        ("https://x/home/y/home/ann/work/shop", "https://x/home/y/home/ann/work/shop"),
-        ("http://x/?p=%2Fhome%2Fann%2Fwork%2Fshop%2Fa", "http://x/?p=a"),
+        ("file:///home/ann/code/shop/x.html", "file://x.html"),
+        ("sqlite:////home/ann/code/shop/x.db", "sqlite:///x.db"),
+        ("https://x/home/y/home/ann/code/shop", "https://x/home/y/home/ann/code/shop"),
+        ("http://x/?p=%2Fhome%2Fann%2Fcode%2Fshop%2Fa", "http://x/?p=a"),
         ("<td>/home/bob/x</td>", "<td><path>/x</td>"),
         (".nbops/staging/r1/clean.parquet", "output/clean.parquet"),
-        ("/home/ann/work/shop/.nbops/staging/r1/clean.parquet", "output/clean.parquet"),
-        ("cc -I/home/ann/work/shop/inc", "cc -Iinc"),
+        ("/home/ann/code/shop/.nbops/staging/r1/clean.parquet", "output/clean.parquet"),
+        ("cc -I/home/ann/code/shop/inc", "cc -Iinc"),
         ("/var/folders/ab/T/x.csv", "<path>/x.csv"),
-        ("PATH=/home/ann/work/shop/bin:/home/ann/bin", "PATH=bin:~/bin"),
-        ("'/home/ann/work/shop\\nnext'", "'.\\nnext'"),
+        ("PATH=/home/ann/code/shop/bin:/home/ann/bin", "PATH=bin:~/bin"),
+        ("'/home/ann/code/shop\\nnext'", "'.\\nnext'"),
         ("\\u002fhome\\u002fbob\\u002fx", "<path>/x"),
     ],
 )
@@ -446,7 +446,7 @@ FRAGMENTS = st.sampled_from(
         "4915112345678",
         "17850",
         "王小明",
-        "/home/ann/work/shop",
+        "/home/ann/code/shop",
         "/home/bob",
         "/tmp/x",
         "/root",
@@ -537,7 +537,7 @@ def test_values_under_secret_names(scrubber):
         "scale": 3,
         "api_key": "",
     }
-    keys = scrubber.value({"/home/ann/work/shop": 1, "/home/ann/work/shop/": 2, ".": 3})
+    keys = scrubber.value({"/home/ann/code/shop": 1, "/home/ann/code/shop/": 2, ".": 3})
     assert sorted(keys.values()) == [1, 2, 3]
 
 
@@ -552,14 +552,14 @@ def test_a_run_loses_what_is_private_and_keeps_what_others_refer_to(scrubber):
         pipeline="shop",
         command="ploomber build",
         started_at="2026-11-22",
-        parameters={"db_password": "hunter2", "path": "/home/ann/work/shop/in", "who": "Jane O'Neil", "n": 17850},
+        parameters={"db_password": "hunter2", "path": "/home/ann/code/shop/in", "who": "Jane O'Neil", "n": 17850},
         tasks=(
             TaskRun(
                 name="Quvenzhané",
                 kind="notebook",
                 status="failed",
-                reasons=("/home/ann/work/shop/a changed",),
-                products={"a": "/home/ann/work/shop/b"},
+                reasons=("/home/ann/code/shop/a changed",),
+                products={"a": "/home/ann/code/shop/b"},
                 error=RunError(
                     kind="KeyError",
                     message="17850",
@@ -595,7 +595,7 @@ def test_a_run_loses_what_is_private_and_keeps_what_others_refer_to(scrubber):
         ),
         quarantine=(
             Quarantine(
-                dataset="d", task="t", path="/home/ann/work/shop/q", rows_in=3, rows_out=1, rows=2, reasons={"name.pattern": 2}
+                dataset="d", task="t", path="/home/ann/code/shop/q", rows_in=3, rows_out=1, rows=2, reasons={"name.pattern": 2}
             ),
         ),
         notices=(Notice(kind="x", message="17850 rows"),),
@@ -634,7 +634,7 @@ def test_a_secret_of_ten_megabytes_and_none_at_all():
 
 
 def test_categories_that_show_something_private_are_counted_among_the_others(scrubber: Scrubber) -> None:
-    private = {"jane.oneil@example.org": 3, "hunter2-correct-horse": 2, "/home/ann/work/other/x": 1}
+    private = {"jane.oneil@example.org": 3, "hunter2-correct-horse": 2, "/home/ann/code/other/x": 1}
     public = {"DE": 5, "password": 4, "<b>": 1}
     spread = Distribution(
         column="contact",
