@@ -123,4 +123,4 @@ const pipeline: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [notebooks, pipeline, reports(openerOf), launcher(ICON), notebook, kernels];
+export default [notebooks, pipeline, reports(openerOf, ICON), launcher(ICON), notebook, kernels];

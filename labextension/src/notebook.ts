@@ -264,6 +264,19 @@ class TaskView implements IDisposable {
     const parts = [...(state?.building ? [h('p', { role: 'status' }, 'A build is going on.')] : []), ...(this.wanted && state ? this.allChecks(state) : []), ...lost];
     this.header.node.replaceChildren(...parts);
     this.header.setHidden(!parts.length);
+    this.fit();
+  }
+
+  /** Give the strip above the notebook the height of what stands in it; Lab's box would give it none. */
+  private fit(): void {
+    const style = this.header.node.style;
+    const { height, width } = style; // the box remembers what it has set
+    style.minHeight = style.height = '0';
+    style.width = `${this.panel.node.clientWidth}px`;
+    const tall = this.header.node.scrollHeight + 1; // and the line below it
+    Object.assign(style, { height, width });
+    style.minHeight = this.header.isHidden ? '' : `min(${tall}px, 40vh)`;
+    this.panel.contentHeader.fit();
   }
 
   private banner(item: INotebookDataset, note: string): HTMLElement {

@@ -220,7 +220,7 @@ export class Panel extends Widget {
     const words = building
       ? this.progress(found)
       : run
-        ? `Last run ${run.verdict}${run.seconds !== null ? ` in ${duration(run.seconds)}` : ''}. ${tally(found.tasks, false)}`
+        ? `Last run ${run.status === 'killed' ? 'was killed' : run.verdict}${run.seconds !== null ? ` in ${duration(run.seconds)}` : ''}. ${tally(found.tasks, false)}`
         : 'No runs yet.';
     const mark = building ? 'running' : run?.verdict ?? 'unknown';
     rows.push(h('p', { class: `nbops-verdict nbops-mark-${mark}`, role: 'status' }, words));
@@ -315,7 +315,7 @@ export class Panel extends Widget {
 
   private datasetItem(item: IDataset): HTMLElement {
     const { page, profile, contract } = item;
-    const rows = item.rows === null ? '' : `${item.rows.toLocaleString('en')} rows`;
+    const rows = item.rows === null ? '' : `${item.rows.toLocaleString('en')} ${item.rows === 1 ? 'row' : 'rows'}`;
     return h(
       'div',
       { class: 'nbops-dataset' },

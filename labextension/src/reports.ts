@@ -3,6 +3,7 @@ import { ICommandPalette, IThemeManager, showErrorMessage, WidgetTracker } from 
 import { URLExt } from '@jupyterlab/coreutils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
+import { LabIcon } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { Api, IReportState, IWanted } from './api';
@@ -218,7 +219,7 @@ function cellShown(panel: NotebookPanel): number | undefined {
   return cellOfPlace(panel.content.activeCellIndex, tags);
 }
 
-export function reports(openerOf: (app: JupyterFrontEnd) => IOpener): JupyterFrontEndPlugin<void> {
+export function reports(openerOf: (app: JupyterFrontEnd) => IOpener, icon: LabIcon): JupyterFrontEndPlugin<void> {
   return {
     id: 'nbops:reports',
     description: 'Reports in tabs of their own, shut in a sandbox.',
@@ -234,6 +235,7 @@ export function reports(openerOf: (app: JupyterFrontEnd) => IOpener): JupyterFro
       let made = 0;
       const open = async (wanted: IWanted): Promise<void> => {
         const view = new ReportView(api, settings, opener, theme());
+        view.title.icon = icon;
         try {
           await view.turn(wanted);
         } catch (error) {

@@ -74,7 +74,7 @@
 .nbops-cell-banner p, .nbops-notebook-checks p { margin: 2px 0; overflow-wrap: anywhere; }
 .nbops-cell-banner ul, .nbops-notebook-checks ul { margin: 0; padding-left: 1.2em; overflow-wrap: anywhere; }
 .nbops-note { font-size: var(--jp-ui-font-size0); font-style: italic; }
-.nbops-notebook-checks { padding: 6px 10px; min-height: 120px; max-height: 40vh; overflow: auto; border-bottom: 1px solid var(--jp-border-color1); background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); font-size: var(--jp-ui-font-size1); line-height: 1.4; }
+.nbops-notebook-checks { padding: 6px 10px; max-height: 40vh; overflow: auto; border-bottom: 1px solid var(--jp-border-color1); background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); font-size: var(--jp-ui-font-size1); line-height: 1.4; }
 .nbops-notebook-checks .nbops-button { margin-left: 6px; }
 .nbops-notebook-checks > .nbops-button { margin: 4px 0 0; }
 .nbops-sources { border-collapse: collapse; }
