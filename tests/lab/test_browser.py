@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import nbformat
 import pytest
+from tests.lab_tools import begin
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
-_ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
 _READY = """() => {
   const widget = window.jupyterapp.shell.currentWidget;
   if (!widget?.context?.isReady || document.querySelector('#jupyterlab-splash')) return false;
@@ -24,23 +20,8 @@ _READY = """() => {
 _SOURCES = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.sharedModel.getSource())"
 
 
-@pytest.fixture
-def page(chromium: str) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
-        page = browser.new_page()
-        page.set_default_timeout(90_000)
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        yield page
-        browser.close()
-
-
 def _open(page: Any, server: Any, path: str) -> None:
-    page.goto(f"{server.url}/lab/tree/{path}?reset&token={server.token}")
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    begin(page, server, path)
     page.wait_for_function(_READY)
 
 

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab_tools import begin, violations
 
 from nbops.adapters.pipeline_yaml import read_pipeline
 
 pytestmark = [pytest.mark.e2e]
-_ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
-
-
-@pytest.fixture
-def page(chromium: str) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(90_000)
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        yield page
-        browser.close()
 
 
 def _files(root: Path) -> list[str]:
@@ -64,15 +50,11 @@ def test_what_cannot_be_made_is_refused_and_nothing_is_written(lab: Any, project
 
 @pytest.mark.browser
 def test_a_task_is_made_from_the_launcher(page: Any, lab: Any, project: Path) -> None:
-    server = lab(project)
-    page.goto(f"{server.url}/lab?reset&token={server.token}")
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    begin(page, lab(project))
     page.locator(".jp-LauncherCard", has_text="Task notebook").click()
     form = page.locator(".jp-Dialog")
     form.get_by_label("Name").fill("first")
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    assert [item["id"] for item in axe.run(page, context=".nbops-form").response["violations"]] == []
+    assert violations(page, ".nbops-form") == []
     page.keyboard.press("Enter")
     form.get_by_role("alert").filter(has_text="has a task of this name").wait_for()
     form.get_by_label("Name").fill("third")

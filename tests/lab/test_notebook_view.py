@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab_tools import begin, violations
 
 from nbops.lab.cells import notebook_state, recorded_cells, writing_cell
 from nbops.model import Dataset, Run, TaskRun
-
-_ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 
 
 def test_checks_are_told_with_the_cell_that_made_the_data(broken: Path) -> None:
@@ -79,62 +78,46 @@ def test_only_files_that_are_served_are_told_of_and_only_to_who_is_logged_in(lab
     assert server.request("nbops/api/sources?target=first&project=../..")[0] == 404
 
 
-def _violations(page: Any, where: str) -> list[str]:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    return [item["id"] for item in axe.run(page, context=where).response["violations"]]
-
-
 @pytest.mark.browser
 @pytest.mark.e2e
-def test_a_failing_check_stands_at_its_cell_and_goes_when_it_is_mended(chromium: str, lab: Any, broken: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    server = lab(broken)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(150_000)
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{server.url}/lab/tree/notebooks/first.py?reset&token={server.token}")
-        page.wait_for_function("() => window.jupyterapp !== undefined")
-        page.evaluate("async () => { await window.jupyterapp.restored; }")
-        banner = page.locator(".jp-CodeCell .nbops-cell-banner")
-        banner.wait_for()
-        assert "a.invalidValues" in banner.inner_text()
-        cell = page.locator(".jp-CodeCell", has=page.locator(".nbops-cell-banner"))
-        assert 'Path(product["data"])' in cell.inner_text()
-        assert _violations(page, ".nbops-cell-banner") == []
+def test_a_failing_check_stands_at_its_cell_and_goes_when_it_is_mended(page: Any, lab: Any, broken: Path) -> None:
+    begin(page, lab(broken), "notebooks/first.py")
+    banner = page.locator(".jp-CodeCell .nbops-cell-banner")
+    banner.wait_for()
+    assert "a.invalidValues" in banner.inner_text()
+    cell = page.locator(".jp-CodeCell", has=page.locator(".nbops-cell-banner"))
+    assert 'Path(product["data"])' in cell.inner_text()
+    assert violations(page, ".nbops-cell-banner") == []
 
-        page.get_by_role("button", name="Checks", exact=True).focus()
-        page.keyboard.press("Enter")
-        checks = page.locator(".nbops-notebook-checks")
-        checks.get_by_text("first: 1 failed").wait_for()
-        page.evaluate("() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }")
-        page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-        assert _violations(page, ".nbops-notebook-checks") == []
-        assert _violations(page, ".nbops-cell-banner") == []
-        page.keyboard.press("Tab")
-        page.get_by_role("button", name="Close the checks").click()
-        checks.wait_for(state="hidden")
+    page.get_by_role("button", name="Checks", exact=True).focus()
+    page.keyboard.press("Enter")
+    checks = page.locator(".nbops-notebook-checks")
+    checks.get_by_text("first: 1 failed").wait_for()
+    page.evaluate("() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }")
+    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    assert violations(page, ".nbops-notebook-checks") == []
+    assert violations(page, ".nbops-cell-banner") == []
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Close the checks").click()
+    checks.wait_for(state="hidden")
 
-        page.get_by_role("button", name="Sources", exact=True).click()
-        page.get_by_role("dialog").get_by_role("button", name="Show").click()
-        page.get_by_role("dialog").get_by_text("first comes from").wait_for()
-        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Sources", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Show").click()
+    page.get_by_role("dialog").get_by_text("first comes from").wait_for()
+    page.keyboard.press("Escape")
 
-        # a notebook that was edited: the banner stays with its cell, and says so
-        page.evaluate(
-            "() => { const m = window.jupyterapp.shell.currentWidget.content.model.sharedModel;"
-            " m.insertCell(0, {cell_type: 'code', source: '1'}); }"
-        )
-        page.locator(".nbops-cell-banner", has_text="has moved").wait_for()
-        page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.model.sharedModel.deleteCell(0); }")
+    # a notebook that was edited: the banner stays with its cell, and says so
+    page.evaluate(
+        "() => { const m = window.jupyterapp.shell.currentWidget.content.model.sharedModel;"
+        " m.insertCell(0, {cell_type: 'code', source: '1'}); }"
+    )
+    page.locator(".nbops-cell-banner", has_text="has moved").wait_for()
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.model.sharedModel.deleteCell(0); }")
 
-        contract = broken / "contracts/first.odcs.yaml"
-        contract.write_text(contract.read_text(encoding="utf-8").replace("[2]", "[1]"), encoding="utf-8")
-        page.get_by_role("button", name="Run task", exact=True).click()
-        banner.wait_for(state="detached")
-        assert errors == []
-        browser.close()
+    contract = broken / "contracts/first.odcs.yaml"
+    contract.write_text(contract.read_text(encoding="utf-8").replace("[2]", "[1]"), encoding="utf-8")
+    page.get_by_role("button", name="Run task", exact=True).click()
+    banner.wait_for(state="detached")
+    assert page.errors == []
     log = subprocess.run(["git", "log", "-1", "--format=%B"], cwd=broken, check=True, capture_output=True, text=True).stdout
     assert "nbops" in log

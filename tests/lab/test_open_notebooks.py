@@ -6,17 +6,16 @@ import json
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab_tools import begin
 
 from nbops.lab.overview import overview
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
-_ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 _CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.sharedModel.getSource())"
 _EDIT = """line => { const model = window.jupyterapp.shell.currentWidget.content.widgets.at(-1).model.sharedModel;
                      model.setSource(model.getSource() + '\\n' + line); }"""
@@ -25,23 +24,8 @@ _SAVE = """() => { window.saved = ''; window.jupyterapp.commands.execute('docman
 _DIRTY = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
 
 
-@pytest.fixture
-def page(chromium: str) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(120_000)
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        yield page
-        browser.close()
-
-
 def _open(page: Any, server: Any, path: str) -> None:
-    page.goto(f"{server.url}/lab/tree/{path}?reset&token={server.token}")
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    begin(page, server, path)
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.isReady")
 
 

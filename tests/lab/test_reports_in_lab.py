@@ -6,15 +6,14 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab_tools import begin, violations
 
 from nbops.lab.views import View, Views, inside, policy, with_ways_back
 
-_ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 _HOSTILE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>h</title>
 <meta http-equiv="refresh" content="0;url=/api/contents?refreshed">
 <base href="/api/"></head><body><h1>Hostile</h1>
@@ -162,30 +161,6 @@ def test_cells_lead_to_the_notebook_whatever_it_is_called() -> None:
     assert told.count("Open in the notebook") == 1, "what is no cell of ours is left alone"
 
 
-@pytest.fixture
-def page(chromium: str) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(40_000)
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        yield page
-        browser.close()
-
-
-def _begin(page: Any, server: Any) -> None:
-    page.goto(f"{server.url}/lab?reset&token={server.token}")
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("async () => { await window.jupyterapp.restored; }")
-
-
-def _violations(page: Any, context: str) -> list[str]:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    return [item["id"] for item in axe.run(page, context=context).response["violations"]]
-
-
 @pytest.mark.e2e
 @pytest.mark.browser
 def test_a_hostile_report_can_do_nothing(page: Any, lab: Any, project: Path) -> None:
@@ -193,7 +168,7 @@ def test_a_hostile_report_can_do_nothing(page: Any, lab: Any, project: Path) -> 
     hostile.parent.mkdir()
     hostile.write_text(_HOSTILE, encoding="utf-8")
     server = lab(project)
-    _begin(page, server)
+    begin(page, server)
     asked: list[str] = []
     page.on("response", lambda one: asked.append(one.url) if "api/contents?" in one.url else None)  # those that were let out
     page.evaluate("() => { window.jupyterapp.commands.execute('nbops:open-report', {project: '', path: 'reports/index.html'}); }")
@@ -227,7 +202,7 @@ def test_from_a_run_to_a_cell_and_back(page: Any, lab: Any, waiting: Path) -> No
     build = [sys.executable, "-m", "nbops.cli", "build"]
     subprocess.run(build, cwd=waiting, check=True, capture_output=True)
     server = lab(waiting)
-    _begin(page, server)
+    begin(page, server)
     page.evaluate("() => { window.jupyterapp.commands.execute('nbops:open-report'); }")
     frame = page.frame_locator(".nbops-report iframe")
     frame.locator("h1").wait_for()
@@ -241,7 +216,7 @@ def test_from_a_run_to_a_cell_and_back(page: Any, lab: Any, waiting: Path) -> No
     way = frame.get_by_role("link", name="Open cell 1 in the notebook")
     way.wait_for()
     page.get_by_text(f"reports/runs/{run}/tasks/second.html").wait_for()
-    assert _violations(page, ".nbops-bar") == []
+    assert violations(page, ".nbops-bar") == []
     way.focus()
     page.keyboard.press("Enter")
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'notebooks/second.ipynb'")
@@ -258,7 +233,7 @@ def test_from_a_run_to_a_cell_and_back(page: Any, lab: Any, waiting: Path) -> No
     frame.locator("body").evaluate(
         "async node => { while (getComputedStyle(node).colorScheme !== 'dark') await new Promise(requestAnimationFrame); }"
     )
-    assert _violations(page, ".nbops-bar") == []
+    assert violations(page, ".nbops-bar") == []
 
     page.get_by_role("button", name="Back").click()
     page.get_by_text(f"reports/runs/{run}/index.html").wait_for()

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab_tools import begin, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
-_ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
-
-
-@pytest.fixture
-def page(chromium: str) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(120_000)
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        yield page
-        browser.close()
-
 
 def show(page: Any, server: Any) -> None:
-    page.goto(f"{server.url}/lab?reset&token={server.token}")
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    begin(page, server)
     page.evaluate("() => { window.jupyterapp.commands.execute('nbops:show'); }")
-
-
-def violations(page: Any) -> list[str]:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    return [item["id"] for item in axe.run(page, context=".nbops-panel").response["violations"]]
 
 
 def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: Path, contract_text: str) -> None:
@@ -58,7 +36,7 @@ def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: 
     first.locator("summary").focus()
     page.keyboard.press("Enter")  # the list is driven by keyboard
     page.get_by_text("a.invalidValues").first.wait_for()
-    assert violations(page) == []
+    assert violations(page, ".nbops-panel") == []
     page.get_by_text("Log of the last build").click()
     page.locator(".nbops-log", has_text="first").wait_for()
 
@@ -87,7 +65,7 @@ def test_a_broken_pipeline_is_said_and_lab_works(page: Any, lab: Any, waiting: P
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'pipeline.yaml'")
     page.evaluate("() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }")
     page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-    assert violations(page) == []
+    assert violations(page, ".nbops-panel") == []
     assert server.request("api/contents")[0] == 200
     assert page.errors == []
 
@@ -111,7 +89,7 @@ def test_an_incident_is_opened_acknowledged_and_marked_as_expected(page: Any, la
     dialog.get_by_role("textbox").fill("the new normal <img src=x onerror=alert(1)>")
     dialog.get_by_role("button", name="Mark as expected").click()
     incident.wait_for(state="detached")
-    assert violations(page) == []
+    assert violations(page, ".nbops-panel") == []
     assert page.errors == []
 
 
@@ -121,7 +99,7 @@ def test_where_there_is_no_pipeline_ways_to_one_are_offered(page: Any, lab: Any,
     page.locator(".nbops-problem", has_text="no pipeline").wait_for()
     page.get_by_role("button", name="New project").wait_for()
     page.get_by_role("button", name="Open a terminal").wait_for()
-    assert violations(page) == []
+    assert violations(page, ".nbops-panel") == []
 
 
 def test_of_several_pipelines_one_is_chosen(page: Any, lab: Any, waiting: Path) -> None:
@@ -132,4 +110,4 @@ def test_of_several_pipelines_one_is_chosen(page: Any, lab: Any, waiting: Path) 
     page.get_by_role("combobox", name="Pipeline").select_option("pipeline.serve.yaml")
     page.locator("[data-task=second]").wait_for(state="detached")
     page.locator("[data-task=first]").wait_for()
-    assert violations(page) == []
+    assert violations(page, ".nbops-panel") == []

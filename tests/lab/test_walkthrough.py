@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab_tools import begin
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
@@ -22,8 +23,7 @@ def _incident(project: Path) -> dict[str, Any]:
 
 
 def test_from_editing_a_task_to_a_mended_incident(  # noqa: PLR0915, PLR0917 - one walk, step by step
-    window: Any,
-    begin: Callable[..., None],
+    page: Any,
     picture: Callable[..., None],
     lab: Any,
     waiting: Path,
@@ -34,9 +34,9 @@ def test_from_editing_a_task_to_a_mended_incident(  # noqa: PLR0915, PLR0917 - o
     contract.parent.mkdir()
     contract.write_text(contract_text, encoding="utf-8")
     before = (waiting / _SOURCE).read_bytes()
-    begin(window, lab(waiting))
-    window.evaluate("() => { window.jupyterapp.commands.execute('nbops:show'); }")
-    panel = window.locator(".nbops-panel")
+    begin(page, lab(waiting))
+    page.evaluate("() => { window.jupyterapp.commands.execute('nbops:show'); }")
+    panel = page.locator(".nbops-panel")
     first = panel.locator("[data-task=first]")
     first.get_by_text("stale").wait_for()
     assert "No runs yet" in panel.locator(".nbops-verdict").inner_text()
@@ -44,46 +44,46 @@ def test_from_editing_a_task_to_a_mended_incident(  # noqa: PLR0915, PLR0917 - o
     # the notebook of a task opens with what the pipeline would give it
     first.locator("summary").click()
     first.get_by_role("button", name="Notebook").click()
-    window.wait_for_function(f"() => window.jupyterapp.shell.currentWidget?.context?.path === '{_SOURCE}'")
-    notebook = window.locator(".jp-NotebookPanel:visible")
+    page.wait_for_function(f"() => window.jupyterapp.shell.currentWidget?.context?.path === '{_SOURCE}'")
+    notebook = page.locator(".jp-NotebookPanel:visible")
     notebook.get_by_text("output/first.csv").first.wait_for()
 
     # edited and saved, the file has the edit and nothing else
     cell = notebook.locator(".jp-CodeCell", has_text="write_text")
     cell.locator(".cm-content").click()
-    window.keyboard.press("Control+End")
-    window.keyboard.press("Enter")
-    window.keyboard.type("# looked at")
-    window.keyboard.press("Control+s")
+    page.keyboard.press("Control+End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("# looked at")
+    page.keyboard.press("Control+s")
     expected = before.rstrip(b"\n") + b"\n# looked at\n"
     until(lambda: (waiting / _SOURCE).read_bytes() != before)
-    until(lambda: not window.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty"))
+    until(lambda: not page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty"))
     assert (waiting / _SOURCE).read_bytes() == expected
 
     # a build is seen while it goes on
     panel.get_by_role("button", name="Build", exact=True).click()
     panel.get_by_text("Building: 0 done, 1 running, 1 left").wait_for()
     first.get_by_text("running").wait_for()
-    picture(window, "lab-building")
+    picture(page, "lab-building")
     (waiting / "go").touch()
     panel.get_by_text("Last run failed").wait_for()
 
     # what failed stands at the cell that made the data
-    failing = notebook.locator(".jp-CodeCell", has=window.locator(".nbops-cell-banner"))
+    failing = notebook.locator(".jp-CodeCell", has=page.locator(".nbops-cell-banner"))
     failing.get_by_text("a.invalidValues").wait_for()
     assert "# looked at" in failing.inner_text()
-    picture(window, "lab-failing-check")
+    picture(page, "lab-failing-check")
 
     # its report is a tab beside the notebook
     panel.get_by_role("button", name="Open report").click()
-    report = window.frame_locator(".nbops-report iframe")
+    report = page.frame_locator(".nbops-report iframe")
     report.locator("h1").wait_for()
     report.get_by_text("a.invalidValues").first.wait_for(state="attached")
 
     # it is as expected, somebody says, and why
     incident = panel.locator("[data-incident]")
     incident.get_by_role("button", name="as expected").click()
-    dialog = window.get_by_role("dialog")
+    dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill(_REASON)
     dialog.get_by_role("button", name="Mark as expected").click()
     incident.wait_for(state="detached")
@@ -103,12 +103,12 @@ def test_from_editing_a_task_to_a_mended_incident(  # noqa: PLR0915, PLR0917 - o
     assert panel.locator("[data-incident]").count() == 0
 
     # its page tells who accepted it and why
-    page = f"reports/incidents/{told['id']}.html"
-    window.evaluate("path => { window.jupyterapp.commands.execute('nbops:open-report', {project: '', path}); }", page)
-    shown = window.frame_locator(".nbops-report:visible iframe")
+    report_path = f"reports/incidents/{told['id']}.html"
+    page.evaluate("path => { window.jupyterapp.commands.execute('nbops:open-report', {project: '', path}); }", report_path)
+    shown = page.frame_locator(".nbops-report:visible iframe")
     shown.get_by_text(_REASON).first.wait_for()
 
     # and the notebook has no banner any more, and no change but the one that was made
     failing.wait_for(state="detached")
     assert (waiting / _SOURCE).read_bytes() == expected
-    assert window.errors == []
+    assert page.errors == []
