@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from nbops.contract.yamlcache import DocumentCache
 
-__all__ = ["MAX_BYTES", "Problems", "display_path", "parse_yaml", "read_yaml"]
+__all__ = ["Problems", "display_path", "parse_yaml", "read_file", "read_yaml"]
 
-MAX_BYTES = 10_000_000
+_MAX_BYTES = 10_000_000
 _MAX_PROBLEMS = 10
 
 
@@ -79,12 +79,7 @@ def read_yaml(path: Path, *, shown: str, cache: DocumentCache | None = None) -> 
     Raises:
         ContractError: Unreadable, not UTF-8, no valid YAML, a key given twice, or far too large.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ContractError(f"{shown}: cannot be read: {error.strerror}.") from error
-    if len(raw) > MAX_BYTES:
-        raise ContractError(f"{shown}: {len(raw):,} bytes; a contract may have {MAX_BYTES:,}. Is it the data itself?")
+    raw = read_file(path, shown=shown)
     known = cache.get(raw) if cache is not None else None
     if known is not None:
         return known
@@ -92,6 +87,25 @@ def read_yaml(path: Path, *, shown: str, cache: DocumentCache | None = None) -> 
     if cache is not None:
         cache.put(raw, document)
     return document
+
+
+def read_file(path: Path, *, shown: str) -> bytes:
+    """Return the content of a file that is to be YAML.
+
+    Args:
+        path: The file.
+        shown: Its name in messages.
+
+    Raises:
+        ContractError: Unreadable, or far too large.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ContractError(f"{shown}: cannot be read: {error.strerror}.") from error
+    if len(raw) > _MAX_BYTES:
+        raise ContractError(f"{shown}: {len(raw):,} bytes; a contract may have {_MAX_BYTES:,}. Is it the data itself?")
+    return raw
 
 
 def parse_yaml(raw: bytes | str, *, shown: str) -> Any:

@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbops.adapters.pipeline_yaml import FileTask, PipelineFile, injected_values, read_pipeline
+from nbops.adapters.pipeline_yaml import FileTask, PipelineFile, injected_values
 from nbops.errors import NbopsError
 from nbops.lab.injection import clean, inject, keep_header, parameters_cell
-from nbops.lab.place import look_up, pipelines_around
+from nbops.lab.place import look_up, readable_pipelines
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -116,17 +116,9 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
 
     def _folder_for_kernels(self, folder: Path) -> Path:
         """Return where kernels of the notebooks in a folder run."""
-        served, fault = Path(self.root_dir), None
-        for path in pipelines_around(folder):
-            try:
-                pipeline = read_pipeline(path)
-            except NbopsError as error:
-                fault = fault or error
-                continue
+        for pipeline in readable_pipelines(folder):
             if _tasks_in(pipeline, folder):
-                return _kernel_folder(pipeline, folder, served=served)
-        if fault is not None:
-            raise fault
+                return _kernel_folder(pipeline, folder, served=Path(self.root_dir))
         return folder
 
     async def _place(self, path: str) -> tuple[PipelineFile, FileTask] | None:

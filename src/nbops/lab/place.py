@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 from nbops.adapters.pipeline_yaml import FileTask, PipelineFile, find_pipeline, find_task, read_pipeline
 from nbops.errors import NbopsError
 
-__all__ = ["look_up", "pipelines_around", "pipelines_of", "projects_below"]
+__all__ = ["look_up", "pipelines_around", "pipelines_of", "projects_below", "readable_pipelines"]
 
 _LEVELS_UP = 6
 _MOST_PROJECTS = 50
@@ -52,15 +53,28 @@ def look_up(source: Path) -> tuple[PipelineFile, FileTask] | None:
     Raises:
         NbopsError: No pipeline that can be read has it, and one cannot be read.
     """
+    for pipeline in readable_pipelines(source.parent):
+        if task := find_task(pipeline, source):
+            return pipeline, task
+    return None
+
+
+def readable_pipelines(folder: Path) -> Iterator[PipelineFile]:
+    """Yield the pipelines that a folder's notebooks may belong to; one that cannot be read hides no other.
+
+    Args:
+        folder: The folder to start from; the search goes up.
+
+    Raises:
+        NbopsError: One cannot be read: only after all others, for who has not found what was looked for.
+    """
     fault: NbopsError | None = None
-    for path in pipelines_around(source.parent):
+    for path in pipelines_around(folder):
         try:
             pipeline = read_pipeline(path)
         except NbopsError as error:
             fault = fault or error
             continue
-        if task := find_task(pipeline, source):
-            return pipeline, task
+        yield pipeline
     if fault is not None:
         raise fault
-    return None

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbops.adapters.pipeline_yaml import read_pipeline
-from nbops.errors import ConfigError, NbopsError, UnknownTarget, did_you_mean
-from nbops.lab.place import look_up, pipelines_around
+from nbops.errors import ConfigError, UnknownTarget, did_you_mean
+from nbops.lab.place import look_up, readable_pipelines
 
 if TYPE_CHECKING:
     from nbops.adapters.pipeline_yaml import FileTask, PipelineFile
@@ -42,19 +41,11 @@ def place_of(task: str | None, *, folder: Path, notebook: Path | None) -> tuple[
         return found
     task = task if task is not None else os.environ.get("NBOPS_TASK")
     names: list[str] = []
-    fault: NbopsError | None = None
-    for path in pipelines_around(folder):
-        try:
-            pipeline = read_pipeline(path)
-        except NbopsError as error:
-            fault = fault or error
-            continue
+    for pipeline in readable_pipelines(folder):
         names += [one.name for one in pipeline.tasks]
         for one in pipeline.tasks:
             if one.name == task:
                 return pipeline, one
-    if fault is not None:
-        raise fault
     if not names:
         raise ConfigError(f"{folder}: no pipeline here. Go to a project, or make one: `nbops init`.")
     if task is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nbops.contract import fields
 from nbops.contract.odcs import SUFFIXES, load_contracts, parse_contracts
-from nbops.contract.yamlfile import MAX_BYTES, display_path
+from nbops.contract.yamlfile import display_path, read_file
 from nbops.errors import ContractError, did_you_mean
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ContractSession:
         self.root, self.config, self.dataset = root, config, dataset
         self.path = contract_file(root, config, dataset)
         self.shown = display_path(self.path, root=root)
-        self._loaded = _read(self.path, self.shown)
+        self._loaded = read_file(self.path, shown=self.shown)
         self._texts = [_decoded(self._loaded, self.shown)]
         self._edits: list[ContractEdit] = []
         self._undone: list[tuple[ContractEdit, str]] = []
@@ -230,7 +230,7 @@ class ContractSession:
         Raises:
             ContractError: The file cannot be read; nothing is lost.
         """
-        raw = _read(self.path, self.shown)
+        raw = read_file(self.path, shown=self.shown)
         text = _decoded(raw, self.shown)
         fields.fields_of(text, self.dataset, shown=self.shown)
         texts, edits, lost = [text], [], []
@@ -273,16 +273,6 @@ class ContractSession:
     def _bytes(self) -> bytes:
         mark = _BOM if self._loaded.startswith(_BOM) else b""
         return mark + self.text.encode("utf-8")
-
-
-def _read(path: Path, shown: str) -> bytes:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ContractError(f"{shown}: cannot be read: {error.strerror}.") from error
-    if len(raw) > MAX_BYTES:
-        raise ContractError(f"{shown}: {len(raw):,} bytes; a contract may have {MAX_BYTES:,}. Is it the data itself?")
-    return raw
 
 
 def _decoded(raw: bytes, shown: str) -> str:
