@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nbops.lab import builds
@@ -138,6 +138,7 @@ _pipelines = st.fixed_dictionaries({"tasks": _tasks}, optional=_more)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@example({"tasks": [{"source": "a.py", "params": [None]}]}, None)
 @given(_pipelines | _values, _values)
 def test_whatever_a_pipeline_says_the_sidebar_has_an_answer(tmp_path: Path, pipeline: Any, environment: Any) -> None:
     (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(pipeline), encoding="utf-8")
@@ -153,6 +154,8 @@ def test_whatever_a_pipeline_says_the_sidebar_has_an_answer(tmp_path: Path, pipe
     [
         ("pipeline.yaml", "tasks:\n  - source: a.py\n   product: x\n", ["pipeline.yaml", "line 3"]),
         ("pipeline.yaml", "tasks: [{source: a.py, product: '{{nowhere}}'}]\n", ["pipeline.yaml", "nowhere", "env.yaml"]),
+        ("pipeline.yaml", "tasks: [{source: a.py, product: x, params: [1]}]\n", ["pipeline.yaml", "a.py: params", "mapping"]),
+        ("pipeline.yaml", "tasks: [{source: a.py, product: x, params: {resources_: 1}}]\n", ["resources_", "mapping"]),
         ("env.yaml", "out: [\n", ["env.yaml", "line 2"]),
         ("env.yaml", "- a\n", ["env.yaml", "mapping"]),
         ("pyproject.toml", "[tool.nbops]\nworkerz = 2\n", ["pyproject.toml", "workerz", "workers"]),

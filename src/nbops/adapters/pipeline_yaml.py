@@ -258,12 +258,13 @@ def _tasks_of(entry: Any, *, root: Path, relative_to_source: bool, file: str) ->
         return {key: one(value) for key, value in raw.items()} if isinstance(raw, dict) else one(raw)
 
     upstream = _strings(entry.get("upstream"))
-    params = entry.get("params") or {}
+    params = _mapping(entry.get("params"), f"{file}: tasks: {text}: params")
     local = bool(entry.get("local_execution", False))
     default = source.stem if source is not None else text.rpartition(".")[2]
     if "grid" not in entry:
         name = str(entry.get("name", default))
-        resources = {key: str((root / str(path)).resolve()) for key, path in (params.get("resources_") or {}).items()}
+        files = _mapping(params.get("resources_"), f"{file}: tasks: {text}: params: resources_")
+        resources = {key: str((root / str(path)).resolve()) for key, path in files.items()}
         given = {**params, "resources_": resources} if resources else params
         yield FileTask(name=name, source=source, product=product(), upstream=upstream, params=given, local_execution=local)
         return
@@ -274,6 +275,12 @@ def _tasks_of(entry: Any, *, root: Path, relative_to_source: bool, file: str) ->
         name = _fill(template, given) if named else f"{template}{index}"
         made = product(suffix=f"-{index}", given=given, name=name)
         yield FileTask(name=name, source=source, product=made, upstream=upstream, params=given, local_execution=local)
+
+
+def _mapping(value: Any, where: str) -> dict[Any, Any]:
+    if value and not isinstance(value, dict):
+        raise ConfigError(f"{where}: expected a mapping, got {str(value)[:80]!r}.")
+    return value or {}
 
 
 def _grid(grid: Any) -> Iterator[dict[str, Any]]:
