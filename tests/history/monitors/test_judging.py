@@ -208,6 +208,23 @@ def test_a_monitor_that_fails_is_counted_and_the_rest_goes_on(history: History, 
     assert "boom" in judgement.errors[0]
 
 
+def test_a_history_that_cannot_be_read_is_one_fault_and_not_that_of_others(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(history)
+    run = a_run(40, rows=300)
+    history.add(run)
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("no disk")
+
+    monkeypatch.setattr(history, "datasets", broken)
+    judgement = judge(run, history)
+    assert {item.monitor for item in judgement.counts if item.errored} == {"schema"}
+    assert "volume" in {item.monitor for item in judgement.raised}
+    assert len(judgement.errors) == 1
+
+
 def test_gaps_clocks_that_go_back_and_ids_twice(history: History) -> None:
     fill(history, 30)
     history.add(a_run(3, rows=5))  # an id twice

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nbops.history.expected import Correction
-    from nbops.history.index import History, SeriesPoint
+    from nbops.history.index import DatasetEntry, History, SeriesPoint
     from nbops.history.monitors.frame import Frame, Key
     from nbops.model import Column, Dataset, Run
 
@@ -118,6 +118,7 @@ class _Watch:
     def _dataset(self, dataset: Dataset, sensitivity: str) -> None:
         subject, found = f"dataset:{dataset.name}", self.found
         new = dataset.from_run is None and dataset.changed
+        earlier: Sequence[DatasetEntry] = ()
         try:
             few = len(dataset.columns) > _WIDE
             earlier = self.history.datasets(dataset.name, before=self.run.id, limit=_SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS)
