@@ -100,6 +100,7 @@ def test_from_editing_a_task_to_a_mended_incident(  # noqa: PLR0915, PLR0917 - o
     [ledger] = [run for run in (waiting / "reports/runs").iterdir() if run.name != told["opened_run"]]
     told = until(lambda: (found := _incident(waiting))["findings"][0].get("mended_run") and found)
     assert told["findings"][0]["mended_run"] == ledger.name
+    assert (told["state"], told["resolved_run"]) == ("resolved", ledger.name)
     assert panel.locator("[data-incident]").count() == 0
 
     # its page tells who accepted it and why

@@ -235,7 +235,20 @@ class TestPeople:
         bad = {"failed": {"load": "ValueError"}}
         story.tell(shop.make(1, **bad))
         self._say(story, "expected", message="known")
-        assert story.tell(shop.make(2, **bad), shop.make(3), shop.make(4, **bad)) == [[], [], ["reopened"]]
+        assert story.tell(shop.make(2, **bad), shop.make(3)) == [[], ["resolved"]]
+        assert (story.only().state, story.only().resolved_run) == ("resolved", shop.run_id(3))
+        assert "was expected, and is mended" in story.only().events[-1].message
+        assert story.tell(shop.make(4, **bad)) == [["reopened"]]
+
+    def test_expected_until_a_day_is_not_over_before_it_though_mended(self, story: Any, shop: Any) -> None:
+        bad = {"failed": {"load": "ValueError"}}
+        story.tell(shop.make(1, **bad, logical_date="2011-01-30"))
+        self._say(story, "expected", message="the source is moved", until="2011-02-01")
+        told = story.tell(shop.make(2, logical_date="2011-01-31"), shop.make(3, **bad, logical_date="2011-02-01"))
+        assert told == [[], []]
+        told = story.tell(shop.make(4, logical_date="2011-02-02"), shop.make(5, logical_date="2011-02-03"))
+        assert told == [["resolved"], []]
+        assert story.only().resolved_run == shop.run_id(4)
 
 
 class TestRuns:

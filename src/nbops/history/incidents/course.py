@@ -141,6 +141,8 @@ class _Course:
         back = [item for item in incident.findings if item.key in shown and item.mended_run is not None]
         findings = tuple(self._looked_at(item, shown, quiet=quiet) for item in incident.findings)
         incident = replace(incident, findings=findings)
+        if incident.state == "expected" and not shown:
+            return self._no_longer_there(incident)
         if quiet:
             return incident
         if shown:
@@ -191,6 +193,13 @@ class _Course:
             self._note(incident.id, "shrunk", f"{why}: {_named(fresh)}")
             return self._touched(incident, _worst(incident.findings))
         self._note(incident.id, "resolved", f"{why}: {_named(fresh)}")
+        return replace(incident, state="resolved", resolved_run=self.run.id, resolved_at=self.at)
+
+    def _no_longer_there(self, incident: Incident) -> Incident:
+        """Return what was expected as resolved, once all of it is mended and the days in which it may come back are over."""
+        if not self._expired(incident) or any(item.mended_run is None for item in incident.findings):
+            return incident
+        self._note(incident.id, "resolved", f"was expected, and is mended: {_named(incident.findings)}")
         return replace(incident, state="resolved", resolved_run=self.run.id, resolved_at=self.at)
 
     # -- what is new ------------------------------------------------------------------------------------------------------
