@@ -30,7 +30,7 @@ _PAGE = "<p>a line of a page, as long as most of them are, number {}</p>\n"
 
 def _built(context: Context, root: Path) -> None:
     """Have the datasets made, unmeasured."""
-    command = [context.python, CONTESTANTS / "warm_notebooks.py", "warm", "1"]
+    command: list[str | Path] = [context.python, CONTESTANTS / "warm_notebooks.py", "warm", "1"]
     execute(command, folder=root, environment=context.environment())
     verify_data(context, root)
 
