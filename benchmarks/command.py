@@ -22,6 +22,7 @@ __all__ = ["SECTIONS", "main"]
 
 SECTIONS = (
     "kernels",
+    "floor",
     "pipelines",
     "noop",
     "reference",

@@ -16,10 +16,10 @@ from typing import Any
 
 import papermill
 
+from nbops import kernels
 from nbops.adapters.papermill import ENGINE_NAME, register_engine
 from nbops.contract.config import load_config
 
-WAY, AT_ONCE = sys.argv[1], int(sys.argv[2])
 TASKS = json.loads(Path("plan.json").read_text(encoding="utf-8"))
 
 
@@ -73,7 +73,7 @@ def imported() -> list[str]:
     return sorted(name for name in found if name.split(".")[0] not in local)
 
 
-def run_all() -> None:
+def run_all(at_once: int) -> None:
     """Run what can be run until all is done; one that fails ends everything."""
     fork = multiprocessing.get_context("fork")
     left = {task["name"]: task for task in TASKS}
@@ -81,7 +81,7 @@ def run_all() -> None:
     running: dict[Any, tuple[str, Any]] = {}
     while left or running:
         ready = [name for name, task in left.items() if set(task["needs"]) <= done]
-        for name in ready[: AT_ONCE - len(running)]:
+        for name in ready[: at_once - len(running)]:
             process = fork.Process(target=execute, args=(left.pop(name),))
             process.start()
             running[process.sentinel] = (name, process)
@@ -93,14 +93,23 @@ def run_all() -> None:
             done.add(name)
 
 
-if WAY == "warm":
-    from nbops import kernels
-
-    kernels.prestart(Path.cwd(), load_config(Path.cwd()), imports=imported())
+def main(way: str, at_once: int) -> None:
+    """Run all, with warm kernels or cold ones."""
+    if way != "warm":
+        run_all(at_once)
+        return
+    start()
     try:
-        run_all()
+        run_all(at_once)
         assert kernels.running(), "the kernels were not forked"
     finally:
         kernels.stop()
-else:
-    run_all()
+
+
+def start() -> None:
+    """Start the process that kernels are forked from; it imports meanwhile."""
+    kernels.prestart(Path.cwd(), load_config(Path.cwd()), imports=imported())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -64,6 +64,25 @@ def test_numbers_are_counted_by_power_of_ten(tmp_path: Path) -> None:
     assert dict(found["t"].magnitudes) == {}
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 99, 100, 101, 1_237])
+def test_short_data_is_told_of_as_the_engine_would(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = f"""
+        SELECT i, (i * 7919) % 1000 - 500 AS whole, CASE WHEN i % 5 > 0 THEN ((i * 31) % 40) / 4.0 END AS few,
+            CASE i % 7 WHEN 0 THEN 'nan'::DOUBLE WHEN 1 THEN '-inf'::DOUBLE WHEN 2 THEN -0.0 WHEN 3 THEN 0 ELSE sqrt(i) END odd,
+            (i * 1.005)::DECIMAL(12, 3) AS price, (i::HUGEINT << 70) AS huge, 1e-300 * i AS tiny, NULL::DOUBLE AS nothing,
+            DATE '2020-02-27' + (i % 90)::INT AS day, TIMESTAMP '1969-12-31 23:59:58' + to_seconds(i) AS moment,
+            ['UK', 'FR', NULL, 'Größe'][1 + i % 4] AS country, i % 3 = 0 AS flag, 'item ' || (i * 37 % 500) AS text
+        FROM range({rows}) t(i)"""
+    listed = measured(tmp_path, query)
+    monkeypatch.setattr("nbops.quality.spread.LISTED_ROWS", 0)
+    monkeypatch.setattr("nbops.quality.measure._UNLISTED", frozenset(["float"]))
+    counted = measured(tmp_path, query)
+    assert listed.error is None
+    assert len(listed.distributions) >= 10
+    assert listed.distributions == counted.distributions
+    assert listed.measurements == counted.measurements
+
+
 def test_the_most_frequent_text_of_many_is_counted_and_not_named(tmp_path: Path) -> None:
     dataset = measured(tmp_path, "SELECT CASE WHEN i % 10 = 0 THEN 'TEST ITEM' ELSE 'item ' || i END AS t FROM range(3000) t(i)")
     (found,) = dataset.distributions

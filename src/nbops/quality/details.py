@@ -3,6 +3,7 @@
 A currency that changes for one country leaves all quantiles where they were; the median of that country moves, and its
 prices are none that other rows have. All of it is taken of the rows that the distributions are taken of, in one query for all
 columns and one for each column that segments, of which there are at most three; of wide data the first columns are looked at.
+Short data is listed and counted here: an engine's histogram takes 5 ms a column however few rows there are.
 """
 
 # ruff: noqa: S608 - columns are named by position, values are bound
@@ -10,6 +11,7 @@ columns and one for each column that segments, of which there are at most three;
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,14 +24,15 @@ if TYPE_CHECKING:
 
     from nbops.model import Distribution
 
-__all__ = ["Field", "repeated_rows", "with_details"]
+__all__ = ["LISTED_ROWS", "Field", "repeated_rows", "with_details"]
 
 _COLUMNS = 60
 """Columns that are looked at."""
 _MOST_VALUES = 1_000
 _FREQUENT, _SEGMENTS, _BY = 10, 8, 3
 _BY_VALUES, _BY_ROWS = 50, 15
-_LISTED_ROWS = 20_000
+LISTED_ROWS = 20_000
+"""Up to so many rows lists of values cost less than what the engine makes of them."""
 _DECIMALS = 3
 _CLOSE = 1e-9
 _OFFSET = 1_000
@@ -48,7 +51,12 @@ class Field(NamedTuple):
 
 
 def with_details(
-    connection: duckdb.DuckDBPyConnection, relation: str, fields: Sequence[Field], found: Mapping[str, Distribution]
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    fields: Sequence[Field],
+    found: Mapping[str, Distribution],
+    *,
+    listed: Mapping[str, Sequence[float]] | None = None,
 ) -> dict[str, Distribution]:
     """Return distributions with what else was found; where a query fails, as they were.
 
@@ -57,14 +65,19 @@ def with_details(
         relation: What stands after ``FROM``.
         fields: Columns of ``relation`` that are not personal.
         found: Their distributions, by name.
+        listed: All finite values of each column of numbers, where they were listed; None: they were not.
     """
     known = [field for field in fields if field.name in found][:_COLUMNS]
     result = dict(found)
     try:
-        result |= _magnitudes(connection, relation, [field for field in known if field.number], result)
-        result |= _frequent(connection, relation, known, result)
+        if listed is not None:
+            result |= _of_lists([field for field in known if field.name in listed], listed, result)
+        else:
+            result |= _magnitudes(connection, relation, [field for field in known if field.number], result)
+            result |= _frequent(connection, relation, known, result)
         for by in _segmenting(known, result):
-            result |= _segmented(connection, relation, by, [field for field in known if field is not by], result)
+            others = [field for field in known if field is not by]
+            result |= _segmented(connection, relation, by, others, result, short=listed is not None)
     except (duckdb.Error, ValueError, OverflowError):
         return result
     return result
@@ -76,7 +89,7 @@ def repeated_rows(connection: duckdb.DuckDBPyConnection, relation: str, keys: Se
         return None
     value = f"hash({', '.join(keys)})"
     # of few rows a list costs less than the engine's hash table
-    distinct = f"coalesce(len(list_distinct(list({value}))), 0)" if rows <= _LISTED_ROWS else f"count(DISTINCT {value})"
+    distinct = f"coalesce(len(list_distinct(list({value}))), 0)" if rows <= LISTED_ROWS else f"count(DISTINCT {value})"
     query = f"SELECT count(*) - {distinct} FROM {relation}"
     try:
         row = connection.execute(query).fetchone()
@@ -89,13 +102,45 @@ def _few(field: Field) -> bool:
     return field.number and field.distinct is not None and field.distinct <= _MOST_VALUES
 
 
-def _counts(entries: Any) -> dict[float, int]:
+def _counts(entries: Any, *, short: bool = False) -> dict[float, int]:
+    """Return finite numbers and how often they are there, of (value, rows) or of a list of all."""
+    if short:
+        return {value: count for value, count in Counter(entries or ()).items() if value is not None and math.isfinite(value)}
     pairs = ((float(item["key"]), int(item["value"])) for item in entries or ())
     return {value: count for value, count in pairs if math.isfinite(value)}
 
 
-def _histogram(field: Field) -> str:
-    return f"map_entries(histogram(CAST({field.key} AS DOUBLE)))" if _few(field) else "NULL"
+def _histogram(field: Field, *, short: bool = False) -> str:
+    if not _few(field):
+        return "NULL"
+    return f"list(CAST({field.key} AS DOUBLE))" if short else f"map_entries(histogram(CAST({field.key} AS DOUBLE)))"
+
+
+def _of_lists(
+    fields: Sequence[Field], listed: Mapping[str, Sequence[float]], found: Mapping[str, Distribution]
+) -> dict[str, Distribution]:
+    """Do what ``_magnitudes`` and ``_frequent`` do, of lists of values."""
+    made: dict[str, Distribution] = {}
+    for field in fields:
+        counts = Counter(listed[field.name])
+        codes: Counter[int] = Counter()
+        for value, count in counts.items():
+            codes[_code(value)] += count
+        one = replace(found[field.name], magnitudes={_named(code): count for code, count in sorted(codes.items())})
+        made[field.name] = _with_frequent(one, counts) if _few(field) else one
+    return made
+
+
+def _code(value: float) -> int:
+    """Return what ``_magnitude`` gives for a finite number.
+
+    >>> _code(0.0), _code(100.0), _code(-0.5)
+    (0, 1002, -999)
+    """
+    if value == 0:
+        return 0
+    power = math.floor(math.log10(abs(value)) + _CLOSE) + _OFFSET
+    return power if value > 0 else -power
 
 
 def _magnitudes(
@@ -138,15 +183,18 @@ def _frequent(
     row = connection.execute(f"SELECT {', '.join(_histogram(field) for field in few)} FROM {relation}").fetchone() or ()
     made: dict[str, Distribution] = {}
     for field, entries in zip(few, row, strict=True):
-        counts = _counts(entries)
-        top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_FREQUENT]
-        shapes: dict[str, int] = {}
-        for value, count in counts.items():
-            shape = number_shape(value)
-            shapes[shape] = shapes.get(shape, 0) + count
-        frequent = {f"{value:.12g}": count for value, count in top}
-        made[field.name] = replace(found[field.name], frequent=frequent, patterns=dict(sorted(shapes.items())))
+        made[field.name] = _with_frequent(found[field.name], _counts(entries))
     return made
+
+
+def _with_frequent(found: Distribution, counts: Mapping[float, int]) -> Distribution:
+    top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_FREQUENT]
+    shapes: dict[str, int] = {}
+    for value, count in counts.items():
+        shape = number_shape(value)
+        shapes[shape] = shapes.get(shape, 0) + count
+    frequent = {f"{value:.12g}": count for value, count in top}
+    return replace(found, frequent=frequent, patterns=dict(sorted(shapes.items())))
 
 
 def number_shape(value: float) -> str:
@@ -185,6 +233,8 @@ def _segmented(
     by: Field,
     fields: Sequence[Field],
     found: Mapping[str, Distribution],
+    *,
+    short: bool,
 ) -> dict[str, Distribution]:
     if not fields:
         return {}
@@ -193,7 +243,7 @@ def _segmented(
     parts = [
         f"count({field.key})"
         + (f", avg(CAST({field.key} AS DOUBLE)), median(CAST({field.key} AS DOUBLE))" if field.number else ", NULL, NULL")
-        + f", {_histogram(field)}"
+        + f", {_histogram(field, short=short)}"
         for field in fields
     ]
     text = f"CAST({by.key} AS VARCHAR)"
@@ -202,13 +252,13 @@ def _segmented(
     made: dict[str, Distribution] = {}
     for number, field in enumerate(fields):
         cells = {row[0]: (row[1], *row[2 + 4 * number : 6 + 4 * number]) for row in rows}
-        segments = _segments(by.name, top, cells)
+        segments = _segments(by.name, top, cells, short=short)
         made[field.name] = replace(found[field.name], segments=(*found[field.name].segments, *segments))
     return made
 
 
-def _segments(by: str, top: Sequence[str], cells: Mapping[str | None, tuple[Any, ...]]) -> list[Segment]:
-    histograms = {value: _counts(cell[4]) for value, cell in cells.items() if cell[4] is not None}
+def _segments(by: str, top: Sequence[str], cells: Mapping[str | None, tuple[Any, ...]], *, short: bool) -> list[Segment]:
+    histograms = {value: _counts(cell[4], short=short) for value, cell in cells.items() if cell[4] is not None}
     places: dict[float, int] = {}
     for histogram in histograms.values():
         for one in histogram:

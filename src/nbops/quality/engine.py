@@ -62,6 +62,8 @@ def connect(
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
+            if threads != 1:  # long data; the system has the file in memory, too
+                settings["enable_external_file_cache"] = False
             if memory_limit is not None:
                 settings["memory_limit"] = memory_limit
             connection.execute("; ".join(f"SET {name} = {literal(value)}" for name, value in settings.items()))

@@ -42,6 +42,9 @@ _DISTINCT_FEW, _DISTINCT_MANY = 4, 24
 """Distinct counts in one query, on long and on short data: DuckDB's plan for them grows with the square of their number."""
 _LISTED_ROWS = 20_000
 """Up to here a list of all values is made distinct; the engine's hash table for each column costs ten times that."""
+_NAN_IS_ONE = int(duckdb.__version__.split(".", 1)[0]) >= 2  # noqa: PLR2004 - a major version
+_UNLISTED = frozenset(["list", "struct", "map", "other", *(() if _NAN_IS_ONE else ("float",))])
+"""Types whose lists are not made distinct: before DuckDB 2.0, that takes each NaN for a value of its own."""
 _LONG = 200_000
 """From here each column has a query of its own."""
 _WIDE = 256
@@ -117,8 +120,7 @@ def _distinct(work: Work, item: MetricRequest) -> str | None:
     if item.metric != "distinctValues" or work.terms.source.rows > _LISTED_ROWS:
         return None
     key, type_name = work.terms.column(item.column or "")
-    # before DuckDB 2.0, list_distinct takes each NaN for a value of its own
-    if family_of(type_name) in {"list", "struct", "map", "other", "float"}:
+    if family_of(type_name) in _UNLISTED:
         return None
     return f"coalesce(len(list_distinct(list({key}))), 0)"
 

@@ -23,7 +23,7 @@ import duckdb
 
 from nbops.contract.syntax import quote
 from nbops.model import Distribution, Measurement, MetricRequest
-from nbops.quality.details import Field, with_details
+from nbops.quality.details import LISTED_ROWS, Field, with_details
 from nbops.quality.families import family_of
 from nbops.quality.probabilities import PROBABILITIES
 
@@ -48,6 +48,8 @@ _FEWEST = 2
 _LONGEST_VALUE = 80
 _SHAPED, _MOST_SHAPES, _RAREST_SHAPE = 5_000, 8, 0.01
 _COUNTED_DIGITS, _LONGEST_SHAPE = 24, 32
+_SHARES = 100
+_HUNDREDTHS = tuple(round(share * _SHARES) for share in PROBABILITIES)
 _TIMES = frozenset(["date", "timestamp"])
 _NUMBERS = frozenset(["integer", "float", "decimal"])
 _GOLDEN, _MODULUS = 2_654_435_769, 1 << 32
@@ -86,15 +88,17 @@ def distributions_of(
         return ()
     drawn = _draw(source, fields)
     found: dict[str, Distribution] = {}
+    listed: dict[str, list[float]] | None = {} if source.rows <= LISTED_ROWS else None
     for start in range(0, len(fields), _TOGETHER):
-        found.update(_spread(drawn, fields[start : start + _TOGETHER], taken))
+        found.update(_spread(drawn, fields[start : start + _TOGETHER], taken, listed))
     varied = [field for field in fields if field.family == "string" and field.column.name in found]
     varied = [field for field in varied if _is_varied(found[field.column.name])]
     for start in range(0, len(varied), _TOGETHER):
         for name, texts in _sampled(drawn, varied[start : start + _TOGETHER]).items():
             found[name] = replace(found[name], patterns=_shapes(texts), top=_top(texts))
     looked = [Field(item.column.name, item.column.key, item.family in _NUMBERS, _count(distinct, item)) for item in fields]
-    found = with_details(source.connection, f"(SELECT * FROM {drawn.relation(fields, most=drawn.most)})", looked, found)
+    relation = f"(SELECT * FROM {drawn.relation(fields, most=drawn.most)})"
+    found = with_details(source.connection, relation, looked, found, listed=listed)
     return tuple(found[name] for name in sorted(found) if found[name].rows)
 
 
@@ -164,31 +168,62 @@ def _rows(drawn: _Drawn, fields: Sequence[_Field], texts: Mapping[str, str], *, 
 
 
 def _spread(
-    drawn: _Drawn, fields: Sequence[_Field], taken: Mapping[MetricRequest, Measurement]
+    drawn: _Drawn,
+    fields: Sequence[_Field],
+    taken: Mapping[MetricRequest, Measurement],
+    listed: dict[str, list[float]] | None,
 ) -> Iterator[tuple[str, Distribution]]:
-    rows = _rows(drawn, fields, {field.column.name: _aggregate(field) for field in fields}, most=drawn.most)
+    """Yield names and distributions; with ``listed``, of lists of all values, and it gets those of the numbers, rising."""
+    short = listed is not None
+    rows = _rows(drawn, fields, {field.column.name: _aggregate(field, short=short) for field in fields}, most=drawn.most)
     for field in fields:
         name = field.column.name
         if name not in rows:
             continue
         count, value = rows[name]["n"], rows[name]["v"]
         if field.family in {"string", "boolean"}:
-            yield name, _of_texts(name, count, value)
-        else:
-            ends = (None, None) if field.family in _TIMES else _ends(name, taken)
-            yield name, _of_numbers(name, count, value or (), ends=ends, whole=field.family in _TIMES)
+            counts = value if value is None else _tally(value, short=short)
+            yield name, _of_texts(name, count, counts)
+            continue
+        if listed is not None:
+            numbers = sorted(number for number in value or () if number is not None)
+            count, value = len(numbers), _quantiles(numbers)
+            if field.family in _NUMBERS:
+                listed[name] = numbers
+        ends = (None, None) if field.family in _TIMES else _ends(name, taken)
+        yield name, _of_numbers(name, count, value or (), ends=ends, whole=field.family in _TIMES)
 
 
-def _aggregate(field: _Field) -> str:
-    """Return how many values are there, and their quantiles or (value, rows) as one expression."""
+def _aggregate(field: _Field, *, short: bool) -> str:
+    """Return how many values are there, and their quantiles or (value, rows), or of ``short`` data all, as one expression."""
     key = field.column.key
     if field.family in {"string", "boolean"}:
         text = f"CAST({key} AS VARCHAR)" if field.family == "boolean" else _cut(key)
-        return f"{{'n': count({key}), 'v': {f'map_entries(histogram({text}))' if field.few else 'NULL'}}}"
+        values = "NULL" if not field.few else f"list({text})" if short else f"map_entries(histogram({text}))"
+        return f"{{'n': count({key}), 'v': {values}}}"
     number = f"epoch(CAST({key} AS TIMESTAMP))" if field.family in _TIMES else f"CAST({key} AS DOUBLE)"
     if field.family != "integer":  # a FILTER would make plans of many columns slow
         number = f"CASE WHEN isfinite({number}) THEN {number} END"
+    if short:
+        return f"{{'n': NULL, 'v': list({number})}}"
     return f"{{'n': count({number}), 'v': quantile_disc({number}, {list(PROBABILITIES)})}}"
+
+
+def _tally(values: Sequence[Any], *, short: bool) -> Mapping[str, int]:
+    """Return how often each text is there, of a list of all or of (value, rows)."""
+    if short:
+        return Counter(value for value in values if value is not None)
+    return {str(entry["key"]): int(entry["value"]) for entry in values}
+
+
+def _quantiles(numbers: Sequence[float]) -> list[float]:
+    """Return quantiles of rising numbers as ``quantile_disc`` does: the first with at least that share at or below it.
+
+    >>> _quantiles([1.0, 2.0, 3.0])
+    [1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0]
+    """
+    count = len(numbers)
+    return [numbers[max(1, -(-share * count // _SHARES)) - 1] for share in _HUNDREDTHS] if numbers else []
 
 
 def _cut(key: str) -> str:
@@ -233,10 +268,9 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}") + 0.0
 
 
-def _of_texts(name: str, rows: int, entries: Sequence[Mapping[str, Any]] | None) -> Distribution:
-    if entries is None or len(entries) > _MOST_VALUES or (2 * len(entries) > rows and len(entries) > _FEWEST):
+def _of_texts(name: str, rows: int, counts: Mapping[str, int] | None) -> Distribution:
+    if counts is None or len(counts) > _MOST_VALUES or (2 * len(counts) > rows and len(counts) > _FEWEST):
         return Distribution(column=name, rows=rows)
-    counts = {str(entry["key"]): int(entry["value"]) for entry in entries}
     shown = sorted((item for item in counts.items() if len(item[0]) <= _LONGEST_VALUE), key=lambda item: (-item[1], item[0]))
     categories = dict(sorted(shown[:_MOST_CATEGORIES]))
     return Distribution(column=name, rows=rows, categories=categories, others=rows - sum(categories.values()))
