@@ -140,6 +140,7 @@ class _Watch:
         from nbops.history.monitors.drift import drift_anomalies  # noqa: PLC0415 - numpy, only when something is judged
         from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415
         from nbops.history.monitors.joint import joint_anomalies  # noqa: PLC0415
+        from nbops.history.monitors.leaks import leak_anomalies  # noqa: PLC0415
         from nbops.history.monitors.numbers import SENSITIVITY, judge_frame  # noqa: PLC0415
         from nbops.history.monitors.stream_runs import dense_anomalies  # noqa: PLC0415
         from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
@@ -158,7 +159,7 @@ class _Watch:
             told = frozenset((item.monitor, item.column) for item in anomalies)
             anomalies += joint_anomalies(judged, told=told)
             slow = drift_anomalies(judged, sensitivity=SENSITIVITY[sensitivity])
-            anomalies += slow
+            anomalies += slow + leak_anomalies(judged, sensitivity=SENSITIVITY[sensitivity])
             if not any(item.monitor == "volume" for item in anomalies):
                 anomalies += dense_anomalies(subject, series, at=at, rows=values.get((None, "rowCount")))
             self.found.anomalies += anomalies
