@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbops.history.monitors.chance import nearness_of
 from nbops.history.monitors.frame import Frame
 from nbops.history.monitors.numbers import LEARN, Judged, judge_frame, sided
 from nbops.history.monitors.scales import monitor_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from nbops.history.index import SeriesPoint
+    from nbops.history.monitors.chance import Nearness
 
 __all__ = ["anomalies_of", "band_of", "bands_of", "counts_of", "expected_of", "number_of", "words_of"]
 
@@ -34,16 +36,18 @@ def counts_of(judged: Judged, done: Counter[str], learning: Counter[str]) -> Non
             (done if np.isfinite(judged.scores[number, -1]) else learning)[monitor] += 1
 
 
-def anomalies_of(judged: Judged, *, most: int) -> list[Anomaly]:
-    """Return what is out of its band in the last run: of each monitor and column the worst series, the worst first."""
+def anomalies_of(judged: Judged, *, most: int, near: Nearness | None = None) -> list[Anomaly]:
+    """Return what is out of its band in the last run: of each monitor and column the worst series, the worst first.
+
+    Nothing where the run as a whole is not further from the ordinary than chance makes of so many series.
+    """
     best: dict[tuple[str, str | None], tuple[float, int]] = {}
-    for number, (column, metric) in enumerate(judged.frame.keys):
-        score, monitor = judged.scores[number, -1], monitor_of(metric)
-        if monitor is None or not np.isfinite(score):
-            continue
-        size = sided(metric, float(score)) / float(judged.bounds[number, -1])
-        if size > 1.0 and size > best.get((monitor, column), (0.0, 0))[0]:
-            best[monitor, column] = (size, number)
+    near = near if near is not None else nearness_of(judged)
+    for number in np.flatnonzero(near.last > 1.0) if near.raises else ():
+        column, metric = judged.frame.keys[number]
+        size, monitor = float(near.last[number]), monitor_of(metric) or ""
+        if size > best.get((monitor, column), (0.0, 0))[0]:
+            best[monitor, column] = (size, int(number))
     for number in stuck(judged):
         best["stuck", judged.frame.keys[number][0]] = (_STUCK, number)
     chosen = sorted(best.values(), key=lambda item: (-item[0], item[1]))[:most]
