@@ -32,8 +32,9 @@ _TOGETHER = 3
 """Series of a column that are looked at together."""
 _SAME = 1e-6
 _LATEST = ("clock:0.95", "clock:0.99", "clock:1")
-_SHORT, _EARLY, _BOTH = 0.2, 0.4, 0.7
-"""Parts of their bounds: of the rows, of the last rows' time, and of the two together (square root of the sum of squares)."""
+_SHORT, _EARLY, _BOTH = 0.2, 0.4, 1.0
+"""Parts of their bounds: of the rows, of the last rows' time, and of the two together (square root of the sum of squares), which
+must weigh as much as one series on its bound."""
 _BUT_ONE = 2
 
 
