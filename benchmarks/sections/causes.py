@@ -98,34 +98,45 @@ def outcomes(folder: Path, nbops: Path, python: Path, faults: Sequence[Fault]) -
 
 
 def _figures(found: Sequence[Outcome]) -> dict[str, float]:
-    return {
-        "faults": float(len(found)),
-        "first": 100 * sum(one.rank == 1 for one in found) / len(found),
-        "three": 100 * sum(one.rank is not None and one.rank <= 3 for one in found) / len(found),  # noqa: PLR2004
-    }
+    first = 100 * sum(one.rank == 1 for one in found) / len(found)
+    three = 100 * sum(one.rank is not None and one.rank <= 3 for one in found) / len(found)  # noqa: PLR2004
+    return {"faults": float(len(found)), "first": first, "three": three, "not_first": 100 - first, "not_three": 100 - three}
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
     """Yield one experiment."""
+    found: list[Outcome] = []
 
     def run(kind: str) -> Callable[[int], Mapping[str, float]]:
         def work(_: int) -> Mapping[str, float]:
             chosen = [fault for fault in FAULTS if fault.kind == kind][: 1 if context.quick else None]
-            return _figures(list(outcomes(context.folder("causes"), context.tool("nbops"), context.python, chosen)))
+            mine = list(outcomes(context.folder("causes"), context.tool("nbops"), context.python, chosen))
+            found.extend(mine)
+            return _figures(mine)
 
         return work
+
+    def summed(_: int) -> Mapping[str, float]:
+        if not found:
+            raise SkippedError("no kind of fault was measured")
+        return _figures(found)
 
     yield Experiment(
         key="causes.faults",
         title="Faults with a known cause, and innocent changes beside them",
         about="How often the right cause stands first, and among the first three.",
         baseline="code",
-        contestants=[Contestant(key=kind, label=kind, run=run(kind)) for kind in _KINDS],
+        contestants=[
+            *(Contestant(key=kind, label=kind, run=run(kind)) for kind in _KINDS),
+            Contestant(key="all", label="all", run=summed),
+        ],
         rounds=1,
         metrics=(
             Metric(key="faults", label="faults", unit="", digits=0),
             Metric(key="first", label="right cause first", unit="%", digits=0),
             Metric(key="three", label="among the first three", unit="%", digits=0),
+            Metric(key="not_first", label="something else first", unit="%", digits=1),
+            Metric(key="not_three", label="not among the first three", unit="%", digits=1),
         ),
     )
 

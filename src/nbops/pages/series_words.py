@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from nbops.pages.text import count, duration, join, short, size, value
+from nbops.quality.powers import from_power
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ _NAMES = {
     "novelPattern": "share of values of a shape never seen before",
     "lag": "age of the newest value",
     "distance": "distance from the usual distribution",
+    "topRate": "share of the most frequent value",
 }
 _SEGMENTS = {"middle": "median", "usualRate": "share of usual values"}
 _LONG = 1_000
@@ -93,7 +95,7 @@ _DETAILED: dict[str, Callable[[str], str]] = {
     "pattern": lambda detail: f"share of the shape {short(detail, 40)}",
     "clock": lambda detail: f"time of day, {series_name(f'quantile:{detail}')}",
     "segment": _segment,
-    "magnitude": lambda detail: f"share of values from power of ten {short(detail, 8)} on",
+    "magnitude": lambda detail: f"share of values {from_power(detail)}",
     "odd": lambda detail: f"share of usual values where it is least, by {short(detail.rpartition(':')[0], 40)}",
 }
 

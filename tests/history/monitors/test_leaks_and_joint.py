@@ -11,6 +11,7 @@ from nbops.history.index_details import details_of
 from nbops.history.monitors.drift import drift_anomalies
 from nbops.history.monitors.frame import DAY, Frame, ready
 from nbops.history.monitors.joint import joint_anomalies
+from nbops.history.monitors.leaks import leak_anomalies
 from nbops.history.monitors.numbers import Judged, judge_frame
 from nbops.history.monitors.telling import anomalies_of
 from nbops.model import Distribution, Segment
@@ -70,23 +71,65 @@ def test_what_does_not_leak_is_left_alone(seed: int) -> None:
 
 def test_fewer_nulls_and_more_rows_are_no_leak() -> None:
     growing = np.round(rows() * 1.03 ** np.maximum(np.arange(RUNS) - 110, 0))
+    assert leak_anomalies(judged({ROWS: growing})) == []
     assert drift_anomalies(judged({ROWS: growing, ("city", "nullRate"): leaking(0.02, 30)[::-1]})) == []
 
 
-def test_lost_rows_of_a_steady_dataset_are_found() -> None:
-    lost = np.round(rows() * 0.99 ** np.maximum(np.arange(RUNS) - 115, 0))
-    assert [item.metric for item in drift_anomalies(judged({ROWS: lost}))] == ["rowCount"]
+def falling(runs: int) -> np.ndarray:
+    """Return the share of rows that is left, one in a hundred less in each of so many runs."""
+    return 0.99 ** np.maximum(np.arange(RUNS) - (RUNS - runs) + 1, 0)
+
+
+@pytest.mark.parametrize(("size", "runs"), [(0.02, 12), (0.05, 20), (0.25, 45)])
+def test_lost_rows_are_found_the_sooner_the_steadier_a_dataset_is(size: float, runs: int) -> None:
+    (found,) = leak_anomalies(judged({ROWS: np.round(rows(size=size) * falling(runs))}))
+    assert (found.monitor, found.column, found.metric) == ("drift", None, "rowCount")
+    assert found.expected is not None
+    assert isinstance(found.observed, float)
+    assert found.observed < (found.expected.low or 0.0) < (found.expected.center or 0.0)
+    assert "less each run" in found.message
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_that_only_differ_from_day_to_day_do_not_leak(seed: int) -> None:
+    count = rows(seed, 0.3)
+    invoices = np.round(count / np.exp(3.0 + noise(seed + 100, 0.25)))
+    assert leak_anomalies(judged({ROWS: count, ("invoice", "distinctRate"): invoices / count})) == []
+
+
+def test_lost_rows_under_a_business_that_grows_show_in_rows_per_invoice() -> None:
+    invoices = np.round(100 * np.exp(0.02 * np.arange(RUNS) + noise(3, 0.1)))
+    count = np.round(invoices * 20 * np.exp(noise(4, 0.2)) * falling(45))
+    (found,) = leak_anomalies(judged({ROWS: count, ("invoice", "distinctRate"): invoices / count}))
+    assert (found.column, found.metric) == ("invoice", "distinctRate")
+    assert found.expected is not None
+    assert isinstance(found.observed, float)
+    assert found.observed > (found.expected.high or 1.0)
+
+
+def test_a_business_that_falls_loses_no_rows_of_its_products() -> None:
+    fall = falling(45) ** 2
+    count, products = np.round(rows(size=0.1) * fall), np.round(400 * fall**0.5)
+    found = leak_anomalies(judged({ROWS: count, ("product", "distinctRate"): products / count}))
+    assert [item.metric for item in found] == ["rowCount"]
+
+
+def test_a_weekly_rhythm_is_no_fall() -> None:
+    weekly = np.where(np.arange(RUNS) % 7 < 5, 1000.0, 100.0) * np.exp(noise(5, 0.05))
+    assert leak_anomalies(judged({ROWS: np.round(weekly)})) == []
+    assert [item.metric for item in leak_anomalies(judged({ROWS: np.round(weekly * falling(30))}))] == ["rowCount"]
 
 
 def test_a_business_that_rose_and_fell_before_must_do_so_faster() -> None:
     waves = np.round(rows() * np.exp(0.4 * np.sin(np.arange(RUNS) / 11.0)))
-    assert drift_anomalies(judged({ROWS: waves})) == []
+    assert leak_anomalies(judged({ROWS: waves})) == []
 
 
 @pytest.mark.parametrize("runs", [1, 2, 14, 40, 56])
 def test_with_little_history_nothing_is_said(runs: int) -> None:
     series = {ROWS: rows(runs=runs), ("city", "nullRate"): np.full(runs, np.nan)}
     assert drift_anomalies(judged(series)) == []
+    assert leak_anomalies(judged(series)) == []
     assert joint_anomalies(judged(series), told=frozenset()) == []
 
 
@@ -98,6 +141,7 @@ def test_nulls_infinities_and_constants_raise_no_error() -> None:
         ("c", "missingRate"): np.where(np.arange(RUNS) % 2, np.nan, 1.0),
     }
     assert drift_anomalies(judged(series)) == []
+    assert leak_anomalies(judged(series)) == []
     assert joint_anomalies(judged(series), told=frozenset()) == []
 
 

@@ -1,4 +1,4 @@
-"""Slow leaks: shares of missing or invalid values, and rows, against an older baseline that does not follow them.
+"""Slow leaks: shares of missing or invalid values against an older baseline that does not follow them.
 
 What is expected of a run follows the level, so a leak of one in a hundred more each run is ordinary each time. Here the median
 of the newest 12 runs (two weeks, so that weekdays cancel out) is compared with the median of the 48 before those, in standard
@@ -7,7 +7,7 @@ elsewhere a series must also be beyond 1.6 times the largest such difference tha
 grows and shrinks over months must do so faster than ever. A moving median against a lagging reference is the robust form of a
 moving average chart (Roberts, "Control chart tests based on geometric moving averages", Technometrics 1, 1959; Rousseeuw,
 Croux, "Alternatives to the median absolute deviation", JASA 88, 1993). The lengths and limits are ours. Only more missing or
-invalid values are told, and only fewer rows.
+invalid values are told. Rows that get fewer are looked for by :mod:`nbops.history.monitors.leaks`.
 """
 
 from __future__ import annotations
@@ -51,21 +51,20 @@ def drift_anomalies(judged: Judged, *, sensitivity: float = 1.0) -> list[Anomaly
         return []
     found = []
     for number, (_, metric) in enumerate(judged.frame.keys):
-        side = 1.0 if monitor_of(metric) in {"nulls", "validity"} else -1.0 if metric == "rowCount" else 0.0
-        if side and np.isfinite(judged.frame.values[number, -1]):
-            item = _judge(judged, number, side=side, sensitivity=sensitivity)
+        if monitor_of(metric) in {"nulls", "validity"} and np.isfinite(judged.frame.values[number, -1]):
+            item = _judge(judged, number, sensitivity=sensitivity)
             found += [item] if item is not None else []
     return found
 
 
-def _judge(judged: Judged, number: int, *, side: float, sensitivity: float) -> Anomaly | None:
+def _judge(judged: Judged, number: int, *, sensitivity: float) -> Anomaly | None:
     scale = judged.scales[number]
     values = scale.to(judged.frame.values[number])
-    floor = 0.5 / np.sqrt(np.maximum(np.nan_to_num(judged.frame.rows, nan=1000.0), 1.0)) if scale.kind == "rate" else None
-    distance, middle, error = _distances(values, 0.02 if floor is None else float(np.median(floor)))
-    past = side * distance[:-_LAG]
+    floor = 0.5 / np.sqrt(np.maximum(np.nan_to_num(judged.frame.rows, nan=1000.0), 1.0))
+    distance, middle, error = _distances(values, float(np.median(floor)))
+    past = distance[:-_LAG]
     past = past[np.isfinite(past)]
-    now = side * float(distance[-1])
+    now = float(distance[-1])
     if len(past) < _PAST or not np.isfinite(now):
         return None
     bound = sensitivity * max(_LIMIT, _WILDER * max(float(past.max()), 0.0))
@@ -74,7 +73,7 @@ def _judge(judged: Judged, number: int, *, side: float, sensitivity: float) -> A
     column, metric = judged.frame.keys[number]
     recent = values[-_NEW:]
     observed = scale.back(float(np.median(recent[np.isfinite(recent)])))
-    center, edge = scale.back(middle), scale.back(middle + side * bound * error)
+    center, edge = scale.back(middle), scale.back(middle + bound * error)
     name = judged.frame.subject.partition(":")[2]
     what = f"{name}.{column}" if column is not None else name
     return Anomaly(
@@ -84,8 +83,7 @@ def _judge(judged: Judged, number: int, *, side: float, sensitivity: float) -> A
         metric=metric,
         observed=observed,
         expected=Expected(
-            low=edge if side < 0 else None,
-            high=edge if side > 0 else None,
+            high=edge,
             center=center,
             method="moving median against an older one",
             points=len(past),

@@ -137,9 +137,11 @@ class _Watch:
             self._numbers(subject, timed_columns(dataset.columns), sensitivity)
 
     def _numbers(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
-        from nbops.history.monitors.drift import drift_anomalies  # noqa: PLC0415 - numpy, only when something is judged
+        from nbops.history.monitors.chance import nearness_of  # noqa: PLC0415 - numpy, only when something is judged
+        from nbops.history.monitors.drift import drift_anomalies  # noqa: PLC0415
         from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415
         from nbops.history.monitors.joint import joint_anomalies  # noqa: PLC0415
+        from nbops.history.monitors.leaks import leak_anomalies  # noqa: PLC0415
         from nbops.history.monitors.numbers import SENSITIVITY, judge_frame  # noqa: PLC0415
         from nbops.history.monitors.stream_runs import dense_anomalies  # noqa: PLC0415
         from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
@@ -154,11 +156,12 @@ class _Watch:
             frame = ready(frame_of(subject, series, run=self.run.id, at=at, current=values), timed=timed)
             judged = judge_frame(frame, sensitivity=sensitivity, skip=_exceptions(frame, self.expected))
             counts_of(judged, self.found.judged, self.found.learning)
-            anomalies = anomalies_of(judged, most=_MOST)
+            near = nearness_of(judged, sensitivity=sensitivity)
+            anomalies = anomalies_of(judged, most=_MOST, near=near)
             told = frozenset((item.monitor, item.column) for item in anomalies)
-            anomalies += joint_anomalies(judged, told=told)
+            anomalies += joint_anomalies(judged, told=told, near=near)
             slow = drift_anomalies(judged, sensitivity=SENSITIVITY[sensitivity])
-            anomalies += slow
+            anomalies += slow + leak_anomalies(judged, sensitivity=SENSITIVITY[sensitivity])
             if not any(item.monitor == "volume" for item in anomalies):
                 anomalies += dense_anomalies(subject, series, at=at, rows=values.get((None, "rowCount")))
             self.found.anomalies += anomalies

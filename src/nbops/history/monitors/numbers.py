@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from nbops.history.monitors.frame import Frame
 
-__all__ = ["LEARN", "SENSITIVITY", "Judged", "bounds_of", "judge_frame", "sided"]
+__all__ = ["LEARN", "SENSITIVITY", "Judged", "bounds_of", "judge_frame", "one_sided", "sided"]
 
 LEARN = 14
 """Values that a series must have before it is judged: two weeks of days."""
@@ -225,7 +225,12 @@ def _root_mean_square(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(there.any(axis=0), total, np.nan)
 
 
+def one_sided(metric: str) -> int:
+    """Return 1 where only more is worse, -1 where only less is, 0 where both are."""
+    return _ONE_SIDED.get(monitor_of(metric) or "", 0)
+
+
 def sided(metric: str, score: float) -> float:
     """Return the size of a score; nothing where only more (or only less) is worse and this is not."""
-    side = _ONE_SIDED.get(monitor_of(metric) or "", 0)
+    side = one_sided(metric)
     return abs(score) if not side or score * side > 0 else 0.0

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbops.history.monitors.chance import nearness_of
 from nbops.history.monitors.frame import Frame
 from nbops.history.monitors.numbers import LEARN, Judged, judge_frame, sided
 from nbops.history.monitors.scales import monitor_of
 from nbops.model import Anomaly, Expected
+from nbops.quality.powers import from_power
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
 
     from nbops.history.index import SeriesPoint
+    from nbops.history.monitors.chance import Nearness
 
-__all__ = ["anomalies_of", "bands_of", "counts_of", "expected_of", "number_of", "words_of"]
+__all__ = ["anomalies_of", "band_of", "bands_of", "counts_of", "expected_of", "number_of", "words_of"]
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _METHOD = "robust smoothing"
@@ -33,16 +36,18 @@ def counts_of(judged: Judged, done: Counter[str], learning: Counter[str]) -> Non
             (done if np.isfinite(judged.scores[number, -1]) else learning)[monitor] += 1
 
 
-def anomalies_of(judged: Judged, *, most: int) -> list[Anomaly]:
-    """Return what is out of its band in the last run: of each monitor and column the worst series, the worst first."""
+def anomalies_of(judged: Judged, *, most: int, near: Nearness | None = None) -> list[Anomaly]:
+    """Return what is out of its band in the last run: of each monitor and column the worst series, the worst first.
+
+    Nothing where the run as a whole is not further from the ordinary than chance makes of so many series.
+    """
     best: dict[tuple[str, str | None], tuple[float, int]] = {}
-    for number, (column, metric) in enumerate(judged.frame.keys):
-        score, monitor = judged.scores[number, -1], monitor_of(metric)
-        if monitor is None or not np.isfinite(score):
-            continue
-        size = sided(metric, float(score)) / float(judged.bounds[number, -1])
-        if size > 1.0 and size > best.get((monitor, column), (0.0, 0))[0]:
-            best[monitor, column] = (size, number)
+    near = near if near is not None else nearness_of(judged)
+    for number in np.flatnonzero(near.last > 1.0) if near.raises else ():
+        column, metric = judged.frame.keys[number]
+        size, monitor = float(near.last[number]), monitor_of(metric) or ""
+        if size > best.get((monitor, column), (0.0, 0))[0]:
+            best[monitor, column] = (size, int(number))
     for number in stuck(judged):
         best["stuck", judged.frame.keys[number][0]] = (_STUCK, number)
     chosen = sorted(best.values(), key=lambda item: (-item[0], item[1]))[:most]
@@ -100,24 +105,45 @@ def _expected(judged: Judged, number: int, step: int, bound: float) -> Expected:
     day = _DAYS[int(judged.frame.weekdays[step])]
     basis = f"the {seen} runs before, the last {min(seen, _RECENT)} above all"
     basis += f", {day} being unlike other days" if weekly else ""
-    basis += f"; {out} outlier{'s' if out != 1 else ''} among them count little" if out else ""
+    if out:
+        basis += f"; {out} outliers among them count little" if out > 1 else "; one outlier among them counts little"
     lower, upper = low if fewer else None, high if more else None
     return Expected(low=lower, high=upper, center=scale.back(center), method=_METHOD, points=seen, basis=basis)
 
 
 _RATES = ("Rate", "others", "novel", "novelPattern")
+_LEAST_RATE, _MOSTLY, _PLAIN = 1e-4, 0.9, 1e-3
+_NOTHING = 1e-3
+"""An end of a band that is less than this part of it is 0: nobody reads 1.2e-17."""
 
 
 def number_of(metric: str, value: float | None) -> str:
-    """Return a number of a series for people."""
+    """Return a number of a series for people.
+
+    >>> number_of("nullRate", 0.0123), number_of("nullRate", 2e-9), number_of("share:a", 0.9999), number_of("share:a", 1.0)
+    ('1.23 %', 'under 0.01 %', '99.99 %', '100 %')
+    >>> number_of("rowCount", 1234.5), number_of("mean", 3.14159), number_of("mean", 0.00001), number_of("clock:1", 45000)
+    ('1,234', '3.142', '0.00001', '12:30')
+    """
     if value is None:
         return "?"
     if metric.endswith(_RATES) or metric.startswith(("share:", "pattern:", "magnitude:")):
-        return f"{100 * value:.3g} %"
+        return _percent(value)
     if metric.startswith("clock:"):
         minutes = round(value / 60)
         return f"{minutes // 60:02d}:{minutes % 60:02d}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - how numbers are shown
+    if abs(value) >= 1000:  # noqa: PLR2004 - how numbers are shown
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) >= _PLAIN or value == 0 else np.format_float_positional(float(f"{value:.2g}"), trim="-")
+
+
+def _percent(rate: float) -> str:
+    """Return a rate, all and nothing only where it is."""
+    if 0 < rate < _LEAST_RATE:
+        return "under 0.01 %"
+    if 1 - _LEAST_RATE < rate < 1:
+        return "over 99.99 %"
+    return f"{100 * rate:.4g} %" if rate > _MOSTLY else f"{100 * rate:.3g} %"
 
 
 _WORDS = {
@@ -158,18 +184,6 @@ def _of_segment(detail: str) -> str:
     return f"{words_of({'middle': 'median', 'usualRate': 'share of usual values'}.get(what, what))} where {by[:60]}"
 
 
-def from_power(power: str) -> str:
-    """Return which values a series of a power of ten counts: those from it on.
-
-    >>> from_power("e2"), from_power("-e0"), from_power("0"), from_power("e-1")
-    ('of 100 or more', 'above -10', 'of 0 or more', 'of 0.1 or more')
-    """
-    if power == "0":
-        return "of 0 or more"
-    size = int(power.lstrip("-")[1:])
-    return f"above -{10.0 ** (size + 1):g}" if power.startswith("-") else f"of {10.0**size:g} or more"
-
-
 _DETAILED: Mapping[str, Callable[[str], str]] = {
     "share": lambda detail: f"share of {detail[:60]!r}",
     "pattern": lambda detail: f"share of the shape {detail[:60]!r}",
@@ -183,9 +197,21 @@ _DETAILED: Mapping[str, Callable[[str], str]] = {
 def _sentence(subject: str, column: str | None, metric: str, observed: float, expected: Expected) -> str:
     name = subject.partition(":")[2]
     what = f"{name}.{column}" if column is not None else name
-    low, high = number_of(metric, expected.low), number_of(metric, expected.high)
-    band = f"at most {high}" if expected.low is None else f"at least {low}" if expected.high is None else f"{low} to {high}"
-    return f"{what}: {words_of(metric)}: {number_of(metric, observed)}, expected {band}."
+    return f"{what}: {words_of(metric)}: {number_of(metric, observed)}, expected {band_of(metric, expected)}."
+
+
+def band_of(metric: str, expected: Expected) -> str:
+    """Return what was expected, for people: a band so narrow that its ends read the same is one number.
+
+    >>> band_of("mean", Expected(low=-1e-14, high=20.0)), band_of("mean", Expected(low=4.99999, high=5.00001))
+    ('0 to 20', 'about 5')
+    """
+    low, high = expected.low, expected.high
+    if low is None or high is None:
+        return f"at most {number_of(metric, high)}" if low is None else f"at least {number_of(metric, low)}"
+    low, high = (0.0 if abs(end) < _NOTHING * (high - low) else end for end in (low, high))
+    one, other = number_of(metric, low), number_of(metric, high)
+    return f"about {one}" if one == other else f"{one} to {other}"
 
 
 def bands_of(points: Sequence[SeriesPoint], *, metric: str, sensitivity: str, rows: Sequence[float] | None) -> list[Expected]:
