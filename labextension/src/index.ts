@@ -116,8 +116,13 @@ const pipeline: JupyterFrontEndPlugin<void> = {
       label: 'Show the Pipeline',
       caption: 'What is stale, verdicts, builds',
       icon: ICON,
-      describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => app.shell.activateById(panel.id)
+      describedBy: { args: { type: 'object', properties: { project: { type: 'string' } } } },
+      execute: async args => {
+        app.shell.activateById(panel.id);
+        if (typeof args.project === 'string') {
+          await panel.switchTo(args.project, null);
+        }
+      }
     });
     palette?.addItem({ command: 'nbops:show', category: 'nbops' });
   }

@@ -11,8 +11,8 @@ interface IField {
   name: string;
   label: string;
   hint?: string;
-  /** Values to choose from; text is asked for without them. */
-  values?: string[];
+  /** Values to choose from, and how each is called where that differs; text is asked for without them. */
+  values?: (string | [value: string, label: string])[];
   several?: boolean;
 }
 
@@ -29,7 +29,10 @@ class Form extends Widget {
         ? h(
             'select',
             { name: field.name, multiple: !!field.several, ...described },
-            ...field.values.map(value => h('option', { value, selected: chosen.includes(value) }, value))
+            ...field.values.map(one => {
+              const [value, label] = typeof one === 'string' ? [one, one] : one;
+              return h('option', { value, selected: chosen.includes(value) }, label);
+            })
           )
         : h('input', { name: field.name, type: 'text', spellcheck: 'false', autocomplete: 'off', value: chosen[0] ?? '', ...described });
       this.inputs.set(field.name, input as HTMLInputElement | HTMLSelectElement);
@@ -91,7 +94,7 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
       const open = async (path: string | null) => {
         await browser?.model.refresh();
         if (path) {
-          await app.commands.execute('docmanager:open', { path });
+          await app.commands.execute('docmanager:open', { path, factory: path.endsWith('.md') ? 'Markdown Preview' : undefined });
         }
       };
       /** The project around the folder that is browsed, else the first. */
@@ -141,8 +144,27 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
       });
       add('nbops:new-project', 'Project', 'A pipeline that builds at once, with contracts, in a folder of its own', async () => {
         const folder = browser?.model.path ?? '';
-        const fields: IField[] = [{ name: 'name', label: 'Name', hint: `Its folder is made in ${folder || 'the folder that is served'}.` }];
-        await ask('New project', fields, async given => open(await api.make({ kind: 'project', folder, ...given })));
+        const fields: IField[] = [
+          { name: 'name', label: 'Name', hint: `Its folder is made in ${folder || 'the folder that JupyterLab shows'}.` },
+          {
+            name: 'example',
+            label: 'Begin with',
+            values: [
+              ['small', 'Two notebooks: a small shop, whose runs pass'],
+              ['shop', 'The reference pipeline: 11 notebooks, dirty data, runs warn']
+            ],
+            hint: 'Either builds at once, and has a contract for each dataset.'
+          }
+        ];
+        await ask('New project', fields, async given => {
+          const readme = await api.make({ kind: 'project', folder, ...given });
+          await open(readme);
+          const root = readme?.slice(0, Math.max(0, readme.lastIndexOf('/')));
+          if (root) {
+            await browser?.model.cd(`/${root}`); // what is made next is made in it
+          }
+          await app.commands.execute('nbops:show', root && !root.includes('/') ? { project: root } : {});
+        });
       });
     }
   };

@@ -348,7 +348,8 @@ export class Panel extends Widget {
     }
   }
 
-  private async switchTo(project: string, pipeline: string | null): Promise<void> {
+  /** Show another project or pipeline. */
+  async switchTo(project: string, pipeline: string | null): Promise<void> {
     this.project = project;
     this.pipeline = pipeline;
     this.found = null;
