@@ -6,6 +6,7 @@ import { LabIcon } from '@jupyterlab/ui-components';
 import { Widget } from '@lumino/widgets';
 import { Api } from './api';
 import { h } from './dom';
+import { learn } from './filetypes';
 
 interface IField {
   name: string;
@@ -28,7 +29,7 @@ class Form extends Widget {
       const input = field.values
         ? h(
             'select',
-            { name: field.name, multiple: !!field.several, ...described },
+            { name: field.name, multiple: !!field.several, size: field.several ? String(Math.min(6, Math.max(2, field.values.length))) : undefined, ...described },
             ...field.values.map(one => {
               const [value, label] = typeof one === 'string' ? [one, one] : one;
               return h('option', { value, selected: chosen.includes(value) }, label);
@@ -39,7 +40,9 @@ class Form extends Widget {
       this.node.append(h('label', {}, h('span', {}, field.label), input), ...(hint ? [hint] : []));
     }
     if (problem) {
-      this.node.append(h('p', { class: 'nbops-problem', role: 'alert' }, problem));
+      const alert = h('p', { class: 'nbops-problem', role: 'alert' }, problem);
+      this.node.append(alert);
+      this.node.addEventListener('input', () => alert.remove(), { once: true }); // it was about what stood there before
     }
   }
 
@@ -55,8 +58,11 @@ class Form extends Widget {
   private readonly inputs = new Map<string, HTMLInputElement | HTMLSelectElement>();
 }
 
+/** What was opened: a launcher gives it its place, when it is told. */
+type Made = Widget | undefined;
+
 /** Ask until it was made, or until somebody gives up; what was typed stays when it could not be. */
-async function ask(title: string, fields: IField[], make: (given: Record<string, string | string[]>) => Promise<void>): Promise<void> {
+async function ask(title: string, fields: IField[], make: (given: Record<string, string | string[]>) => Promise<Made>): Promise<Made> {
   let given: Record<string, string | string[]> = {};
   for (let problem = ''; ; ) {
     const answer = await new Dialog({
@@ -66,12 +72,11 @@ async function ask(title: string, fields: IField[], make: (given: Record<string,
       focusNodeSelector: 'input, select'
     }).launch();
     if (!answer.button.accept || !answer.value) {
-      return;
+      return undefined;
     }
     given = answer.value as Record<string, string | string[]>;
     try {
-      await make(given);
-      return;
+      return await make(given);
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
     }
@@ -91,11 +96,13 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
       browser: IDefaultFileBrowser | null
     ) => {
       const api = new Api(app.serviceManager.serverSettings);
-      const open = async (path: string | null) => {
+      const open = async (path: string | null): Promise<Made> => {
         await browser?.model.refresh();
-        if (path) {
-          await app.commands.execute('docmanager:open', { path, factory: path.endsWith('.md') ? 'Markdown Preview' : undefined });
+        if (!path) {
+          return undefined;
         }
+        await learn(app);
+        return app.commands.execute('docmanager:open', { path, factory: path.endsWith('.md') ? 'Markdown Preview' : undefined });
       };
       /** The project around the folder that is browsed, else the first. */
       const here = async (): Promise<string> => {
@@ -106,7 +113,7 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
         const folder = browser?.model.path ?? '';
         return projects.find(name => name && name !== '..' && (folder === name || folder.startsWith(`${name}/`))) ?? projects[0];
       };
-      const add = (command: string, label: string, caption: string, run: (asked: { project?: string }) => Promise<void>) => {
+      const add = (command: string, label: string, caption: string, run: (asked: { project?: string }) => Promise<Made>) => {
         app.commands.addCommand(command, {
           label,
           caption,
@@ -114,9 +121,10 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
           describedBy: { args: { type: 'object', properties: { project: { type: 'string' } } } },
           execute: async args => {
             try {
-              await run({ project: typeof args.project === 'string' ? args.project : undefined });
+              return await run({ project: typeof args.project === 'string' ? args.project : undefined });
             } catch (error) {
               void showErrorMessage(`${label} was not made`, error instanceof Error ? error.message : String(error));
+              return undefined;
             }
           }
         });
@@ -131,7 +139,7 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
           { name: 'upstream', label: 'Reads from', values: tasks, several: true, hint: 'Tasks, any number (Ctrl or Shift to choose several).' },
           { name: 'product', label: 'Product', hint: 'Such as output/clean.parquet; empty: beside those of the other tasks.' }
         ];
-        await ask('New task notebook', fields, async given => open(await api.make({ kind: 'task', project, ...given })));
+        return ask('New task notebook', fields, async given => open(await api.make({ kind: 'task', project, ...given })));
       });
       add('nbops:new-contract', 'Contract', 'What a dataset is to be, suggested from the latest run', async asked => {
         const project = asked.project ?? (await here());
@@ -140,12 +148,12 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
           throw new Error('The latest run has no dataset without a contract. Build the pipeline first.');
         }
         const fields: IField[] = [{ name: 'dataset', label: 'Dataset', values: datasets, hint: 'Those without a contract.' }];
-        await ask('New contract', fields, async given => open(await api.make({ kind: 'contract', project, ...given })));
+        return ask('New contract', fields, async given => open(await api.make({ kind: 'contract', project, ...given })));
       });
       add('nbops:new-project', 'Project', 'A pipeline that builds at once, with contracts, in a folder of its own', async () => {
         const folder = browser?.model.path ?? '';
         const fields: IField[] = [
-          { name: 'name', label: 'Name', hint: `Its folder is made in ${folder || 'the folder that JupyterLab shows'}.` },
+          { name: 'name', label: 'Name', hint: `A folder of this name is made in ${folder || 'the folder that JupyterLab shows'}.` },
           {
             name: 'example',
             label: 'Begin with',
@@ -156,14 +164,15 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
             hint: 'Either builds at once, and has a contract for each dataset.'
           }
         ];
-        await ask('New project', fields, async given => {
+        return ask('New project', fields, async given => {
           const readme = await api.make({ kind: 'project', folder, ...given });
-          await open(readme);
+          const opened = await open(readme);
           const root = readme?.slice(0, Math.max(0, readme.lastIndexOf('/')));
           if (root) {
             await browser?.model.cd(`/${root}`); // what is made next is made in it
           }
           await app.commands.execute('nbops:show', root && !root.includes('/') ? { project: root } : {});
+          return opened;
         });
       });
     }
