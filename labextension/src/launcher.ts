@@ -104,14 +104,18 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
         await learn(app);
         return app.commands.execute('docmanager:open', { path, factory: path.endsWith('.md') ? 'Markdown Preview' : undefined });
       };
+      /** Of projects, the one around the folder that is browsed. */
+      const around = (projects: string[]): string | undefined => {
+        const folder = browser?.model.path ?? '';
+        return projects.find(name => name && name !== '..' && (folder === name || folder.startsWith(`${name}/`)));
+      };
       /** The project around the folder that is browsed, else the first. */
       const here = async (): Promise<string> => {
         const projects = await api.projects();
         if (!projects.length) {
           throw new Error('There is no project here. Make one first: New, Project.');
         }
-        const folder = browser?.model.path ?? '';
-        return projects.find(name => name && name !== '..' && (folder === name || folder.startsWith(`${name}/`))) ?? projects[0];
+        return around(projects) ?? projects[0];
       };
       const add = (command: string, label: string, caption: string, run: (asked: { project?: string }) => Promise<Made>) => {
         app.commands.addCommand(command, {
@@ -151,7 +155,7 @@ export function launcher(icon: LabIcon): JupyterFrontEndPlugin<void> {
         return ask('New contract', fields, async given => open(await api.make({ kind: 'contract', project, ...given })));
       });
       add('nbops:new-project', 'Project', 'A pipeline that builds at once, with contracts, in a folder of its own', async () => {
-        const folder = browser?.model.path ?? '';
+        const folder = around(await api.projects()) ? '' : browser?.model.path ?? ''; // beside a project, not in it
         const fields: IField[] = [
           { name: 'name', label: 'Name', hint: `A folder of this name is made in ${folder || 'the folder that JupyterLab shows'}.` },
           {

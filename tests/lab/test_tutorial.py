@@ -25,7 +25,9 @@ _ROW = re.compile(r"^\| (Name|Reads from|Product) \| `([^`]+)` \|$", re.MULTILIN
 
 def _blocks(what: str) -> list[tuple[str, str]]:
     """Return what the page says how to do with its blocks of a kind, and their texts, in its order."""
-    return [(found["how"], found["text"]) for found in _BLOCK.finditer(_PAGE.read_text(encoding="utf-8")) if found["what"] == what]
+    return [
+        (found["how"], found["text"]) for found in _BLOCK.finditer(_PAGE.read_text(encoding="utf-8")) if found["what"] == what
+    ]
 
 
 def _launch(page: Any, item: str) -> Any:
@@ -101,7 +103,7 @@ def _ended(server: Any, root: Path, before: int) -> Any:
     return latest_run(root / "reports")
 
 
-def test_the_tutorial(  # noqa: PLR0914, PLR0915, PLR0917 - one walk, step by step
+def test_the_tutorial(  # noqa: PLR0915, PLR0917 - one walk, step by step
     page: Any,
     picture: Callable[..., None],
     lab: Any,
@@ -132,6 +134,11 @@ def test_the_tutorial(  # noqa: PLR0914, PLR0915, PLR0917 - one walk, step by st
     dialog.get_by_role("button", name="Make").click()
     panel.locator("[data-task=daily_sales]").get_by_text("stale").wait_for()
     page.locator(".jp-RenderedMarkdown:visible h1", has_text="shop").wait_for()
+    dialog = _launch(page, "Project")
+    dialog.get_by_label("Name").fill("shop")
+    dialog.get_by_role("button", name="Make").click()
+    dialog.get_by_role("alert").filter(has_text="these files are there already").wait_for()
+    dialog.get_by_role("button", name="Cancel").click()
     dialog = _launch(page, "Contract")
     dialog.get_by_text("Build the pipeline first").wait_for()
     dialog.get_by_role("button").last.click()
@@ -144,6 +151,7 @@ def test_the_tutorial(  # noqa: PLR0914, PLR0915, PLR0917 - one walk, step by st
     panel.get_by_role("button", name="Open report").click()
     page.frame_locator(".nbops-report iframe").locator("h1").wait_for()
     picture(page, "tutorial-report")
+    panel.locator("[data-task=orders] summary").click()
 
     # 3. a notebook
     asked = dict(_ROW.findall(_PAGE.read_text(encoding="utf-8")))
@@ -210,6 +218,7 @@ def test_the_tutorial(  # noqa: PLR0914, PLR0915, PLR0917 - one walk, step by st
     failing = notebook.locator(".jp-CodeCell", has=page.locator(".nbops-cell-banner"))
     failing.get_by_text("customer").first.wait_for()
     panel.locator("[data-incident]").wait_for()
+    failing.scroll_into_view_if_needed()
     picture(page, "tutorial-failing-check")
 
     # 6. mended
@@ -230,9 +239,16 @@ def test_the_tutorial(  # noqa: PLR0914, PLR0915, PLR0917 - one walk, step by st
     panel.get_by_text("Last run passed").wait_for()
     for name in ("orders", "daily_sales", "customers"):
         panel.locator(f"[data-task={name}]").get_by_text("fresh", exact=True).wait_for()
+    panel.get_by_text("Graph", exact=True).click()
+    panel.locator("[data-task=customers] summary").click()
+    panel.get_by_text("18 rows", exact=True).wait_for()
+    panel.get_by_role("button", name="Contract of customers").click()
+    page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=contract)
     picture(page, "tutorial-green")
     for _, typed in later:
-        _type(page, until, f"cd shop\n{typed}touch ../typed\n", done=lambda: (served / "typed").exists())
+        _type(
+            page, until, f"set -e\ncd shop\n{typed}touch ../typed\n", done=(served / "typed").exists
+        )  # a failure ends the shell
         (served / "typed").unlink()
     assert page.errors == []
 

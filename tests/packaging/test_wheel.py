@@ -132,9 +132,7 @@ def test_it_installs_where_there_is_no_node(wheel: zipfile.ZipFile, tmp_path: Pa
 
     def run(*arguments: str) -> str:
         command = [str(python), *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300
-        )
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 

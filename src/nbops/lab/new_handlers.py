@@ -42,8 +42,8 @@ class _New(OfProject):
         """Make what ``kind`` says, by the code of ``nbops new``, ``nbops contract`` and ``nbops init``.
 
         ``task``: ``project``, ``name``, ``upstream``, ``product``, ``notebook``. ``contract``: ``project``, ``dataset``.
-        ``project``: ``folder`` (that is browsed, as the server names it), ``name`` and ``example`` (``small``, else ``shop``). Answers ``{"open": path}``, with 400 and a
-        ``message`` when it cannot be; nothing was written then.
+        ``project``: ``folder`` (that is browsed, as the server names it), ``name`` and ``example`` (``small``, else ``shop``).
+        Answers ``{"open": path}``, with 400 and a ``message`` when it cannot be; nothing was written then.
         """
         wanted = self.get_json_body()
         if not isinstance(wanted, dict):
@@ -117,7 +117,9 @@ def _project(served: Path, folder: str, name: str, *, example: str) -> Path:
     files = small_files() if example == "small" else template_files()
     if (constraints := constraints_file()) is not None:
         files["constraints.txt"] = constraints
-    return create_project(base / name, files=files, name=name, example="small" if example == "small" else "shop").root / "README.md"
+    return (
+        create_project(base / name, files=files, name=name, example="small" if example == "small" else "shop").root / "README.md"
+    )
 
 
 def register_new(app: Any) -> None:

@@ -42,7 +42,7 @@ _ABOUT = {
     },
     "small": {
         "begin": "the small pipeline",
-        "about": "The pipeline that is here is one to begin with: orders of a shop (`data/orders.csv`) and what it sold each day.",
+        "about": "The pipeline that is here is one to begin with: orders of a shop (`data/orders.csv`), and sales by day.",
         "values": "[]  # such as --env--source and a smaller file",
     },
 }

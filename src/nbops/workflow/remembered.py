@@ -47,9 +47,7 @@ def _path(root: Path, pipeline: Path) -> Path:
     return root / ".nbops/cache" / f"pipeline-{digest(str(pipeline.resolve()))[:10]}.json"
 
 
-def remember(
-    root: Path, tasks: Sequence[TaskSpec], *, pipeline: Path, values: Mapping[str, Any], partial: bool = False
-) -> None:
+def remember(root: Path, tasks: Sequence[TaskSpec], *, pipeline: Path, values: Mapping[str, Any], partial: bool = False) -> None:
     """Keep what Ploomber made of a pipeline; a failure is of no consequence.
 
     Args:
