@@ -218,6 +218,7 @@ def test_the_tutorial(  # noqa: PLR0915, PLR0917 - one walk, step by step
     failing = notebook.locator(".jp-CodeCell", has=page.locator(".nbops-cell-banner"))
     failing.get_by_text("customer").first.wait_for()
     panel.locator("[data-incident]").wait_for()
+    notebook.get_by_text("A build is going on").wait_for(state="hidden")
     failing.scroll_into_view_if_needed()
     picture(page, "tutorial-failing-check")
 
