@@ -4,6 +4,7 @@ import { DocumentWidget } from '@jupyterlab/docregistry';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { Api } from './api';
+import { learn } from './filetypes';
 import { launcher } from './launcher';
 import { placeOfCell } from './model';
 import { notebook } from './notebook';
@@ -22,30 +23,7 @@ const notebooks: JupyterFrontEndPlugin<void> = {
   id: 'nbops:notebooks',
   description: "Opens the percent .py files that are a pipeline's notebooks as notebooks; other modules stay text.",
   autoStart: true,
-  activate: async (app: JupyterFrontEnd) => {
-    try {
-      const paths = await new Api(app.serviceManager.serverSettings).notebooks();
-      const names = [...new Set(paths.map(path => path.split('/').pop()!))];
-      if (!names.length) {
-        return;
-      }
-      const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-      // a file type of its own, so that `defaultViewers` in the settings can still say otherwise
-      app.docRegistry.addFileType(
-        {
-          name: 'nbops-notebook',
-          displayName: 'Pipeline notebook',
-          contentType: 'notebook',
-          fileFormat: 'json',
-          pattern: `^(?:${names.map(escape).join('|')})$`,
-          icon: app.docRegistry.getFileType('notebook')?.icon
-        },
-        ['Jupytext Notebook', 'Editor']
-      );
-    } catch (error) {
-      console.warn(`nbops: the pipeline's .py files open as text: ${error}`);
-    }
-  }
+  activate: learn
 };
 
 function openerOf(app: JupyterFrontEnd): IOpener {
@@ -84,6 +62,9 @@ function openerOf(app: JupyterFrontEnd): IOpener {
     },
     page: async path => void (await app.commands.execute('nbops:open-report', { served: path })),
     notebook: async (path, cell) => {
+      if (path.endsWith('.py')) {
+        await learn(app); // it may have been made since Lab was opened
+      }
       const widget: unknown = await open(path);
       if (!(widget instanceof NotebookPanel) || cell === undefined) {
         return;
@@ -116,8 +97,13 @@ const pipeline: JupyterFrontEndPlugin<void> = {
       label: 'Show the Pipeline',
       caption: 'What is stale, verdicts, builds',
       icon: ICON,
-      describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => app.shell.activateById(panel.id)
+      describedBy: { args: { type: 'object', properties: { project: { type: 'string' } } } },
+      execute: async args => {
+        app.shell.activateById(panel.id);
+        if (typeof args.project === 'string') {
+          await panel.switchTo(args.project, null);
+        }
+      }
     });
     palette?.addItem({ command: 'nbops:show', category: 'nbops' });
   }

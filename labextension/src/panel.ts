@@ -58,9 +58,9 @@ export class Panel extends Widget {
     }
     this.asking = true;
     try {
-      if (!this.projects.length) {
+      if (!this.projects.includes(this.project)) {
         this.projects = await this.api.projects();
-        this.project = this.projects[0] ?? '';
+        this.project = this.projects.includes(this.project) ? this.project : this.projects[0] ?? '';
       }
       this.found = this.projects.length ? await this.api.status(this.project, this.pipeline) : null;
       this.problem = this.found?.error ?? (this.projects.length ? null : 'There is no pipeline.yaml in this folder, above it or right below it.');
@@ -348,7 +348,8 @@ export class Panel extends Widget {
     }
   }
 
-  private async switchTo(project: string, pipeline: string | null): Promise<void> {
+  /** Show another project or pipeline. */
+  async switchTo(project: string, pipeline: string | null): Promise<void> {
     this.project = project;
     this.pipeline = pipeline;
     this.found = null;

@@ -55,6 +55,20 @@ def test_makes_the_layout_and_commits_it(here: Path, call: Call) -> None:
     assert call("-C", "shop", "attach").out.startswith("pipeline.yaml: nbops is attached already")
 
 
+def test_a_small_one(here: Path, call: Call) -> None:
+    assert call("init", "--small", "shop").code == 0
+    shop = here / "shop"
+    assert git(shop, "status", "--porcelain") == ""
+    assert {path.name for path in shop.iterdir()} - {".git", "constraints.txt"} == LAYOUT | {"data"}
+    tasks = yaml.safe_load((shop / "pipeline.yaml").read_text())["tasks"]
+    assert {task["source"] for task in tasks} == {path.relative_to(shop).as_posix() for path in (shop / "notebooks").iterdir()}
+    for path in shop.rglob("*.py"):
+        compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    assert "data/orders.csv" in (shop / "README.md").read_text()
+    assert "--env--scale" not in (shop / "tests/test_pipeline.py").read_text()
+    assert not list(shop.rglob("*.txt")) or [path.name for path in shop.rglob("*.txt")] == ["constraints.txt"]
+
+
 def test_name(here: Path, call: Call) -> None:
     assert call("init", "a b (c)").code == 0
     assert tomllib.loads((here / "a b (c)/pyproject.toml").read_text())["project"]["name"] == "a-b-c"

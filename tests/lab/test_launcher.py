@@ -35,6 +35,8 @@ def test_what_cannot_be_made_is_refused_and_nothing_is_written(lab: Any, project
         {"kind": "project", "name": "../new"},
         {"kind": "project", "name": "a\nb"},
         {"kind": "project", "name": ""},
+        {"kind": "project", "name": "new", "example": "../shop"},
+        {"kind": "contract", "dataset": "gone"},
         {"kind": "else"},
     ]
     for body in refused:

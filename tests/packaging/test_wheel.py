@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
@@ -114,3 +119,36 @@ def _version() -> str:
     from importlib import metadata
 
     return metadata.version("nbops")
+
+
+def test_it_installs_where_there_is_no_node(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """Into an environment of its own, whose other packages are this one's; what PATH holds is nothing at all."""
+    venv.create(tmp_path / "env", with_pip=False)
+    python = tmp_path / "env/bin/python"
+    (tmp_path / "empty").mkdir()
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "PYTHON", "PIP_", "COV_"))}
+    names = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    environment = {**kept, **{name: str(tmp_path / "home" / name.lower()) for name in names}, "PATH": str(tmp_path / "empty")}
+
+    def run(*arguments: str) -> str:
+        command = [str(python), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    [site] = (tmp_path / "env/lib").glob("python*/site-packages")
+    # A folder that a .pth file names is searched, but .pth files in it are not read: no nbops of this environment is seen
+    (site / "others.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    assert "No module named" in run("-c", "try: import nbops\nexcept ImportError as error: print(error)")
+    for name in ("node", "npm", "jlpm", "yarn", "git"):
+        assert shutil.which(name, path=environment["PATH"]) is None
+    run("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--ignore-installed", str(wheel.filename))
+    assert str(site) in run("-c", "import nbops; print(nbops.__file__)")
+
+    listed = run("-c", "import sys; from jupyterlab.labextensions import main; sys.exit(main())", "list")
+    [line] = [line for line in listed.splitlines() if line.split()[:1] == ["nbops"]]
+    plain = re.sub(r"\x1b\[\d*m", "", line)
+    assert re.match(rf"\s*nbops v{re.escape(_version())} enabled .*OK", plain), listed
+    assert str(tmp_path / "env/share/jupyter/labextensions") in listed
+    run("-m", "nbops.cli", "init", "--small", "shop")
+    assert (tmp_path / "shop/notebooks/orders.py").is_file()

@@ -18,7 +18,7 @@ from nbops.record.store import latest_run
 from nbops.workflow.new_contract import write_contract
 from nbops.workflow.new_task import create_task
 from nbops.workflow.project import create_project
-from nbops.workflow.template import constraints_file, template_files
+from nbops.workflow.template import constraints_file, small_files, template_files
 
 __all__ = ["register_new"]
 
@@ -42,8 +42,8 @@ class _New(OfProject):
         """Make what ``kind`` says, by the code of ``nbops new``, ``nbops contract`` and ``nbops init``.
 
         ``task``: ``project``, ``name``, ``upstream``, ``product``, ``notebook``. ``contract``: ``project``, ``dataset``.
-        ``project``: ``folder`` (that is browsed, as the server names it) and ``name``. Answers ``{"open": path}``, with 400 and a
-        ``message`` when it cannot be; nothing was written then.
+        ``project``: ``folder`` (that is browsed, as the server names it), ``name`` and ``example`` (``small``, else ``shop``).
+        Answers ``{"open": path}``, with 400 and a ``message`` when it cannot be; nothing was written then.
         """
         wanted = self.get_json_body()
         if not isinstance(wanted, dict):
@@ -52,7 +52,11 @@ class _New(OfProject):
         try:
             if kind == "project":
                 file = await asyncio.to_thread(
-                    _project, self.served(), text_of(wanted, "folder") or "", text_of(wanted, "name") or ""
+                    _project,
+                    self.served(),
+                    text_of(wanted, "folder") or "",
+                    text_of(wanted, "name") or "",
+                    example=text_of(wanted, "example") or "shop",
                 )
             elif kind in {"task", "contract"}:
                 root = await self.project(text_of(wanted, "project") or "")
@@ -94,7 +98,7 @@ def _contract(root: Path, wanted: dict[str, Any]) -> str:
     return write_contract(root, load_config(root), text_of(wanted, "dataset") or "")
 
 
-def _project(served: Path, folder: str, name: str) -> Path:
+def _project(served: Path, folder: str, name: str, *, example: str) -> Path:
     """Make a project in a folder of its own, below the one that is browsed, and return its README.
 
     Raises:
@@ -108,10 +112,14 @@ def _project(served: Path, folder: str, name: str) -> Path:
         raise NbopsError(
             f"name {name[:60]!r}: letters, digits, '.', '_' and '-' are allowed, with a letter or digit at both ends."
         )
-    files = template_files()
+    if example not in {"small", "shop"}:
+        raise NbopsError(f"example {example[:60]!r}: small or shop is allowed.")
+    files = small_files() if example == "small" else template_files()
     if (constraints := constraints_file()) is not None:
         files["constraints.txt"] = constraints
-    return create_project(base / name, files=files, name=name).root / "README.md"
+    return (
+        create_project(base / name, files=files, name=name, example="small" if example == "small" else "shop").root / "README.md"
+    )
 
 
 def register_new(app: Any) -> None:

@@ -144,7 +144,7 @@ def _tasks(root: Path, config: Config, served: Path, run: Run | None, *, pipelin
                 "reasons": list(item.reasons),
                 "last_success": item.last_success,
                 "verdict": item.verdict,
-                "upstream": list(task.upstream) if task is not None else [],
+                "upstream": list(item.upstream or (task.upstream if task is not None else ())),
                 "source": _served(served, source) if source is not None else None,
                 "status": now.status if now is not None else task.status if task is not None else None,
                 "live": now is not None and now.status not in {"up_to_date", "not_selected"},

@@ -106,8 +106,8 @@ def attach(dag: Any) -> None:
         runner.partial = ploomber.is_partial()
         selected = _closure(runner.tasks(), _downstream[0]) if _downstream else ploomber.selected_targets()
         pipeline = ploomber_entry.entry_point(root, sys.argv)
-        if pipeline is not None and not runner.partial:
-            remember(root, runner.tasks(), pipeline=pipeline, values=given_values(sys.argv))
+        if pipeline is not None and not (runner.partial and given_parameters()):  # values of one run are not the pipeline's
+            remember(root, runner.tasks(), pipeline=pipeline, values=given_values(sys.argv), partial=runner.partial)
         return build(runner, root=root, config=config, command=_command("build"), selected=selected).seconds
 
     def build_task(current: Any, task: str, forced: bool) -> None:  # noqa: FBT001 - called by position

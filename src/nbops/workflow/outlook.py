@@ -37,6 +37,8 @@ class Outlook:
     """The run in which it last succeeded."""
     verdict: str | None
     """The worst verdict on its datasets in the latest run; None when nothing was checked."""
+    upstream: tuple[str, ...] = ()
+    """What it depends on, as far as that can be told without Ploomber."""
 
 
 def outlook(root: Path, config: Config, *, pipeline: Path, values: Mapping[str, Any]) -> list[Outlook]:
@@ -78,6 +80,7 @@ def outlook(root: Path, config: Config, *, pipeline: Path, values: Mapping[str, 
                 reasons=why,
                 last_success=state.run_id if state else None,
                 verdict=verdicts.get(task.name),
+                upstream=task.upstream,
             )
         )
     return found

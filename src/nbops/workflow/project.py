@@ -34,6 +34,19 @@ _OWN_FILES = {
 }
 """What a new project has besides the reference pipeline: path to the template beside this module."""
 _GIT_SECONDS = 60
+_ABOUT = {
+    "shop": {
+        "begin": "the reference pipeline",
+        "about": "The pipeline that is here is nbops's reference pipeline, on a simulated shop.",
+        "values": '["--env--source", "simulated", "--env--scale", "1000"]  # fewer orders',
+    },
+    "small": {
+        "begin": "the small pipeline",
+        "about": "The pipeline that is here is one to begin with: orders of a shop (`data/orders.csv`), and sales by day.",
+        "values": "[]  # such as --env--source and a smaller file",
+    },
+}
+"""What is said of each pipeline that a project can begin with."""
 
 
 class NewProjectError(ConfigError):
@@ -87,13 +100,16 @@ def project_name(folder: Path) -> str:
     return words or "project"
 
 
-def create_project(target: Path, *, files: Mapping[str, Path], name: str | None = None) -> Created:
-    """Make a project that builds at once: the reference pipeline, its settings, a test, and a git repository.
+def create_project(
+    target: Path, *, files: Mapping[str, Path], name: str | None = None, example: Literal["shop", "small"] = "shop"
+) -> Created:
+    """Make a project that builds at once: a pipeline, its settings, a test, and a git repository.
 
     Args:
         target: Its folder; made when missing, and it may hold other files.
-        files: The reference pipeline: path in the project to the file that it is copied from.
+        files: The pipeline: path in the project to the file that it is copied from.
         name: The project's name; the folder's by default.
+        example: Which pipeline that is: its README and test are about it.
 
     Raises:
         NewProjectError: Files are there already, or the name is none that a Python project can have; nothing was written.
@@ -105,7 +121,7 @@ def create_project(target: Path, *, files: Mapping[str, Path], name: str | None 
         raise NewProjectError(
             f"name {name[:60]!r}: letters, digits, '.', '_' and '-' are allowed, with a letter or digit at both ends."
         )
-    contents = {**_reference(files), **_own(name)}
+    contents = {**_reference(files), **_own(name, example)}
     _refuse_conflicts(target, contents)
     inside = any((folder / ".git").exists() for folder in (target, *target.parents))
     for relative, data in sorted(contents.items()):
@@ -116,7 +132,7 @@ def create_project(target: Path, *, files: Mapping[str, Path], name: str | None 
     written = tuple(sorted(contents))
     if inside:
         return Created(root=target, name=name, files=written, repository="inside")
-    repository, note = _first_commit(target, written)
+    repository, note = _first_commit(target, written, pipeline=_ABOUT[example]["begin"])
     return Created(root=target, name=name, files=written, repository=repository, note=note)
 
 
@@ -131,8 +147,8 @@ def _reference(files: Mapping[str, Path]) -> dict[str, bytes]:
     return found
 
 
-def _own(name: str) -> dict[str, bytes]:
-    values = {"name": name, "hook": HOOK, "nbops": metadata.version("nbops")}
+def _own(name: str, example: str) -> dict[str, bytes]:
+    values = {**_ABOUT[example], "name": name, "hook": HOOK, "nbops": metadata.version("nbops")}
     return {
         path: b"" if text is None else Template((_TEXTS / text).read_text(encoding="utf-8")).substitute(values).encode()
         for path, text in _OWN_FILES.items()
@@ -151,11 +167,11 @@ def _refuse_conflicts(target: Path, contents: Mapping[str, bytes]) -> None:
         )
 
 
-def _first_commit(target: Path, files: tuple[str, ...]) -> tuple[Literal["made", "none"], str]:
+def _first_commit(target: Path, files: tuple[str, ...], *, pipeline: str) -> tuple[Literal["made", "none"], str]:
     if problem := _git(target, "init", "--quiet"):
         return "none", f"no git repository was made: {problem}"
     problem = _git(target, "add", "--force", "--", *files) or _git(
-        target, "commit", "--quiet", "--message", "Begin with the reference pipeline of nbops", "--", *files
+        target, "commit", "--quiet", "--message", f"Begin with {pipeline} of nbops", "--", *files
     )
     return "made", f"nothing was committed yet: {problem}" if problem else ""
 

@@ -8,6 +8,7 @@ as far as it can be told from the file alone; where it cannot, that is said and 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from importlib import metadata
@@ -37,7 +38,7 @@ class Recalled:
     """A pipeline without Ploomber."""
 
     tasks: tuple[TaskSpec, ...]
-    """In topological order; those in ``unknown`` may have no more than a name."""
+    """In topological order; of those in ``unknown`` there may be no more than a name and upstream."""
     unknown: Mapping[str, str]
     """Task to why nothing can be said of it without Ploomber."""
 
@@ -46,7 +47,7 @@ def _path(root: Path, pipeline: Path) -> Path:
     return root / ".nbops/cache" / f"pipeline-{digest(str(pipeline.resolve()))[:10]}.json"
 
 
-def remember(root: Path, tasks: Sequence[TaskSpec], *, pipeline: Path, values: Mapping[str, Any]) -> None:
+def remember(root: Path, tasks: Sequence[TaskSpec], *, pipeline: Path, values: Mapping[str, Any], partial: bool = False) -> None:
     """Keep what Ploomber made of a pipeline; a failure is of no consequence.
 
     Args:
@@ -54,13 +55,14 @@ def remember(root: Path, tasks: Sequence[TaskSpec], *, pipeline: Path, values: M
         tasks: All its tasks, in topological order.
         pipeline: The pipeline file.
         values: What ``--env--NAME VALUE`` set.
+        partial: These are not all: what is kept of the others stays.
     """
     try:
         declared = _declared(read_pipeline(pipeline, values=values))
     except (ConfigError, OSError):
         declared = {}  # a pipeline that only Ploomber can read is one that cannot be recalled
     hashes = HashCache(root / ".nbops/cache/hashes.json")
-    entries = [
+    entries: list[dict[str, Any]] = [
         {
             "name": task.name,
             "kind": task.kind,
@@ -70,11 +72,16 @@ def remember(root: Path, tasks: Sequence[TaskSpec], *, pipeline: Path, values: M
             "language": task.language,
             "upstream": list(task.upstream),
             "products": [[product.key, product.path, product.kind] for product in task.products],
-            "parameters": task.parameters,
+            "parameters": dict(task.parameters),
             "function": task.function,
         }
         for task in tasks
     ]
+    if partial:
+        known, then = _kept(_path(root, pipeline))
+        built = {entry["name"] for entry in entries}
+        declared = {**then, **{name: found for name, found in declared.items() if name in built}}
+        entries += [entry for name, entry in known.items() if name not in built]
     try:
         write_json(_path(root, pipeline), {"maker": _maker(), "declared": declared, "tasks": entries}, durable=False)
     except (OSError, TypeError, ValueError):
@@ -120,18 +127,28 @@ def recall(root: Path, *, pipeline: Path, values: Mapping[str, Any]) -> Recalled
     specs: dict[str, TaskSpec] = {}
     unknown: dict[str, str] = {}
     now = _declared(file)
-    sources = {task.name: task.source for task in file.tasks}
+    tasks = {task.name: task for task in file.tasks}
     for name, declaration in now.items():
         try:
             specs[name] = _spec(name, known.get(name), before=then.get(name), now=declaration, file=file, hashes=hashes)
         except SourceError as error:  # noqa: PERF203 - one task's fault is not another's
-            specs[name] = _only_named(name, sources[name])
+            specs[name] = _as_declared(tasks[name], file)
             unknown[name] = f"{error}; {_ELSEWHERE}"
     return Recalled(tasks=_sorted(specs, pipeline), unknown=unknown)
 
 
-def _only_named(name: str, source: Path | None) -> TaskSpec:
-    return TaskSpec(name=name, kind="other", source=source, code=(), language="", upstream=(), products=())
+def _as_declared(task: FileTask, file: PipelineFile) -> TaskSpec:
+    """Return what the files say of a task that no build has loaded: what it depends on, for the order and for pictures."""
+    bare = TaskSpec(name=task.name, kind="other", source=task.source, code=(), language="", upstream=(), products=())
+    names = [one.name for one in file.tasks]
+    if not file.extract_upstream:
+        return replace(bare, upstream=tuple(name for name in task.upstream if name in names))
+    if task.source is None or task.source.suffix not in {".py", ".ipynb"}:
+        return bare
+    with suppress(SourceError):
+        spec = replace(bare, kind="notebook", language="python")
+        return replace(bare, upstream=reread(spec, names=names, upstream=True, product=False).upstream)
+    return bare
 
 
 def _kept(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:

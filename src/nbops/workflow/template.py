@@ -1,4 +1,4 @@
-"""The reference project: what ``nbops init`` makes a new project from."""
+"""What ``nbops init`` makes a new project from: the reference project, or a small one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import nbops
 from nbops.errors import NbopsError
 
-__all__ = ["constraints_file", "template_files"]
+__all__ = ["constraints_file", "small_files", "template_files"]
 
 _PARTS = ("notebooks", "contracts", "pipeline.yaml", "env.yaml")
 _CONSTRAINTS = "constraints.txt"
@@ -39,6 +39,15 @@ def template_files() -> dict[str, Path]:
             "Install again: python -m pip install --force-reinstall nbops"
         )
     return found
+
+
+def small_files() -> dict[str, Path]:
+    """Return the files of the small project, as :func:`template_files` does of the reference project.
+
+    They lie in the package with ``.txt`` behind their names, so that nothing takes them for modules of it.
+    """
+    base = Path(__file__).parent / "new_project/small"
+    return {path.relative_to(base).as_posix().removesuffix(".txt"): path for path in sorted(base.rglob("*.txt"))}
 
 
 def constraints_file() -> Path | None:

@@ -11,9 +11,10 @@ __all__ = ["command"]
 
 _HELP = """Make a new project that builds at once.
 
-It holds the reference pipeline (a simulated shop), its contracts and settings, a README and a test, in a git repository
-with a first commit; inside a repository that is there already, nothing is committed. DIR is the current folder unless
-given. Files that are there already are never overwritten: they are listed, and nothing is written.
+It holds the reference pipeline (a simulated shop with dirty data, whose runs warn), or, with --small, one of two
+notebooks whose runs pass; contracts and settings, a README and a test, in a git repository with a first commit; inside a
+repository that is there already, nothing is committed. DIR is the current folder unless given. Files that are there
+already are never overwritten: they are listed, and nothing is written.
 """
 
 
@@ -22,7 +23,7 @@ given. Files that are there already are never overwritten: they are listed, and 
     help=_HELP,
     short_help="Make a new project that builds at once.",
     epilog=epilog(
-        ("nbops init shop", "nbops init . --name sales-pipeline"),
+        ("nbops init shop", "nbops init --small shop", "nbops init . --name sales-pipeline"),
         codes={
             OK: "the project was made",
             USAGE: "files are in the way, or the name cannot be used",
@@ -32,16 +33,17 @@ given. Files that are there already are never overwritten: they are listed, and 
 )
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(file_okay=True))
 @click.option("--name", metavar="NAME", help="Name of the project; that of the folder unless given.")
+@click.option("--small", is_flag=True, help="Begin with two notebooks instead of the reference pipeline.")
 @click.pass_context
-def command(context: click.Context, directory: str, name: str | None) -> int:  # noqa: D103 - see _HELP
+def command(context: click.Context, directory: str, name: str | None, *, small: bool) -> int:  # noqa: D103 - see _HELP
     from nbops.workflow.project import NewProjectError, create_project  # noqa: PLC0415 - help needs none of it
-    from nbops.workflow.template import constraints_file, template_files  # noqa: PLC0415
+    from nbops.workflow.template import constraints_file, small_files, template_files  # noqa: PLC0415
 
-    files = template_files()
+    files = small_files() if small else template_files()
     if (constraints := constraints_file()) is not None:
         files["constraints.txt"] = constraints
     try:
-        made = create_project(start_folder(context) / directory, files=files, name=name)
+        made = create_project(start_folder(context) / directory, files=files, name=name, example="small" if small else "shop")
     except NewProjectError as error:
         note(str(error))
         return USAGE
