@@ -68,7 +68,7 @@ def frame_of(subject: str, table: Table, *, run: str, at: float, current: Mappin
         current: Its own values.
     """
     there = np.isfinite(table.values)
-    measured = list(there.any(axis=0))
+    measured = [bool(column.any()) for column in there.T]
     news, known = {point.run for point in table.intervals if point.changed}, {point.run for point in table.intervals}
     columns = [
         number

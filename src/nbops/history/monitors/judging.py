@@ -45,7 +45,7 @@ class Judgement:
     errors: tuple[str, ...] = ()
     """What went wrong in monitors, a sentence each."""
     courses: Mapping[str, Courses] = field(default_factory=dict)
-    """Datasets to the series that were judged, of those that no run for a later date measured: as :func:`courses_of` gives them."""
+    """Datasets to the series that were judged, where no run for a later date did: as :func:`courses_of` gives them."""
 
     @property
     def raised(self) -> tuple[Anomaly, ...]:
