@@ -7,7 +7,7 @@ judging a run would mostly spend its time on; the rows' numbers are stored as th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,11 @@ class Table:
             for run, at, value, changed, published in zip(self.runs, self.at, numbers, self.changed, self.published, strict=True)
             if not math.isnan(value)
         ]
+
+    def without_columns(self) -> Table:
+        """Return the table of the subject's own series, without those of its columns."""
+        stays = [number for number, (column, _) in enumerate(self.keys) if column is None]
+        return replace(self, keys=tuple(self.keys[number] for number in stays), values=self.values[stays])
 
 
 class _Shares(NamedTuple):

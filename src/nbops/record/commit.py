@@ -131,9 +131,10 @@ def _as_set(repository: Repository) -> tuple[Repository, bool]:
     Beside it stands whether no settings ask for a special kind of index.
     """
     git = repository.git
-    names = [line.split(" ")[0] for line in (git.maybe("config", "--get-regexp", _SETTINGS) or "").splitlines()]
-    plain = all(name in _COMPRESSIONS for name in names)
-    if any(name in _COMPRESSIONS for name in names):
+    lines = (git.maybe("config", "--get-regexp", _SETTINGS) or "").splitlines()
+    chosen = [line for line in lines if line.split(" ")[0] in _COMPRESSIONS]
+    plain = all(line in chosen or line.endswith(" false") for line in lines)  # one of these is our own
+    if chosen:
         return repository, plain
     settings = (f"core.looseCompression={_COMPRESSION}", f"pack.compression={_COMPRESSION}")
     return replace(repository, git=replace(git, settings=(*git.settings, *settings))), plain

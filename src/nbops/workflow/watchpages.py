@@ -163,9 +163,7 @@ class _Bands:
         self._expected: Sequence[Correction] = ()
 
     def __call__(self, dataset: str, short: bool) -> Sequence[BandSeries]:  # noqa: FBT001 - the form of BandsOf
-        if dataset not in self._courses:
-            self._courses[dataset] = self._judged(dataset)
-        courses = self._courses[dataset]
+        courses = self._of(dataset, short=short)
         if courses is None:
             return []
         places, every = courses.places(), courses.keys()
@@ -177,7 +175,14 @@ class _Bands:
             chosen = _worth_showing(every, courses, places, raised, self._out_now(subject))
         return [_banded(key, courses, places) for key in chosen]
 
-    def _judged(self, dataset: str) -> Courses | None:
+    def _of(self, dataset: str, *, short: bool) -> Courses | None:
+        if short and dataset not in self._courses:
+            return self._judged(dataset, whole=False)  # an overview names many that this run did not measure
+        if dataset not in self._courses:
+            self._courses[dataset] = self._judged(dataset, whole=True)
+        return self._courses[dataset]
+
+    def _judged(self, dataset: str, *, whole: bool) -> Courses | None:
         from nbops.history.monitors import courses_of  # noqa: PLC0415 - with the history
 
         if self._history is None:
@@ -195,6 +200,7 @@ class _Bands:
             columns=next((item.columns for item in self._run.datasets if item.name == dataset), ()),
             sensitivity=self._settings.sensitivity_of(dataset),
             expected=self._expected,
+            whole=whole,
         )
 
     def _out_now(self, subject: str) -> frozenset[Key]:
@@ -243,21 +249,11 @@ def _banded(key: Key, courses: Courses, places: Mapping[Key, int]) -> BandSeries
         return BandSeries(metric=metric, column=column, points=tuple(found))
     runs, values = courses.runs(), courses.values(places[key])
     there = [step for step, value in enumerate(values) if math.isfinite(value)][-_TOLD:]
-    banded = []
-    expected = None
-    for step in there:
-        expected = courses.expected(places[key], step)
-        run, at = runs[step]
-        banded.append(
-            BandPoint(
-                run=run,
-                at=_iso(at),
-                value=values[step],
-                low=expected.low,
-                high=expected.high,
-                center=expected.center,
-            )
-        )
+    banded = [
+        BandPoint(run=runs[step][0], at=_iso(runs[step][1]), value=values[step], low=low, high=high, center=center)
+        for step, (low, high, center) in zip(there, courses.band(places[key], there), strict=True)
+    ]
+    expected = courses.expected(places[key], there[-1]) if there else None
     return BandSeries(metric=metric, column=column, points=tuple(banded), expected=expected)
 
 

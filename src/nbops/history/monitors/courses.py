@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbops.history.monitors.telling import _expected
+from nbops.history.monitors.telling import _expected, band_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nbops.history.index import SeriesPoint
     from nbops.history.monitors.frame import Key
@@ -63,6 +63,10 @@ class Courses:
         if self.judged is None:
             raise LookupError("nothing was judged")
         return _expected(self.judged, place, step, float(self.judged.bounds[place, step]))
+
+    def band(self, place: int, steps: Sequence[int]) -> list[tuple[float | None, float | None, float | None]]:
+        """Return the lowest, highest and middle value that was expected at some runs, by the runs before each."""
+        return band_of(self.judged, place, steps) if self.judged else []
 
     def points(self, key: Key) -> list[SeriesPoint]:
         """Return a series as it was measured, where there was something new."""

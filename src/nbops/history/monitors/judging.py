@@ -264,6 +264,7 @@ def courses_of(
     columns: Sequence[Column] = (),
     sensitivity: str | None,
     expected: Sequence[Correction] = (),
+    whole: bool = True,
 ) -> Courses | None:
     """Return the series of a dataset, judged at each run as :func:`judge` did in the one that measured it last.
 
@@ -273,6 +274,7 @@ def courses_of(
         columns: As that run found them.
         sensitivity: ``low``, ``normal`` or ``high``; None judges nothing.
         expected: As for :func:`judge`.
+        whole: Also the series of its columns; those of the dataset itself are judged the same without them.
 
     Returns:
         None where no run measured it.
@@ -286,6 +288,8 @@ def courses_of(
     if run is None or not current:
         return None
     table = history.table(subject, run, limit=runs_for(len(current)), later=True)
+    if not whole:
+        table, current = table.without_columns(), {key: point for key, point in current.items() if key[0] is None}
     if sensitivity is None:
         return Courses(table=table, current=current)
     work = _begun(subject, table, current, timed=timed_columns(columns), sensitivity=sensitivity, expected=expected)
