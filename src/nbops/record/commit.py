@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nbops.record.git import Git, GitError, NoGitError
-from nbops.record.indexes import ConflictsError, WorkIndex, replaced_by, start_from, work_index
+from nbops.record.indexes import ConflictsError, WorkIndex, replaced_by, start_from, sweep_killed, work_index
 from nbops.record.packing import pack_objects
 from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
 
@@ -200,6 +200,7 @@ class _Job:
         return CommitOutcome(status="failed", message=text)
 
     def _unsafe(self) -> CommitOutcome | None:
+        sweep_killed(self.repository)
         what = in_the_middle(self.repository)
         if what is None and not wait_for_index(self.repository, self.lock_seconds):
             what = "another git command (index.lock is there; remove it if none is running)"

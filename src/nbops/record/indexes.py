@@ -24,7 +24,7 @@ from nbops.record.git import Git, GitError
 if TYPE_CHECKING:
     from nbops.record.repository import Repository
 
-__all__ = ["ConflictsError", "WorkIndex", "replaced_by", "start_from", "work_index"]
+__all__ = ["ConflictsError", "WorkIndex", "replaced_by", "start_from", "sweep_killed", "work_index"]
 
 _PREFIX = "nbops-index-"
 _UNMERGED = "U"
@@ -56,7 +56,7 @@ def work_index(repository: Repository, *, plain: bool) -> Iterator[WorkIndex]:
         repository: The repository.
         plain: The user has chosen no special kind of index (split, sparse, watched).
     """
-    _sweep(repository)
+    sweep_killed(repository)
     descriptor, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=repository.folder)
     os.close(descriptor)
     path = Path(name)
@@ -157,7 +157,7 @@ def _state(path: Path) -> _State:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _sweep(repository: Repository) -> None:
+def sweep_killed(repository: Repository) -> None:
     """Remove what a killed process left, a lock among it that is the same file as such an index."""
     lock = repository.index.with_name(f"{repository.index.name}.lock")
     for path in repository.folder.glob(f"{_PREFIX}*"):
