@@ -225,7 +225,7 @@ def _begin(root: Path, run: Run) -> None:
     from nbops.workflow.watchover import catch_up  # noqa: PLC0415
 
     config, reports, state = load_config(root), root / "reports", root / ".nbops"
-    newest = (store.run_ids(reports) or [""])[-1]
+    newest = next(store.newest_ids(reports), "")
     if newest >= run.id:
         raise RuntimeError(f"{newest} is there already")
     store.latest_run(reports)

@@ -23,7 +23,7 @@ ADDED = Metric(key="added_ms", label="ledger written and added, CPU", unit="ms",
 READ = Metric(key="read_ms", label="all series of the last 400 runs read, CPU", unit="ms", digits=1)
 
 
-_ENDS = (10, 10_000)
+_ENDS = (10, 400, 10_000)
 _ADDED = 20
 _PARTS = (
     Metric(key="both_ms", label="all that a run does with history, CPU", unit="ms", digits=0),
@@ -38,8 +38,17 @@ _PARTS = (
 )
 
 
-def _end(context: Context, runs: int) -> Callable[[int], Mapping[str, float]]:
-    def run(_: int) -> Mapping[str, float]:
+_Ends = dict[tuple[int, int], Mapping[str, float]]
+"""What was measured, by number of runs before it and round."""
+
+
+def _end(context: Context, runs: int, known: _Ends) -> Callable[[int], Mapping[str, float]]:
+    def run(number: int) -> Mapping[str, float]:
+        if (runs, number) not in known:
+            known[runs, number] = measured()
+        return known[runs, number]
+
+    def measured() -> Mapping[str, float]:
         folder = context.folder("growth") / "ends"
         folder.mkdir(exist_ok=True)
         command: list[str | Path] = [context.python, CONTESTANTS / "run_ends.py", folder, str(runs), str(_ADDED)]
@@ -61,7 +70,8 @@ def _add(context: Context, runs: int) -> Callable[[int], Mapping[str, float]]:
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
-    """Yield two experiments."""
+    """Yield three experiments."""
+    counts, ends = ((10, 40) if context.quick else _ENDS), _Ends()
     yield Experiment(
         key="growth.history",
         title="A run is recorded and added to the history, with ever more runs before it",
@@ -87,12 +97,24 @@ def experiments(context: Context) -> Iterator[Experiment]:
             f"{_ADDED} runs are added one after the other, each in a process of its own: what a build does before its first "
             "task, and its whole end with index, monitors, incidents, all pages and the commit. Git counts. Means, so that "
             "what happens in each tenth run only (pages of old runs go, the commit looks at the whole folder) counts with "
-            "its share. The ratios are against 10 runs, where monitors are still learning."
+            "its share. The ratios are against 10 runs, where monitors are still learning: they judge by 10 runs there, and by "
+            "400, which is all that they ever look at, from then on."
         ),
         baseline="ends_10",
         contestants=[
-            Contestant(key=f"ends_{runs}", label=f"{runs:,} runs before it", run=_end(context, runs))
-            for runs in ((10, 40) if context.quick else _ENDS)
+            Contestant(key=f"ends_{runs}", label=f"{runs:,} runs before it", run=_end(context, runs, ends)) for runs in counts
+        ],
+        rounds=context.rounds_or(5),
+        metrics=_PARTS,
+    )
+    yield Experiment(
+        key="growth.learned",
+        title="The same where monitors look at as many runs: against 400",
+        about="The figures of the table before, with ratios against the run from which on monitors look back no further.",
+        baseline=f"ends_{counts[-2]}",
+        contestants=[
+            Contestant(key=f"ends_{runs}", label=f"{runs:,} runs before it", run=_end(context, runs, ends))
+            for runs in counts[-2:]
         ],
         rounds=context.rounds_or(5),
         metrics=_PARTS,

@@ -381,3 +381,31 @@ def test_the_order_of_reading_makes_no_difference(tmp_path: Path, days: list[str
                 history.add(one)
             found.append(everything(history))
     assert found[0] == found[1]
+
+
+def test_a_table_holds_what_series_say(tmp_path: Path) -> None:
+    draws = random.Random(3)
+    with open_history(tmp_path / "reports", tmp_path) as history:
+        for number in range(30):
+            some = {one: draws.randrange(1, 40) for one in draws.sample(["DE", "FR", "IT", "ES"], draws.randrange(1, 4))}
+            item = dataset(draws.choice([None, 100, 103 + number]), categories=some, others=draws.choice([0, 0, 4]))
+            if number % 5 == 4:
+                item = replace(item, from_run=name(number - 1), changed=False)
+            dates = {"logical_date": f"2026-01-{draws.randrange(1, 29):02d}"} if number % 3 == 0 else {}
+            history.add(run(number, item, **dates))
+        for subject in ("dataset:orders", "task:t"):
+            for number in (0, 7, 29):
+                for limit in (3, 400):
+                    series = history.series(subject, before=name(number), limit=limit)
+                    table = history.table(subject, name(number), limit=limit)
+                    intervals = series.pop((None, "interval"), [])
+                    assert {key: table.points(key) for key in table.keys} == series
+                    assert list(table.keys) == list(series), "ties are told in this order"
+                    assert list(table.intervals) == intervals
+            assert (
+                history.newest(subject)
+                == max((point.at, point.run) for points in history.series(subject).values() for point in points if point.changed)[
+                    1
+                ]
+            )
+        assert history.newest("dataset:none") is None

@@ -574,3 +574,57 @@ def test_killed_at_any_step_the_repository_is_sound(root, tmp_path):
         sound(root)
     assert at > 10  # it went through all the calls
     assert len(git(root, "ls-tree", "-r", "--name-only", "HEAD", "reports").splitlines()) == at
+
+
+def test_our_index_stands_in_for_the_users_only_where_that_was_heads(root):
+    write(root / "reports/index.html", "1")
+    index = root / ".git/index"
+    index.chmod(0o660)
+    assert commit(root).status == "committed"
+    assert stat.S_IMODE(index.stat().st_mode) == 0o660
+    assert git(root, "status", "--porcelain") == ""
+    assert not [*(root / ".git").glob("nbops-index-*"), *(root / ".git").glob("*.lock")]
+    write(root / "code.py", "a = 2\n")
+    git(root, "add", "code.py")
+    write(root / "reports/index.html", "2")
+    assert commit(root).status == "committed"
+    assert git(root, "status", "--porcelain") == "M  code.py"
+    assert git(root, "diff", "--name-only", "HEAD~1", "HEAD") == "reports/index.html"
+
+
+def test_what_is_staged_while_the_commit_is_made_stays_staged(root):
+    write(root / "reports/index.html", "1")
+    write(root / "code.py", "a = 2\n")
+
+    def check(files):
+        list(files)
+        git(root, "add", "code.py")
+
+    assert commit(root, check=check).status == "committed"
+    assert git(root, "status", "--porcelain") == "M  code.py"
+
+
+def test_the_lock_of_a_build_that_was_killed_is_taken_away(root):
+    write(root / "reports/index.html", "1")
+    left = write(root / ".git/nbops-index-999999999-x", "half")
+    os.link(left, root / ".git/index.lock")
+    assert commit(root, lock_seconds=0.0).status == "committed"
+    write(root / "reports/index.html", "2")
+    write(root / ".git/index.lock", "of somebody else")
+    write(root / ".git/nbops-index-999999999-y", "other")
+    assert commit(root, lock_seconds=0.0).status == "unsafe_state"
+    assert (root / ".git/index.lock").read_text() == "of somebody else"
+
+
+def test_what_git_does_not_know_is_counted_beside_the_reports(root):
+    write(root / "reports/runs/1/run.json")
+    write(root / ".gitignore", "ignored/\n")
+    write(root / "ignored/x")
+    git(root, "add", ".gitignore")
+    git(root, "commit", "-qm", "ignore")
+    (root / "empty").mkdir()
+    assert not git_state(root).dirty
+    write(root / "new/a.py")
+    write(root / "ä b.py")
+    (root / "other.py").unlink()
+    assert git_state(root).changed_files == 3

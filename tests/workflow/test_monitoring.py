@@ -56,7 +56,7 @@ def make(day: int, *, rows: int = 1_000, **more: Any) -> Run:
 
 def record(root: Path, run: Run, previous: Run | None = None) -> tuple[Run, list[str]]:
     """Do with a run what the end of a build does; return it and the events of incidents."""
-    run = monitored(root, Config(), run, previous=previous)
+    run = monitored(root, Config(), run, previous=previous).run
     announce(root, run.id)
     write_run(root / "reports", run)
     done = keep_incidents(root, Config(), run)
@@ -133,7 +133,7 @@ def test_monitors_that_fail_stop_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_switched_off(tmp_path: Path) -> None:
     off = Config(monitoring=replace(Config().monitoring, enabled=False))
-    run = monitored(tmp_path, off, make(1), previous=None)
+    run = monitored(tmp_path, off, make(1), previous=None).run
     assert run.monitors == ()
     assert not (tmp_path / ".nbops").exists()
 
@@ -148,7 +148,7 @@ def test_where_nothing_is_new_nothing_heavy_is_loaded(tmp_path: Path) -> None:
         "run = make(1)\n"
         "same = replace(run, tasks=(replace(run.tasks[0], status='up_to_date'),),\n"
         "               datasets=(replace(run.datasets[0], from_run=run.id, changed=False),))\n"
-        "same = monitored(Path(sys.argv[1]), Config(), same, previous=replace(run, logical_date=run.parameters['day']))\n"
+        "same = monitored(Path(sys.argv[1]), Config(), same, previous=replace(run, logical_date=run.parameters['day'])).run\n"
         "assert same.monitors == ()\n"
         "keep_incidents(Path(sys.argv[1]), Config(), same)\n"
         "print(*sorted({'sqlite3', 'numpy', 'ruamel'} & (set(sys.modules) - before)))"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nbops.history.index import open_history
+from nbops.history.monitors import judge
 from nbops.model import Anomaly, Column, Dataset, Measurement, MonitorCount, Run
 from nbops.record.store import read_run, write_run
 from nbops.workflow.watchpages import watch_of
@@ -94,3 +96,27 @@ def test_what_is_not_watched_has_no_band(reports: Path) -> None:
 def test_without_a_run_there_is_nothing(tmp_path: Path) -> None:
     watch = watch_of(tmp_path, tmp_path / "reports", None)
     assert (watch.runs, watch.incidents) == ((), ())
+
+
+def test_a_judgement_that_is_handed_on_draws_what_judging_again_draws(reports: Path) -> None:
+    run = read_run(reports, _id(24))
+    with open_history(reports, reports.parent / ".nbops/cache") as history:
+        history.sync()
+        handed = judge(run, history).courses
+    again, given = watch_of(reports.parent, reports, run), watch_of(reports.parent, reports, run, courses=handed)
+    assert set(handed) == {"orders"}
+    for short in (False, True):
+        assert given.bands("orders", short) == again.bands("orders", short) != []
+    alone = watch_of(reports.parent, reports, run).bands("orders", True)
+    assert alone == again.bands("orders", True), "an overview judges a dataset's own numbers without those of its columns"
+
+
+def test_a_run_for_an_earlier_date_hands_nothing_on(reports: Path) -> None:
+    late = replace(_run(25), id=_id(26), logical_date="2026-01-03", started_at="2026-01-27T06:00:00Z")
+    write_run(reports, late)
+    with open_history(reports, reports.parent / ".nbops/cache") as history:
+        history.sync()
+        assert judge(late, history).courses == {}
+    rows = watch_of(reports.parent, reports, read_run(reports, late.id)).bands("orders", False)[0]
+    assert rows.points[-1].run == _id(24), "the newest date is drawn last"
+    assert late.id in {point.run for point in rows.points}

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from nbops.history.index_facts import Key
+    from nbops.history.side_by_side import Table
     from nbops.model import Run
 
 __all__ = ["ColumnSeen", "DatasetEntry", "History", "RunEntry", "SeriesPoint", "open_history"]
@@ -150,6 +151,32 @@ class History:
 
         return self._safely(work)
 
+    def table(self, subject: str, run: str, *, limit: int = 400, later: bool = False) -> Table:
+        """Return the same as :meth:`series` of what was before a run, as one table, at a fraction of the time.
+
+        Args:
+            subject: ``dataset:NAME`` or ``task:NAME``.
+            run: Only of what was recorded before this run and is for an earlier date.
+            limit: As for :meth:`series`.
+            later: Also of what was recorded after it and is for an earlier date.
+        """
+        from nbops.history.side_by_side import table_of_rows  # noqa: PLC0415 - numpy, only when something is judged
+
+        def work() -> Table:
+            rows = bounded(self._beside(subject, run) if later else self._rows(subject, run), limit)
+            return table_of_rows(rows, home=self._home(subject), texts=self._texts)
+
+        return self._safely(work)
+
+    def newest(self, subject: str) -> str | None:
+        """Return the run with the latest date of those that changed a subject; None where none did."""
+
+        def work() -> str | None:
+            rows = rows_of(self._connection, subject, run=None, until=None)
+            return next((row.run for row in rows if row.changed), None)
+
+        return self._safely(work)
+
     def points(
         self, subject: str, column: str | None, metric: str, *, before: str | None = None, limit: int = 400
     ) -> list[SeriesPoint]:
@@ -163,16 +190,20 @@ class History:
         """
         found: dict[str, dict[Key, SeriesPoint]] = {}
         for facts in facts_of(run):
-            series = self._safely(lambda subject=facts.subject: self._latest(subject, run))  # type: ignore[misc]
-            found[facts.subject] = {key: points[-1] for key, points in series.items() if points[-1].run == run.id}
+            found[facts.subject] = self.numbers(facts.subject, run.id)
         return found
 
-    def _latest(self, subject: str, run: Run) -> dict[Key, list[SeriesPoint]]:
-        own = row_of(self._connection, subject, run.id)
-        if own is None:
-            return {}
-        rows = [*bounded(self._rows(subject, run.id), 2), own]
-        return series_of_rows(rows, home=self._home(subject), texts=self._texts)
+    def numbers(self, subject: str, run: str, *, later: bool = False) -> dict[Key, SeriesPoint]:
+        """Return the points of one run that is known; arguments as for :meth:`table`."""
+
+        def work() -> dict[Key, list[SeriesPoint]]:
+            own = row_of(self._connection, subject, run)
+            if own is None:
+                return {}
+            rows = [*bounded(self._beside(subject, run) if later else self._rows(subject, run), 2), own]
+            return series_of_rows(rows, home=self._home(subject), texts=self._texts)
+
+        return {key: points[-1] for key, points in self._safely(work).items() if points[-1].run == run}
 
     def datasets(self, name: str, *, before: str | None = None, limit: int = _ROWS) -> list[DatasetEntry]:
         """Return what else is known of a dataset, run by run: columns, distributions, storage, verdict; the oldest first.
@@ -199,6 +230,12 @@ class History:
         if found is not None and instant_of(found[1]) is not None:
             return (row for row in rows if row.at < found[0])
         return rows
+
+    def _beside(self, subject: str, run: str) -> Iterator[Row]:
+        """Return the rows of a subject, the newest first, that are for an earlier date than a run's, whenever recorded."""
+        own = row_of(self._connection, subject, run)
+        rows = rows_of(self._connection, subject, run=None, until=own.at if own is not None else None)
+        return (row for row in rows if row.run != run and (own is None or not own.dated or row.at < own.at))
 
     def _home(self, subject: str) -> Callable[[str], Row | None]:
         known: dict[str, Row | None] = {}

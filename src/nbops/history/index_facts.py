@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -177,8 +176,9 @@ def _level(value: object) -> float | None:
 def _quantiles(spread: Distribution) -> Iterator[tuple[Key, float]]:
     if len(spread.quantiles) == len(PROBABILITIES):
         for probability, value in zip(PROBABILITIES, spread.quantiles, strict=True):
-            if math.isfinite(value):
-                yield (spread.column, f"quantile:{probability:g}"), value
+            number = _number(value)  # as the ledger holds it, so that it is the same number when it is read again
+            if number is not None:
+                yield (spread.column, f"quantile:{probability:g}"), number
 
 
 def _measured(item: Dataset) -> Iterator[tuple[Key, float]]:

@@ -17,7 +17,20 @@ from nbops.quality.probabilities import PROBABILITIES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ColumnSeen", "DatasetEntry", "RunEntry", "SeriesPoint", "bounded", "entries_of", "moment", "series_of_rows"]
+__all__ = [
+    "ColumnSeen",
+    "DatasetEntry",
+    "RunEntry",
+    "SeriesPoint",
+    "bounded",
+    "entries_of",
+    "intervals_of",
+    "moment",
+    "resolved",
+    "series_of_rows",
+    "spreads_of",
+    "whole_columns",
+]
 
 _UNCHANGED = 4
 """Rows that repeat an earlier one, for each that is asked for, are looked at: builds with nothing to do push no point out."""
@@ -26,6 +39,8 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(
 
 Home = Callable[[str], "Row | None"]
 """Returns the row of a run that others were carried over from."""
+Spreads = Mapping[str, tuple[int, "int | None", dict[str, int], dict[str, int]]]
+"""Column to rows, others, categories and patterns of its distribution."""
 
 
 class SeriesPoint(NamedTuple):
@@ -114,7 +129,7 @@ def bounded(rows: Iterable[Row], limit: int) -> list[Row]:
     return found[::-1]
 
 
-def _resolved(rows: Iterable[Row], home: Home) -> Iterator[tuple[Row, Row]]:
+def resolved(rows: Iterable[Row], home: Home) -> Iterator[tuple[Row, Row]]:
     """Yield each row with the one that holds its numbers; rows whose numbers are lost are left out."""
     for row in rows:
         holder = row if row.home is None else home(row.home)
@@ -132,25 +147,24 @@ def series_of_rows(rows: Sequence[Row], *, home: Home, texts: Texts) -> dict[Key
     """
     found: dict[Key, list[SeriesPoint]] = {}
     complete: list[tuple[Row, set[str], set[Key]]] = []
-    known = list(_resolved(rows, home))
+    known = list(resolved(rows, home))
     for row, holder in known:
         at, changed, published = moment(row.at), bool(row.changed), bool(row.published)
-        spreads = _spreads(holder)
+        spreads = spreads_of(holder)
         shares = dict(shares_of(spreads))
         for key, value in {**numbers_of(holder, texts), **shares}.items():
             found.setdefault(key, []).append(SeriesPoint(row.run, at, value, changed, published))
         if holder.newest is not None:
             age = SeriesPoint(row.run, at, row.reference - holder.newest, changed, published)
             found.setdefault((None, "age"), []).append(age)
-        whole = {column for column, (_, others, categories, _) in spreads.items() if others == 0 and categories}
-        complete.append((row, whole, set(shares)))
+        complete.append((row, whole_columns(spreads), set(shares)))
     _fill(found, complete)
-    if intervals := list(_intervals([row for row, _ in known])):
+    if intervals := list(intervals_of([row for row, _ in known])):
         found[None, "interval"] = intervals
     return found
 
 
-def _intervals(rows: Iterable[Row]) -> Iterator[SeriesPoint]:
+def intervals_of(rows: Iterable[Row]) -> Iterator[SeriesPoint]:
     """Yield how long the content had stayed the same: where it changed, and (not changed) how long so far where it did not."""
     content: str | None = None
     since: float | None = None
@@ -182,7 +196,13 @@ def _fill(found: dict[Key, list[SeriesPoint]], complete: Iterable[tuple[Row, set
         found[key].sort(key=lambda point: (point.at, point.run))
 
 
-def _spreads(row: Row) -> dict[str, tuple[int, int | None, dict[str, int], dict[str, int]]]:
+def whole_columns(spreads: Spreads) -> set[str]:
+    """Return the columns of which all categories are known."""
+    return {column for column, (_, others, categories, _) in spreads.items() if others == 0 and categories}
+
+
+def spreads_of(row: Row) -> Spreads:
+    """Return what a row says of distributions beside their numbers."""
     if row.spreads is None:
         return {}
     return {name: tuple(items) for name, items in json.loads(zlib.decompress(row.spreads)).items()}
@@ -204,13 +224,13 @@ def entries_of(rows: Sequence[Row], *, home: Home, texts: Texts) -> list[Dataset
             distributions=_distributions(holder, texts),
             storage=texts.get(holder.storage) or {},
         )
-        for row, holder in _resolved(rows, home)
+        for row, holder in resolved(rows, home)
     ]
 
 
 def _distributions(row: Row, texts: Texts) -> tuple[Distribution, ...]:
     """Put distributions together again, of quantiles among the numbers and of categories and patterns beside them."""
-    spreads = _spreads(row)
+    spreads = spreads_of(row)
     quantiles: dict[str, dict[str, float]] = {}
     for (column, metric), value in numbers_of(row, texts).items():
         if column is not None and metric.startswith("quantile:"):

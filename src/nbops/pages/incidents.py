@@ -309,24 +309,29 @@ def incidents_context(incidents: Sequence[Incident], latest: Latest | None, *, r
     """
     places = _Places(latest, reports)
     ordered = newest_first(incidents)
-    opened = [_entry(one, places) for one in ordered if one.state in OPEN_STATES]
-    closed = [_entry(one, places) for one in ordered if one.state not in OPEN_STATES]
+    opened, closed = (
+        Shown(items=tuple(_entry(one, places) for one in some.items), more=some.more)
+        for some in (
+            shown([one for one in ordered if one.state in OPEN_STATES], _OPEN),
+            shown([one for one in ordered if one.state not in OPEN_STATES], _CLOSED),
+        )
+    )
     return {
         "root": "",
         "run": latest.run if latest is not None else None,
-        "mark_of": opened[0].mark if opened else "passed",
-        "opened": shown(opened, _OPEN),
-        "closed": shown(closed, _CLOSED),
+        "mark_of": opened.items[0].mark if opened.items else "passed",
+        "opened": opened,
+        "closed": closed,
         "title": _overview_title(opened),
         "count": len(incidents),
     }
 
 
-def _overview_title(opened: Sequence[_Entry]) -> str:
-    if not opened:
+def _overview_title(opened: Shown) -> str:
+    if not opened.items:
         return "No incident is open"
-    first = short(opened[0].incident.title, 140)
-    return first + (f"; and {count(len(opened) - 1)} more" if len(opened) > 1 else "")
+    first, more = short(opened.items[0].incident.title, 140), len(opened.items) + opened.more - 1
+    return first + (f"; and {count(more)} more" if more else "")
 
 
 def _entry(one: Incident, places: _Places) -> _Entry:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["render_overview"]
 
 
-def render_overview(latest: Run | None, *, reports: Path, watch: Watch | None = None) -> list[Path]:
+def render_overview(latest: Run | None, *, reports: Path, watch: Watch | None = None, whole: bool = True) -> list[Path]:
     """Write the catalog and the lineage of the latest run, monitoring as of it, and incidents.
 
     What that run did not look at (held tasks, tasks that were not asked for) is shown as it last was.
@@ -29,6 +29,7 @@ def render_overview(latest: Run | None, *, reports: Path, watch: Watch | None = 
         latest: The newest run, as stored; None writes pages that say how to make the first one.
         reports: The project's ``reports`` folder.
         watch: What monitors found in the newest runs, and incidents.
+        whole: As for :func:`~nbops.pages.watching.render_watch`.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -42,4 +43,4 @@ def render_overview(latest: Run | None, *, reports: Path, watch: Watch | None = 
         context = make(state) if state is not None else {"root": "", "run": None}
         html = page(f"{name}.html.j2", {**context, "here_is": f"{name}.html"})
         paths.append(put(reports / f"{name}.html", html))
-    return paths + render_watch(state, watch or Watch(), reports=reports)
+    return paths + render_watch(state, watch or Watch(), reports=reports, whole=whole)

@@ -157,7 +157,7 @@ def render_index(
 
     ids = listing.ids() if listing is not None and not whole else None
     renew_archive(archived(len(ordered)), renew, reports=reports, ids=ids, pruned=pruned)
-    return paths + render_overview(latest, reports=reports, watch=watch)
+    return paths + render_overview(latest, reports=reports, watch=watch, whole=whole or ids is None or bool(pruned))
 
 
 def _no_rows(_: Sequence[str]) -> list[MatrixRow]:

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nbops.pages.files import put
-from nbops.pages.incidents import incident_context, incident_page, incidents_context, newest_first
+from nbops.pages.incidents import OPEN_STATES, incident_context, incident_page, incidents_context, newest_first
 from nbops.pages.monitoring import dataset_watch_context, monitoring_context, monitoring_page
 from nbops.pages.templating import page, template_hash
 from nbops.record.codec import encode
@@ -27,17 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["render_incidents", "render_watch"]
 
 _RUN = re.compile(r'href="(?:\.\./)?(runs/[^"#/]+/[^"#]+\.html)')
-_DATASETS, _INCIDENTS = 400, 200
-"""Datasets with a page; incidents whose pages are made again, open ones and the newest first."""
+_DATASETS, _INCIDENTS, _NEWEST = 400, 200, 30
+"""Datasets with a page; incidents whose pages are looked at, open and newest first: when pages of runs went, else."""
 
 
-def render_watch(latest: Latest | None, watch: Watch, *, reports: Path) -> list[Path]:
+def render_watch(latest: Latest | None, watch: Watch, *, reports: Path, whole: bool = True) -> list[Path]:
     """Write ``monitoring.html``, the monitoring page of each dataset that needs a new one, and the pages of incidents.
 
     Args:
         latest: The newest run, completed; None writes pages that say how to make the first one.
         watch: Monitoring as of that run.
         reports: The project's ``reports`` folder.
+        whole: Look at more pages of incidents: pages of runs that they lead to may be gone.
 
     Returns:
         The pages, also those whose bytes did not change.
@@ -48,7 +49,7 @@ def render_watch(latest: Latest | None, watch: Watch, *, reports: Path) -> list[
     paths = [_overview(latest, watch, reports=reports)]
     if latest is not None:
         paths += [_dataset(item, latest, watch, reports=reports) for item in latest.run.datasets[:_DATASETS]]
-    return paths + render_incidents(latest, watch, reports=reports)
+    return paths + render_incidents(latest, watch, reports=reports, whole=whole)
 
 
 def _overview(latest: Latest | None, watch: Watch, *, reports: Path) -> Path:
@@ -106,15 +107,20 @@ def _is_as_before(path: Path, key: str, reports: Path) -> bool:
     return f'content="nbops {key}"' in text and all((reports / link).is_file() for link in set(_RUN.findall(text)))
 
 
-def render_incidents(latest: Latest | None, watch: Watch, *, reports: Path) -> list[Path]:
+def render_incidents(latest: Latest | None, watch: Watch, *, reports: Path, whole: bool = True) -> list[Path]:
     """Write ``incidents.html`` and a page for each incident; arguments and errors as for :func:`render_watch`."""
     context = incidents_context(watch.incidents, latest, reports=reports)
     paths = [put(reports / "incidents.html", page("incidents.html.j2", {**context, "here_is": "incidents.html"}))]
+    looked_at = _INCIDENTS if whole else max(_NEWEST, sum(one.state in OPEN_STATES for one in watch.incidents))
     for position, one in enumerate(newest_first(watch.incidents)):
         path = reports / "incidents" / incident_page(one.id)
-        key = _hash(encode(one), latest.run.pipeline if latest is not None else "")
-        if not path.is_file() or (position < _INCIDENTS and not _is_as_before(path, key, reports)):
-            context = incident_context(one, latest, reports=reports)  # leads to newer pages of data only when it changes itself
-            put(path, page("incident.html.j2", {**context, "key": key}))
+        known = path.is_file()
+        if not known or position < looked_at:
+            key = _hash(encode(one), latest.run.pipeline if latest is not None else "")
+            if not known or not _is_as_before(path, key, reports):
+                context = incident_context(
+                    one, latest, reports=reports
+                )  # leads to newer pages of data only when it changes itself
+                put(path, page("incident.html.j2", {**context, "key": key}))
         paths.append(path)
     return paths

@@ -66,11 +66,13 @@ def _finite(value: Any, *, decimals: int | None = None) -> float | None:
 
 def _frozen(value: Any) -> Any:
     """Return plain JSON values with tuples for lists, as the records hold them."""
+    if isinstance(value, str):
+        return value if value.isascii() else clean_text(value)
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
-    return clean_text(value) if isinstance(value, str) else value
+    return value
 
 
 def decode(kind: type, data: Mapping[str, Any]) -> Any:
@@ -84,12 +86,26 @@ def decode(kind: type, data: Mapping[str, Any]) -> Any:
         TypeError: A field without a default is missing.
     """
     found: dict[str, Any] = {}
-    for name, (_, hint) in field_types(kind).items():
-        if name in data and hint == _EDGES:
-            found[name] = edges_from(data[name], str(data.get("task", "")))
-        elif name in data:
-            found[name] = _decoder(hint)(data[name]) if name != "arguments" else tuple(sorted(_frozen(data[name]).items()))
+    for name, decoder in _decoders(kind):
+        if name in data:
+            if decoder is None:
+                found[name] = edges_from(data[name], str(data.get("task", "")))
+            else:
+                found[name] = decoder(data[name])
     return kind(**found)
+
+
+@cache
+def _decoders(kind: type) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    """Return what reads each field of a record; None for edges, which depend on another field."""
+    return tuple(
+        (name, None if hint == _EDGES else _pairs if name == "arguments" else _decoder(hint))
+        for name, (_, hint) in field_types(kind).items()
+    )
+
+
+def _pairs(value: Any) -> Any:
+    return tuple(sorted(_frozen(value).items()))
 
 
 @cache

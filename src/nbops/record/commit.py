@@ -17,18 +17,15 @@ import fnmatch
 import os
 import random
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import psutil
-
 from nbops.record.git import Git, GitError, NoGitError
+from nbops.record.indexes import ConflictsError, WorkIndex, replaced_by, start_from, sweep_killed, work_index
 from nbops.record.packing import pack_objects
 from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
 
@@ -48,7 +45,11 @@ _BLOBS = 64  # files that are held in memory at once
 _FALLBACK = ("nbops", "nbops@localhost")
 _NO_OBJECT = re.compile(r"0+")
 _BROKEN_FILTER = re.compile(r"filter '(?P<name>[^'\s]+)' failed")
-_PREFIX = "nbops-index-"
+_COMPRESSIONS = frozenset({"core.compression", "core.loosecompression", "pack.compression"})
+_SETTINGS = (
+    r"^(core\.compression|core\.loosecompression|pack\.compression"
+    r"|core\.(splitindex|fsmonitor|untrackedcache|sparsecheckout)|feature\.manyfiles|index\..*)$"
+)
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 Check = Callable[[Iterable[tuple[str, bytes]]], None]
@@ -111,7 +112,8 @@ def commit_reports(
         return CommitOutcome(status="no_repository", message=f"Reports are not committed: {error}.")
     except GitError as error:
         return _no_repository(root, error)
-    job = _Job(_packed_tight(repository), root, reports, files, _full_message(message, trailers), check, lock_seconds, recent)
+    repository, plain = _as_set(repository)
+    job = _Job(repository, root, reports, files, _full_message(message, trailers), check, lock_seconds, recent, plain)
     try:
         outcome = job.run()
     except GitError as error:
@@ -123,13 +125,19 @@ def commit_reports(
     return outcome
 
 
-def _packed_tight(repository: Repository) -> Repository:
-    """Have objects compressed as well as zlib can, a quarter smaller than git's default, unless the user chose otherwise."""
+def _as_set(repository: Repository) -> tuple[Repository, bool]:
+    """Have objects compressed as well as zlib can, a quarter smaller than git's default, unless the user chose otherwise.
+
+    Beside it stands whether no settings ask for a special kind of index.
+    """
     git = repository.git
-    if git.maybe("config", "--get-regexp", r"^(core\.compression|core\.loosecompression|pack\.compression)$"):
-        return repository
+    lines = (git.maybe("config", "--get-regexp", _SETTINGS) or "").splitlines()
+    chosen = [line for line in lines if line.split(" ")[0] in _COMPRESSIONS]
+    plain = all(line in chosen or line.endswith(" false") for line in lines)  # one of these is our own
+    if chosen:
+        return repository, plain
     settings = (f"core.looseCompression={_COMPRESSION}", f"pack.compression={_COMPRESSION}")
-    return replace(repository, git=replace(git, settings=(*git.settings, *settings)))
+    return replace(repository, git=replace(git, settings=(*git.settings, *settings))), plain
 
 
 def _no_repository(root: Path, error: GitError) -> CommitOutcome:
@@ -155,6 +163,8 @@ class _Job:
     check: Check
     lock_seconds: float
     recent: Recent | None
+    plain: bool
+    """Whether the user's index is of no special kind."""
 
     @property
     def _git(self) -> Git:
@@ -190,31 +200,35 @@ class _Job:
         return CommitOutcome(status="failed", message=text)
 
     def _unsafe(self) -> CommitOutcome | None:
+        sweep_killed(self.repository)
         what = in_the_middle(self.repository)
         if what is None and not wait_for_index(self.repository, self.lock_seconds):
             what = "another git command (index.lock is there; remove it if none is running)"
-        if what is None:
-            return None
+        return None if what is None else self._in_the_middle_of(what)
+
+    def _in_the_middle_of(self, what: str) -> CommitOutcome:
         text = f"Reports are not committed: the repository is in the middle of {what}. The next run's commit takes them along."
         return CommitOutcome(status="unsafe_state", message=text)
 
     def _attempt(self) -> CommitOutcome | None:
         """Make the commit; return None when the branch moved meanwhile."""
         head = self._head()
-        with _temporary_index(self.repository) as git:
-            _start_from(git, head)
-            self._add(git, head)
-            changes = _changes(git, head)
-            tree = git.line("write-tree")
-            if changes:
-                self.check(self._contents(git, changes))
-        if not changes:
-            self._refresh_index(tree)
-            return CommitOutcome(status="nothing", commit=head, message="Reports are unchanged; there is nothing to commit.")
-        writer, commit, note = self._written(tree, head)
-        if self._head() != head:
-            return None
-        index_note = self._refresh_index(tree)
+        with work_index(self.repository, plain=self.plain) as work:
+            try:
+                clean = start_from(work, head)
+            except ConflictsError:
+                return self._in_the_middle_of("resolving conflicts")
+            self._add(work.git, head)
+            changes = _changes(work.git, head)
+            tree = work.git.line("write-tree")
+            if not changes:
+                self._refresh_index(tree, work if clean else None)
+                return CommitOutcome(status="nothing", commit=head, message="Reports are unchanged; there is nothing to commit.")
+            self.check(self._contents(work.git, changes))
+            writer, commit, note = self._written(tree, head)
+            if self._head() != head:
+                return None
+            index_note = self._refresh_index(tree, work if clean else None)
         if not self._move(writer, commit, head):
             self._refresh_index(self._git.line("rev-parse", "--verify", "HEAD^{tree}"))  # as it was
             return None
@@ -286,8 +300,15 @@ class _Job:
                         content = (self._git.folder / change.path).read_bytes()
                 yield change.path.removeprefix(self.repository.prefix), content
 
-    def _refresh_index(self, tree: str) -> str:
-        """Give the user's index the entries of ``tree`` under reports; return a note when that did not work."""
+    def _refresh_index(self, tree: str, work: WorkIndex | None = None) -> str:
+        """Give the user's index the entries of ``tree`` under reports; return a note when that did not work.
+
+        Args:
+            tree: The tree.
+            work: An index of our own that has these entries and all others of the user's, when there is one.
+        """
+        if work is not None and replaced_by(self.repository, work):
+            return ""
         folder = f":(top,literal){self._folder}"
         until = time.monotonic() + self.lock_seconds
         while True:
@@ -350,52 +371,6 @@ def _holds_junk(path: Path) -> bool:
 
 def _globbed(path: str) -> str:
     return re.sub(r"([*?\[\\])", r"\\\1", path)
-
-
-@contextmanager
-def _temporary_index(repository: Repository) -> Iterator[Git]:
-    """Yield git with an index of its own that begins as a copy of the user's, so that unchanged files are not read again."""
-    _sweep(repository.folder)
-    descriptor, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=repository.folder)
-    os.close(descriptor)
-    path = Path(name)
-    try:
-        path.unlink()  # git takes an empty file for a damaged index
-        with suppress(OSError):
-            as_of = repository.index.stat().st_mtime_ns
-            shutil.copyfile(repository.index, path)
-            # git takes a file that changed no earlier than its index for possibly changed: a younger copy would believe its sizes
-            os.utime(path, ns=(as_of, as_of))
-        yield replace(
-            repository.git,
-            settings=(*repository.git.settings, "core.splitIndex=false", "index.sparse=false"),
-            environment={"GIT_INDEX_FILE": name},
-        )
-    finally:
-        for left in (path, path.with_name(f"{path.name}.lock")):
-            with suppress(OSError):
-                left.unlink()
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process left."""
-    for path in folder.glob(f"{_PREFIX}*"):
-        number = path.name.removeprefix(_PREFIX).split("-")[0]
-        if number.isdigit() and not psutil.pid_exists(int(number)):
-            with suppress(OSError):
-                path.unlink()
-
-
-def _start_from(git: Git, head: str | None) -> None:
-    """Make the index that of HEAD; what is known of unchanged files is kept."""
-    if head is None:
-        git.call("read-tree", "--empty")
-        return
-    try:
-        git.call("read-tree", "--reset", head)
-    except GitError:  # a copied index that cannot be read: begin from nothing
-        Path(git.environment["GIT_INDEX_FILE"]).unlink(missing_ok=True)
-        git.call("read-tree", head)
 
 
 def _parsed(raw: bytes) -> list[_Change]:

@@ -23,6 +23,8 @@ _STATES = (
 )
 _STEP = 0.1  # seconds between two looks at a lock
 _STATUS_SECONDS = 60.0
+_NAMED = 1_000
+"""Files and folders that are named to git at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +64,13 @@ def _places(git: Git) -> Sequence[str]:
 
 
 def in_the_middle(repository: Repository) -> str | None:
-    """Say what the user is in the middle of that forbids a commit, None when nothing is.
+    """Say what the user is in the middle of that forbids a commit, None when nothing is; conflicts show in the index besides.
 
     A bisect is allowed: its commits are on no branch, and are left when it ends.
     """
     for name, what in _STATES:
         if (repository.folder / name).exists():
             return what
-    if repository.git.call("ls-files", "--unmerged", "-z"):
-        return "resolving conflicts"
     return None
 
 
@@ -100,13 +100,17 @@ def git_state(root: Path, *, ignore: Sequence[str] = ("reports",)) -> GitState |
         repository = open_repository(root)
     except GitError:
         return None
-    exclude = [f":(top,exclude,literal){repository.prefix}{Path(path).as_posix()}" for path in ignore]
     quick = Git(folder=repository.git.folder, seconds=_STATUS_SECONDS)
+    ignored = [f"{repository.prefix}{Path(path).as_posix()}" for path in ignore]
+    exclude = [f":(top,exclude,literal){path}" for path in ignored]
+    beside = _beside(quick.folder, ignored)
     try:
         listed = quick.call(
-            *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames", "--untracked-files=normal"),
-            *("--", ":(top)", *exclude),
+            *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames"),
+            *(f"--untracked-files={'normal' if beside is None else 'no'}", "--", ":(top)", *exclude),
         )
+        if beside:
+            listed += _untracked(quick, beside)
     except GitError:
         try:
             commit = repository.git.maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
@@ -125,3 +129,32 @@ def git_state(root: Path, *, ignore: Sequence[str] = ("reports",)) -> GitState |
         dirty=changed > 0,
         changed_files=changed,
     )
+
+
+def _beside(top: Path, ignored: Sequence[str]) -> list[str] | None:
+    """Return all files and folders that hold none of some paths, relative to the top; None where these are too many to name.
+
+    Git goes through all of what a pathspec excludes, which may be the folders of ten thousand runs.
+    """
+    found: list[str] = []
+    folders = [""]
+    while folders and len(found) <= _NAMED:
+        folder = folders.pop()
+        try:
+            names = os.listdir(top / folder)  # noqa: PTH208 - as text
+        except OSError:
+            return None
+        for name in names:
+            path = f"{folder}{name}"
+            if any(other.startswith(f"{path}/") for other in ignored):
+                folders.append(f"{path}/")
+            elif path not in ignored and path != ".git":
+                found.append(path)
+    return sorted(found) if len(found) <= _NAMED else None
+
+
+def _untracked(git: Git, paths: Sequence[str]) -> bytes:
+    """Return what git does not know below some paths, as `git status` lists it."""
+    options = ("--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
+    found = git.call("ls-files", *options, "--", *(f":(top,literal){path}" for path in paths))
+    return b"".join(b"? " + name + b"\0" for name in found.split(b"\0") if name)

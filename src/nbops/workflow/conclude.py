@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from nbops.contract.config import Config
     from nbops.contract.records import Contract, ContractColumn
+    from nbops.history.monitors.courses import Courses
     from nbops.model import Incident, Notice, Run
     from nbops.record.guard import GuardFinding
     from nbops.workflow.exporting import Exports
@@ -148,11 +149,12 @@ def conclude(
     run = run_of(notebooks, notices)
     run = replace(run, datasets=tuple(replace(d, profile=pages.get(d.name)) for d in run.datasets))
     before = run_before(reports, run.id)
-    run = monitored(root, config, carried_over(scrubber.run(run), before), previous=before)
+    judged = monitored(root, config, carried_over(scrubber.run(run), before), previous=before)
+    run = judged.run
     announce(root, run.id)
     write_run(reports, run)
     watched = keep_incidents(root, config, run, clean=scrubber.text)
-    trouble = _render(run, root, reports, keep=config.keep_runs)
+    trouble = _render(run, root, reports, keep=config.keep_runs, courses=judged.courses)
     secrets = secrets_of(config, parameters, records)
     if exports:
         code = {name: scrubber.text("\n\n".join(record.spec.code)) for name, record in records.items()}
@@ -195,11 +197,11 @@ def _tell(
     return ()
 
 
-def _render(run: Run, root: Path, reports: Path, *, keep: int) -> tuple[str, ...]:
+def _render(run: Run, root: Path, reports: Path, *, keep: int, courses: Mapping[str, Courses]) -> tuple[str, ...]:
     """Write the pages; the ledger is safe by now, so whatever goes wrong here is said and can be made good."""
     cache = root / ".nbops/cache"
     try:
-        watch = watch_of(root, reports, as_stored(run))
+        watch = watch_of(root, reports, as_stored(run), courses=courses)
         found = beside(run, reports)
         render_run(
             run,

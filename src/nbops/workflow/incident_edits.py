@@ -20,10 +20,11 @@ from nbops.history.incidents.store import (
     write_incident,
 )
 from nbops.record.commit import commit_reports
+from nbops.record.committed import forget_committed
 from nbops.record.git import Git
 from nbops.record.guard import refuse, scan
 from nbops.record.scrub import PersonalValues, collect_secrets
-from nbops.record.store import read_status, run_ids
+from nbops.record.store import newest_ids, read_status
 from nbops.workflow.alerting import tell_of
 from nbops.workflow.lock import holder
 
@@ -59,7 +60,7 @@ def who(root: Path) -> str:
 
 def last_ended(reports: Path) -> str | None:
     """Return the newest run that is not going on, None when there is none."""
-    for run_id in reversed(run_ids(reports)):
+    for run_id in newest_ids(reports):
         with suppress(LedgerError):  # of a damaged ledger the next is asked
             if read_status(reports, run_id) != "running":
                 return run_id
@@ -124,16 +125,26 @@ def _pages_again(root: Path, config: Config, run_id: str | None) -> tuple[tuple[
         return (), []
     from nbops.workflow.rebuild import rebuild_pages  # noqa: PLC0415 - loads templates
 
+    before = _pages_of_now(reports)
     try:
-        made = rebuild_pages(root, config, run_id=run_id)
+        made = rebuild_pages(root, config, run_id=run_id, older=False)
     except Exception as error:  # noqa: BLE001 - what was said is written
         return (f"the pages could not be made again: {type(error).__name__}: {error}; `nbops render` makes them",), []
     return (), [
-        *reports.glob("*.html"),
-        *(reports / FOLDER).glob("*.html"),
-        *(reports / "monitoring").glob("*.html"),
+        *(path for path, stamp in _pages_of_now(reports).items() if before.get(path) != stamp),
         *(path for made_of in made.runs for path in (reports / "runs" / made_of).rglob("*.html")),
     ]
+
+
+def _pages_of_now(reports: Path) -> dict[Path, tuple[int, int, int]]:
+    """Return the pages that tell of all runs together, and what changes when one is written."""
+    found = {}
+    for folder in (reports, reports / FOLDER, reports / "monitoring"):
+        for path in folder.glob("*.html"):
+            with suppress(OSError):
+                state = path.stat()
+                found[path] = (state.st_ino, state.st_size, state.st_mtime_ns)
+    return found
 
 
 def _private(check: Callable[[Iterable[tuple[str, bytes]]], None], text: bytes) -> Sequence[object]:
@@ -206,6 +217,7 @@ def _committed(
     check: Callable[[Iterable[tuple[str, bytes]]], None],
 ) -> tuple[str, ...]:
     if not config.commit:
+        forget_committed(root / ".nbops/cache")  # what leads to older runs may differ now
         return ()
     outcome = commit_reports(
         root,
@@ -215,6 +227,8 @@ def _committed(
         trailers={"Nbops-Incident": " ".join(item.id for item in done)},
         check=check,
     )
+    if outcome.status not in {"committed", "nothing"}:
+        forget_committed(root / ".nbops/cache")
     if outcome.status == "committed":
         return (f"committed as {(outcome.commit or '')[:10]}",)
     return (outcome.message,) if outcome.message and outcome.status != "nothing" else ()

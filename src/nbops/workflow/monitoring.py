@@ -6,7 +6,7 @@ monitors calculate with is loaded then.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,24 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.history.expected import Correction
     from nbops.history.monitors import Judgement
+    from nbops.history.monitors.courses import Courses
     from nbops.model import Run
 
-__all__ = ["logical_date_of", "monitored"]
+__all__ = ["Monitored", "logical_date_of", "monitored"]
 
 _DATES = ("logical_date", "run_date", "ds", "day", "date", "partition")
 """Parameters that say which day a run is for, the most telling first."""
 _LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """A run that was judged."""
+
+    run: Run
+    """With what was found."""
+    courses: Mapping[str, Courses] = field(default_factory=dict)
+    """Datasets to their series as they were judged, for the pages, which would judge them again."""
 
 
 def logical_date_of(parameters: Mapping[str, Any], name: str | None = None) -> str | None:
@@ -56,7 +67,7 @@ def _is_date(text: str) -> bool:
     return "-" in text  # 20110104 is a number as often as it is a day
 
 
-def monitored(root: Path, config: Config, run: Run, *, previous: Run | None) -> Run:
+def monitored(root: Path, config: Config, run: Run, *, previous: Run | None) -> Monitored:
     """Return a run with what the monitors find in it; nothing that goes wrong here stops a build.
 
     Args:
@@ -67,20 +78,22 @@ def monitored(root: Path, config: Config, run: Run, *, previous: Run | None) -> 
     """
     run = replace(run, logical_date=logical_date_of(run.parameters, config.monitoring.logical_date))
     if not _has_news(run, previous) or not _is_watched(config, run):
-        return run
+        return Monitored(run=run)
     try:
         found, notices = _judged(root, config, run)
     except Exception as error:  # noqa: BLE001 - the run is recorded without
-        return replace(run, notices=(*run.notices, _notice(f"the monitors failed: {type(error).__name__}: {error}")))
+        notice = _notice(f"the monitors failed: {type(error).__name__}: {error}")
+        return Monitored(run=replace(run, notices=(*run.notices, notice)))
     notices += [_notice(text) for text in found.errors]
     verdict = "warned" if found.raised and run.verdict in {"passed", "skipped"} else run.verdict
-    return replace(
+    run = replace(
         run,
         anomalies=found.anomalies,
         monitors=found.counts,
         verdict=verdict,
         notices=(*run.notices, *notices),
     )
+    return Monitored(run=run, courses=found.courses)
 
 
 def _has_news(run: Run, previous: Run | None) -> bool:

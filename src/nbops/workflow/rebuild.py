@@ -34,7 +34,7 @@ class Rebuilt:
     """Why a ledger was passed over, a sentence each."""
 
 
-def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> Rebuilt:
+def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None, older: bool = True) -> Rebuilt:
     """Make the pages of runs, and the index, from their ledgers.
 
     Args:
@@ -42,6 +42,7 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
         config: The project's settings.
         run_id: The only run to render; by default the newest ``keep_runs``, as older ones keep no pages. With each come those
             that its pages lead to.
+        older: Also look at all pages that list older runs, and have the next commit look at all of the reports.
 
     Returns:
         What was made. A damaged ledger does not keep the pages of the others from being made.
@@ -51,8 +52,9 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
         OSError: A page cannot be written.
     """
     reports = root / config.reports
-    forget_pruned(root / ".nbops/cache")
-    forget_committed(root / ".nbops/cache")
+    if older:
+        forget_pruned(root / ".nbops/cache")
+        forget_committed(root / ".nbops/cache")
     done: list[str] = []
     problems: list[str] = []
     pages = 0
@@ -79,7 +81,8 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
         pages += len(made) - 1  # the stylesheet is no page
         done.append(wanted)
     listed = Listing(reports, root / ".nbops/cache")
-    listed.every()
+    if older:
+        listed.every()
     made = render_index(
         listed,
         latest=latest,
@@ -87,7 +90,7 @@ def rebuild_pages(root: Path, config: Config, *, run_id: str | None = None) -> R
         accepted=beside(latest, reports).accepted if latest is not None else None,
         rows=matrix_rows(reports, root / ".nbops/cache"),
         watch=watch,
-        whole=True,
+        whole=older,
     )
     pages += len(made) - 1
     return Rebuilt(runs=tuple(done), pages=pages, unreadable=tuple(problems))

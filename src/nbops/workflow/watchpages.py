@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from nbops.history.index import History, SeriesPoint
+    from nbops.history.expected import Correction
+    from nbops.history.index import History
     from nbops.history.monitors.courses import Courses
     from nbops.model import Run
 
@@ -35,7 +36,7 @@ __all__ = ["watch_of"]
 _RUNS, _LOOKED_AT = 60, 120
 """Runs of which pages tell what was out of the ordinary, and those that are looked at for them: many have nothing to tell."""
 _CACHE_FILE, _VERSION, _KEPT = "watched.json", 1, 150
-_POINTS, _OVERVIEW_POINTS, _SERIES = 400, 90, 16
+_SERIES = 16
 _TOLD = 42
 """Points of a series that pages are given."""
 _MOVERS = frozenset({"mean", "distinctValues", "distinctRate", "quantile:0.5", "standardDeviation", "lag", "duplicateRate"})
@@ -45,13 +46,14 @@ _SHORT = ("rowCount", "age", "interval")
 Key = tuple[str | None, str]
 
 
-def watch_of(root: Path, reports: Path, run: Run | None) -> Watch:
+def watch_of(root: Path, reports: Path, run: Run | None, *, courses: Mapping[str, Courses] | None = None) -> Watch:
     """Return monitoring as of a run.
 
     Args:
         root: The project's root.
         reports: Its ``reports`` folder.
         run: The newest run; None where there is none.
+        courses: Datasets to their series, of those that were judged at the end of this run; others are judged when asked for.
     """
     cache = root / ".nbops/cache"
     incidents = load_incidents(reports).found
@@ -62,7 +64,7 @@ def watch_of(root: Path, reports: Path, run: Run | None) -> Watch:
     except ConfigError:  # said where it is read to judge by
         settings = Monitoring()
     runs = _run_watches(reports, cache, run)
-    return Watch(runs=runs, incidents=incidents, bands=_Bands(reports, cache, run, settings, runs))
+    return Watch(runs=runs, incidents=incidents, bands=_Bands(root, reports, run, settings, runs, dict(courses or {})))
 
 
 # --- what runs say ---
@@ -144,39 +146,62 @@ def _write_cache(path: Path, known: Mapping[str, Any]) -> None:
 
 
 class _Bands:
-    """Gives the series of a dataset with what was expected; the history is opened when the first is asked for."""
+    """Gives the series of a dataset with what was expected; the history is opened when one was not judged yet."""
 
-    def __init__(self, reports: Path, cache: Path, run: Run, settings: Monitoring, runs: Sequence[RunWatch]) -> None:
-        self._reports, self._cache, self._run, self._settings, self._runs = reports, cache, run, settings, runs
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        root: Path,
+        reports: Path,
+        run: Run,
+        settings: Monitoring,
+        runs: Sequence[RunWatch],
+        courses: dict[str, Courses | None],
+    ) -> None:
+        self._root, self._reports, self._run, self._settings, self._runs = root, reports, run, settings, runs
+        self._courses = courses
         self._history: History | None = None
+        self._expected: Sequence[Correction] = ()
 
     def __call__(self, dataset: str, short: bool) -> Sequence[BandSeries]:  # noqa: FBT001 - the form of BandsOf
+        courses = self._of(dataset, short=short)
+        if courses is None:
+            return []
+        places, every = courses.places(), courses.keys()
+        if short:
+            chosen = [key for key in every if key[0] is None and key[1] in _SHORT]
+        else:
+            subject = f"dataset:{dataset}"
+            raised = {(one.column, one.metric) for run in self._runs for one in run.anomalies if one.subject == subject}
+            chosen = _worth_showing(every, courses, places, raised, self._out_now(subject))
+        return [_banded(key, courses, places) for key in chosen]
+
+    def _of(self, dataset: str, *, short: bool) -> Courses | None:
+        if short and dataset not in self._courses:
+            return self._judged(dataset, whole=False)  # an overview names many that this run did not measure
+        if dataset not in self._courses:
+            self._courses[dataset] = self._judged(dataset, whole=True)
+        return self._courses[dataset]
+
+    def _judged(self, dataset: str, *, whole: bool) -> Courses | None:
+        from nbops.history.monitors import courses_of  # noqa: PLC0415 - with the history
+
         if self._history is None:
+            from nbops.history.expected import load_corrections  # noqa: PLC0415
             from nbops.history.index import open_history  # noqa: PLC0415 - a build in which nothing is new needs no SQLite
 
-            self._history = open_history(self._reports, self._cache)
+            self._history = open_history(self._reports, self._root / ".nbops/cache")
             self._history.sync()
             self._history.add(self._run)
-        subject = f"dataset:{dataset}"
-        series = self._history.series(subject, limit=_OVERVIEW_POINTS if short else _POINTS)
-        if short:
-            series = {key: points for key, points in series.items() if key[0] is None and key[1] in _SHORT}
-        return self._series(subject, dataset, series, short=short)
-
-    def _series(
-        self, subject: str, dataset: str, series: Mapping[Key, Sequence[SeriesPoint]], *, short: bool
-    ) -> list[BandSeries]:
-        from nbops.history.monitors.courses import courses_of  # noqa: PLC0415 - numpy
-
-        sensitivity = self._settings.sensitivity_of(dataset)
-        columns = next((item.columns for item in self._run.datasets if item.name == dataset), ())
-        timed = frozenset(item.name for item in columns if item.physical_type.upper().startswith(("DATE", "TIMESTAMP")))
-        courses = courses_of(subject, series, timed=timed, sensitivity=sensitivity or "normal") if series else None
-        judged = courses if sensitivity is not None else None
-        raised = {(one.column, one.metric) for run in self._runs for one in run.anomalies if one.subject == subject}
-        every = [*series, *(key for key in (judged.keys if judged else ()) if key not in series)]
-        chosen = every if short else _worth_showing(every, series, judged, raised, self._out_now(subject))
-        return [_banded(key, series.get(key, ()), judged) for key in chosen]
+            with suppress(ConfigError):  # said where it is read to judge by
+                self._expected = load_corrections(self._root)
+        return courses_of(
+            self._history,
+            dataset,
+            columns=next((item.columns for item in self._run.datasets if item.name == dataset), ()),
+            sensitivity=self._settings.sensitivity_of(dataset),
+            expected=self._expected,
+            whole=whole,
+        )
 
     def _out_now(self, subject: str) -> frozenset[Key]:
         last = next((run for run in reversed(self._runs) if subject.partition(":")[2] in run.datasets), None)
@@ -185,8 +210,8 @@ class _Bands:
 
 def _worth_showing(
     every: Sequence[Key],
-    series: Mapping[Key, Sequence[SeriesPoint]],
-    judged: Courses | None,
+    courses: Courses,
+    places: Mapping[Key, int],
     raised: set[Key],
     now: frozenset[Key],
 ) -> list[Key]:
@@ -194,9 +219,7 @@ def _worth_showing(
     ranked: list[tuple[float, int, Key]] = []
     for position, key in enumerate(every):
         column, metric = key
-        values = [point.value for point in series.get(key, ()) if point.changed]
-        if judged is not None and key in judged.keys:
-            values = judged.values(key)
+        values = courses.values(places[key]) if key in places else [point.value for point in courses.points(key)]
         values = [value for value in values[-_TOLD:] if math.isfinite(value)]
         if not values:
             continue
@@ -217,29 +240,20 @@ def _worth_showing(
     return [key for _, _, key in sorted(ranked)[:_SERIES]]
 
 
-def _banded(key: Key, points: Sequence[SeriesPoint], judged: Courses | None) -> BandSeries:
+def _banded(key: Key, courses: Courses, places: Mapping[Key, int]) -> BandSeries:
     column, metric = key
-    if judged is None or key not in judged.keys:
-        found = [BandPoint(run=point.run, at=_iso(point.at.timestamp()), value=point.value) for point in points if point.changed][
-            -_TOLD:
+    if key not in places:
+        found = [
+            BandPoint(run=point.run, at=_iso(point.at.timestamp()), value=point.value) for point in courses.points(key)[-_TOLD:]
         ]
         return BandSeries(metric=metric, column=column, points=tuple(found))
-    values = judged.values(key)
+    runs, values = courses.runs(), courses.values(places[key])
     there = [step for step, value in enumerate(values) if math.isfinite(value)][-_TOLD:]
-    banded = []
-    expected = None
-    for step in there:
-        expected = judged.expected(key, step)
-        banded.append(
-            BandPoint(
-                run=judged.runs[step],
-                at=_iso(judged.at[step]),
-                value=values[step],
-                low=expected.low,
-                high=expected.high,
-                center=expected.center,
-            )
-        )
+    banded = [
+        BandPoint(run=runs[step][0], at=_iso(runs[step][1]), value=values[step], low=low, high=high, center=center)
+        for step, (low, high, center) in zip(there, courses.band(places[key], there), strict=True)
+    ]
+    expected = courses.expected(places[key], there[-1]) if there else None
     return BandSeries(metric=metric, column=column, points=tuple(banded), expected=expected)
 
 

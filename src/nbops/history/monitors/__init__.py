@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from nbops.history.monitors.judging import Judgement, bands, judge
+from nbops.history.monitors.judging import Judgement, bands, courses_of, judge
 
-__all__ = ["Judgement", "bands", "judge"]
+__all__ = ["Judgement", "bands", "courses_of", "judge"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbops.history.monitors.frame import frame_of, ready
-from nbops.history.monitors.numbers import judge_frame
-from nbops.history.monitors.telling import _expected
+from nbops.history.monitors.telling import _expected, band_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,52 +13,63 @@ if TYPE_CHECKING:
     from nbops.history.index import SeriesPoint
     from nbops.history.monitors.frame import Key
     from nbops.history.monitors.numbers import Judged
+    from nbops.history.side_by_side import Table
     from nbops.model import Expected
 
-__all__ = ["Courses", "courses_of"]
+__all__ = ["Courses"]
+
+_INTERVAL: Key = (None, "interval")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Courses:
-    """All series that monitors follow, those that they make themselves among them; runs that brought nothing new are left out."""
+    """All series of a subject up to the run that measured it last; runs that brought nothing new are left out.
 
-    keys: Mapping[Key, int]
-    runs: tuple[str, ...]
-    at: tuple[float, ...]
-    """Seconds since 1970."""
-    _judged: Judged
-
-    def values(self, key: Key) -> list[float]:
-        """Return a series, a number a run; not a number where it was not measured."""
-        return [float(value) for value in self._judged.frame.values[self.keys[key]]]
-
-    def expected(self, key: Key, step: int) -> Expected:
-        """Return what was expected at one run, by the runs before it."""
-        number = self.keys[key]
-        return _expected(self._judged, number, step, float(self._judged.bounds[number, step]))
-
-
-def courses_of(
-    subject: str, series: Mapping[Key, Sequence[SeriesPoint]], *, timed: frozenset[str], sensitivity: str
-) -> Courses | None:
-    """Return all series of a subject, judged at each run; None where there is no run that measured it anew.
-
-    Args:
-        subject: ``dataset:NAME`` or ``task:NAME``.
-        series: As :meth:`nbops.history.index.History.series` returns them.
-        timed: Columns that hold dates or times.
-        sensitivity: ``low``, ``normal`` or ``high``.
+    Those that monitors make themselves are among them.
     """
-    newest = max(
-        ((point.at, point.run) for points in series.values() for point in points if point.changed),
-        default=None,
-    )
-    if newest is None:
-        return None
-    at, run = newest
-    followed = {key: points for key, points in series.items() if key[1] != "interval"}  # judged by whether it came
-    current = {key: point.value for key, points in followed.items() for point in points if point.run == run}
-    frame = frame_of(subject, followed, run=run, at=at.timestamp(), current=current)
-    judged = judge_frame(ready(frame, timed=timed), sensitivity=sensitivity)
-    keys = {key: number for number, key in enumerate(judged.frame.keys)}
-    return Courses(keys=keys, runs=judged.frame.runs, at=tuple(float(one) for one in judged.frame.at), _judged=judged)
+
+    table: Table
+    """What was before that run."""
+    current: Mapping[Key, SeriesPoint]
+    """What that run measured."""
+    judged: Judged | None = None
+    """None where nothing is monitored, or could be."""
+
+    def keys(self) -> list[Key]:
+        """Return all series, in the order in which they first came."""
+        intervals = [_INTERVAL] if self.table.intervals or _INTERVAL in self.current else []
+        measured = [key for key in (*self.table.keys, *self.current) if key != _INTERVAL]
+        return list(dict.fromkeys([*measured, *intervals, *(self.judged.frame.keys if self.judged else ())]))
+
+    def places(self) -> dict[Key, int]:
+        """Return where the series that monitors follow stand."""
+        return {key: number for number, key in enumerate(self.judged.frame.keys)} if self.judged else {}
+
+    def runs(self) -> tuple[tuple[str, float], ...]:
+        """Return the runs of the series that monitors follow, and what they are for, in seconds since 1970."""
+        return tuple(zip(self.judged.frame.runs, self.judged.frame.at.tolist(), strict=True)) if self.judged else ()
+
+    def values(self, place: int) -> list[float]:
+        """Return a series, a number a run; not a number where it was not measured."""
+        found: list[float] = self.judged.frame.values[place].tolist() if self.judged else []
+        return found
+
+    def expected(self, place: int, step: int) -> Expected:
+        """Return what was expected at one run, by the runs before it.
+
+        Raises:
+            LookupError: Nothing was judged.
+        """
+        if self.judged is None:
+            raise LookupError("nothing was judged")
+        return _expected(self.judged, place, step, float(self.judged.bounds[place, step]))
+
+    def band(self, place: int, steps: Sequence[int]) -> list[tuple[float | None, float | None, float | None]]:
+        """Return the lowest, highest and middle value that was expected at some runs, by the runs before each."""
+        return band_at(self.judged, place, steps) if self.judged else []
+
+    def points(self, key: Key) -> list[SeriesPoint]:
+        """Return a series as it was measured, where there was something new."""
+        before = list(self.table.intervals) if key == _INTERVAL else self.table.points(key)
+        every = [*before, self.current[key]] if key in self.current else before
+        return [point for point in every if point.changed]

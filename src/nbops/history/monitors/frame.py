@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from nbops.history.index import SeriesPoint
+    from nbops.history.side_by_side import Table
 
 __all__ = ["DAY", "Frame", "Key", "frame_of", "ready"]
 
@@ -57,40 +57,39 @@ class Frame:
         return ((np.floor(self.at / DAY) + 3) % 7).astype(np.int64)
 
 
-def frame_of(
-    subject: str, series: Mapping[Key, Sequence[SeriesPoint]], *, run: str, at: float, current: Mapping[Key, float]
-) -> Frame:
-    """Put the points of earlier runs and the values of the run itself side by side.
+def frame_of(subject: str, table: Table, *, run: str, at: float, current: Mapping[Key, float]) -> Frame:
+    """Put the numbers of earlier runs and those of the run itself side by side.
 
     Args:
         subject: ``dataset:NAME`` or ``task:NAME``.
-        series: Earlier points, the oldest first; what was carried over is left out.
+        table: Of earlier runs; what was carried over is left out.
         run: Id of the run that is judged.
         at: The instant that it is for, in seconds since 1970.
         current: Its own values.
     """
-    stamps: dict[str, float] = {}
-    for points in series.values():
-        for point in points:
-            if point.changed and point.run != run:
-                stamps.setdefault(point.run, point.at.timestamp())
-    runs = sorted(stamps, key=lambda one: (stamps[one], one))
-    place = {one: number for number, one in enumerate(runs)}
-    keys = tuple(key for key in dict.fromkeys([*series, *current]) if key in current or not _is_rare(key, series[key]))
-    values = np.full((len(keys), len(runs) + 1), np.nan)
-    for number, key in enumerate(keys):
-        for point in series.get(key, ()):
-            if point.run in place:
-                values[number, place[point.run]] = point.value
-        values[number, -1] = current.get(key, np.nan)
+    there = np.isfinite(table.values)
+    measured = [bool(column.any()) for column in there.T]
+    news, known = {point.run for point in table.intervals if point.changed}, {point.run for point in table.intervals}
+    columns = [
+        number
+        for number, (name, changed, some) in enumerate(zip(table.runs, table.changed, measured, strict=True))
+        if name != run and (name in news or (changed and (some or name in known)))
+    ]
+    often = dict(zip(table.keys, there.sum(axis=1).tolist(), strict=True))
+    keys = tuple(key for key in dict.fromkeys([*table.keys, *current]) if key in current or not _is_rare(key, often[key]))
+    place = {key: number for number, key in enumerate(table.keys)}
+    values = np.full((len(keys), len(columns) + 1), np.nan)
+    stored = [number for number, key in enumerate(keys) if key in place]
+    values[stored, :-1] = table.values[np.ix_([place[keys[number]] for number in stored], columns)]
+    values[:, -1] = [current.get(key, np.nan) for key in keys]
     values[~np.isfinite(values)] = np.nan
-    stamp = np.array([*(stamps[one] for one in runs), at])
-    return Frame(subject=subject, keys=keys, runs=(*runs, run), at=stamp, values=values)
+    stamp = np.array([*(table.at[number].timestamp() for number in columns), at])
+    return Frame(subject=subject, keys=keys, runs=(*(table.runs[number] for number in columns), run), at=stamp, values=values)
 
 
-def _is_rare(key: Key, points: Sequence[SeriesPoint]) -> bool:
+def _is_rare(key: Key, points: int) -> bool:
     """Tell whether a segment was there so seldom that it cannot be judged."""
-    return len(points) < _SELDOM and key[1].startswith("segment:")
+    return points < _SELDOM and key[1].startswith("segment:")
 
 
 def ready(frame: Frame, *, timed: frozenset[str]) -> Frame:

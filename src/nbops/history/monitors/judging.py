@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 
     from nbops.history.expected import Correction
     from nbops.history.index import DatasetEntry, History, SeriesPoint
+    from nbops.history.monitors.courses import Courses
     from nbops.history.monitors.frame import Frame, Key
+    from nbops.history.monitors.numbers import Judged, Judging
+    from nbops.history.side_by_side import Table
     from nbops.model import Column, Dataset, Run
 
-__all__ = ["Judgement", "bands", "judge"]
+__all__ = ["Judgement", "bands", "courses_of", "judge"]
 
 _RUNS = 400
 _SCHEMA_RUNS = 36
 _POINTS, _LEAST_RUNS = 400_000, 30
 _WIDE, _SCHEMA_RUNS_WIDE = 500, 10
 """Of wide data fewer runs are looked at, so that judging takes seconds."""
+_ROWS: Key = (None, "rowCount")
 _MOST = 25
 """Anomalies of one subject that are kept, the worst."""
 
@@ -40,11 +44,24 @@ class Judgement:
     counts: tuple[MonitorCount, ...] = ()
     errors: tuple[str, ...] = ()
     """What went wrong in monitors, a sentence each."""
+    courses: Mapping[str, Courses] = field(default_factory=dict)
+    """Datasets to the series that were judged, where no run for a later date did: as :func:`courses_of` gives them."""
 
     @property
     def raised(self) -> tuple[Anomaly, ...]:
         """Anomalies that nobody said to expect."""
         return tuple(item for item in self.anomalies if item.accepted is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The series of a subject, about to be judged."""
+
+    subject: str
+    sensitivity: str
+    table: Table
+    current: Mapping[Key, SeriesPoint]
+    work: Judging
 
 
 @dataclass(slots=True)
@@ -83,6 +100,8 @@ class _Watch:
         self.run, self.history, self.settings, self.expected = run, history, settings, expected
         self.found = _Found()
         self.current: Mapping[str, Mapping[Key, SeriesPoint]] = {}
+        self.asked: list[_Asked] = []
+        self.courses: dict[str, Courses] = {}
 
     def judge(self) -> Judgement:
         """Run all monitors."""
@@ -96,7 +115,9 @@ class _Watch:
                 self._dataset(dataset, sensitivity)
         for task in self.run.tasks:
             if task.status == "succeeded" and self.settings.enabled:
-                self._numbers(f"task:{task.name}", frozenset(), self.settings.sensitivity)
+                self._ask(f"task:{task.name}", frozenset(), self.settings.sensitivity)
+        if self.asked:
+            self._answer()
         return self._judgement()
 
     def _judgement(self) -> Judgement:
@@ -113,7 +134,12 @@ class _Watch:
             MonitorCount(monitor=name, judged=found.judged[name], learning=found.learning[name], errored=found.errored[name])
             for name in sorted({*found.judged, *found.learning, *found.errored})
         ]
-        return Judgement(anomalies=tuple(sorted(anomalies, key=_order)), counts=tuple(counts), errors=tuple(found.errors))
+        return Judgement(
+            anomalies=tuple(sorted(anomalies, key=_order)),
+            counts=tuple(counts),
+            errors=tuple(found.errors),
+            courses=self.courses,
+        )
 
     def _dataset(self, dataset: Dataset, sensitivity: str) -> None:
         subject, found = f"dataset:{dataset.name}", self.found
@@ -134,39 +160,144 @@ class _Watch:
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             found.fail("freshness", subject, error)
         if new:
-            self._numbers(subject, timed_columns(dataset.columns), sensitivity)
+            self._ask(subject, timed_columns(dataset.columns), sensitivity)
 
-    def _numbers(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
-        from nbops.history.monitors.chance import nearness_of  # noqa: PLC0415 - numpy, only when something is judged
-        from nbops.history.monitors.drift import drift_anomalies  # noqa: PLC0415
-        from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415
-        from nbops.history.monitors.joint import joint_anomalies  # noqa: PLC0415
-        from nbops.history.monitors.leaks import leak_anomalies  # noqa: PLC0415
-        from nbops.history.monitors.numbers import SENSITIVITY, judge_frame  # noqa: PLC0415
-        from nbops.history.monitors.stream_runs import dense_anomalies  # noqa: PLC0415
-        from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
-
+    def _ask(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
         current = self.current.get(subject)
         if not current:
             return
         try:
-            series = self.history.series(subject, before=self.run.id, limit=runs_for(len(current)))
-            at = next(iter(current.values())).at.timestamp()
-            values = {key: point.value for key, point in current.items() if key[1] != "interval"}
-            frame = ready(frame_of(subject, series, run=self.run.id, at=at, current=values), timed=timed)
-            judged = judge_frame(frame, sensitivity=sensitivity, skip=_exceptions(frame, self.expected))
-            counts_of(judged, self.found.judged, self.found.learning)
-            near = nearness_of(judged, sensitivity=sensitivity)
-            anomalies = anomalies_of(judged, most=_MOST, near=near)
-            told = frozenset((item.monitor, item.column) for item in anomalies)
-            anomalies += joint_anomalies(judged, told=told, near=near)
-            slow = drift_anomalies(judged, sensitivity=SENSITIVITY[sensitivity])
-            anomalies += slow + leak_anomalies(judged, sensitivity=SENSITIVITY[sensitivity])
-            if not any(item.monitor == "volume" for item in anomalies):
-                anomalies += dense_anomalies(subject, series, at=at, rows=values.get((None, "rowCount")))
-            self.found.anomalies += anomalies
+            table = self.history.table(subject, self.run.id, limit=runs_for(len(current)))
+            work = _begun(subject, table, current, timed=timed, sensitivity=sensitivity, expected=self.expected)
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             self.found.fail("numbers", subject, error)
+        else:
+            self.asked.append(_Asked(subject=subject, sensitivity=sensitivity, table=table, current=current, work=work))
+
+    def _answer(self) -> None:
+        """Judge all series at once, which takes hardly longer than one subject's; where that fails, each subject alone."""
+        from nbops.history.monitors.numbers import judge_frames  # noqa: PLC0415 - numpy, only when something is judged
+
+        answers: Sequence[Judged | Exception]
+        try:
+            answers = judge_frames([one.work for one in self.asked])
+        except Exception:  # noqa: BLE001 - a monitor never stops a run
+            answers = [self._alone(one) for one in self.asked]
+        for one, answer in zip(self.asked, answers, strict=True):
+            if isinstance(answer, Exception):
+                self.found.fail("numbers", one.subject, answer)
+            else:
+                self._take_in(one, answer)
+
+    def _take_in(self, one: _Asked, judged: Judged) -> None:
+        try:
+            self._tell(one, judged)
+            self._hand_on(one, judged)
+        except Exception as error:  # noqa: BLE001 - a monitor never stops a run
+            self.found.fail("numbers", one.subject, error)
+
+    def _alone(self, one: _Asked) -> Judged | Exception:
+        from nbops.history.monitors.numbers import judge_frames  # noqa: PLC0415
+
+        try:
+            columns = next((item.columns for item in self.run.datasets if one.subject == f"dataset:{item.name}"), ())
+            work = _begun(
+                one.subject,
+                one.table,
+                one.current,
+                timed=timed_columns(columns),
+                sensitivity=one.sensitivity,
+                expected=self.expected,
+            )
+            return judge_frames([work])[0]
+        except Exception as error:  # noqa: BLE001 - a monitor never stops a run
+            return error
+
+    def _tell(self, one: _Asked, judged: Judged) -> None:
+        from nbops.history.monitors.chance import nearness_of  # noqa: PLC0415 - numpy, only when something is judged
+        from nbops.history.monitors.drift import drift_anomalies  # noqa: PLC0415
+        from nbops.history.monitors.joint import joint_anomalies  # noqa: PLC0415
+        from nbops.history.monitors.leaks import leak_anomalies  # noqa: PLC0415
+        from nbops.history.monitors.numbers import SENSITIVITY  # noqa: PLC0415
+        from nbops.history.monitors.stream_runs import dense_anomalies  # noqa: PLC0415
+        from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
+
+        counts_of(judged, self.found.judged, self.found.learning)
+        near = nearness_of(judged, sensitivity=one.sensitivity)
+        anomalies = anomalies_of(judged, most=_MOST, near=near)
+        told = frozenset((item.monitor, item.column) for item in anomalies)
+        anomalies += joint_anomalies(judged, told=told, near=near)
+        anomalies += drift_anomalies(judged, sensitivity=SENSITIVITY[one.sensitivity])
+        anomalies += leak_anomalies(judged, sensitivity=SENSITIVITY[one.sensitivity])
+        if not any(item.monitor == "volume" for item in anomalies):
+            series: Mapping[Key, Sequence[SeriesPoint]] = {_ROWS: one.table.points(_ROWS)}
+            rows = one.current[_ROWS].value if _ROWS in one.current else None
+            anomalies += dense_anomalies(one.subject, series, at=float(judged.frame.at[-1]), rows=rows)
+        self.found.anomalies += anomalies
+
+    def _hand_on(self, one: _Asked, judged: Judged) -> None:
+        from nbops.history.monitors.courses import Courses  # noqa: PLC0415 - numpy, only when something is judged
+
+        kind, _, name = one.subject.partition(":")
+        if kind == "dataset" and self.history.newest(one.subject) == self.run.id:
+            self.courses[name] = Courses(table=one.table, current=one.current, judged=judged)
+
+
+def _begun(
+    subject: str,
+    table: Table,
+    current: Mapping[Key, SeriesPoint],
+    *,
+    timed: frozenset[str],
+    sensitivity: str,
+    expected: Sequence[Correction],
+) -> Judging:
+    from nbops.history.monitors.frame import frame_of, ready  # noqa: PLC0415 - numpy, only when something is judged
+    from nbops.history.monitors.numbers import judging  # noqa: PLC0415
+
+    point = next(iter(current.values()))
+    values = {key: point.value for key, point in current.items() if key[1] != "interval"}  # judged by whether it came
+    frame = ready(frame_of(subject, table, run=point.run, at=point.at.timestamp(), current=values), timed=timed)
+    return judging(frame, sensitivity=sensitivity, skip=_exceptions(frame, expected))
+
+
+def courses_of(
+    history: History,
+    dataset: str,
+    *,
+    columns: Sequence[Column] = (),
+    sensitivity: str | None,
+    expected: Sequence[Correction] = (),
+    whole: bool = True,
+) -> Courses | None:
+    """Return the series of a dataset, judged at each run as :func:`judge` did in the one that measured it last.
+
+    Args:
+        history: The history, that run among it.
+        dataset: Its name.
+        columns: As that run found them.
+        sensitivity: ``low``, ``normal`` or ``high``; None judges nothing.
+        expected: As for :func:`judge`.
+        whole: Also the series of its columns; those of the dataset itself are judged the same without them.
+
+    Returns:
+        None where no run measured it.
+    """
+    from nbops.history.monitors.courses import Courses  # noqa: PLC0415 - numpy, only when something is judged
+    from nbops.history.monitors.numbers import judge_frames  # noqa: PLC0415
+
+    subject = f"dataset:{dataset}"
+    run = history.newest(subject)
+    current = history.numbers(subject, run, later=True) if run is not None else {}
+    if run is None or not current:
+        return None
+    table = history.table(subject, run, limit=runs_for(len(current)), later=True)
+    if not whole:
+        table, current = table.without_columns(), {key: point for key, point in current.items() if key[0] is None}
+    if sensitivity is None:
+        return Courses(table=table, current=current)
+    work = _begun(subject, table, current, timed=timed_columns(columns), sensitivity=sensitivity, expected=expected)
+    return Courses(table=table, current=current, judged=judge_frames([work])[0])
 
 
 def runs_for(series: int) -> int:

@@ -9,21 +9,21 @@ residuals is a series too (``distance``), which moves when many quantiles move a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from nbops.history.monitors.robust import Smoothed, smooth
+from nbops.history.monitors.robust import Smoothed, Smoothing, smooth_all
 from nbops.history.monitors.scales import Scale, monitor_of, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from nbops.history.monitors.frame import Frame
 
-__all__ = ["LEARN", "SENSITIVITY", "Judged", "bounds_of", "judge_frame", "one_sided", "sided"]
+__all__ = ["LEARN", "SENSITIVITY", "Judged", "Judging", "judge_frame", "judge_frames", "judging", "one_sided", "sided"]
 
 LEARN = 14
 """Values that a series must have before it is judged: two weeks of days."""
@@ -80,10 +80,50 @@ class Judged:
     """How large a score may be."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bounding:
+    """Sizes of scores whose bounds are asked for, series by runs, and what their limits are."""
+
+    sizes: NDArray[np.float64]
+    least: NDArray[np.float64]
+    wilder: NDArray[np.float64]
+
+
+Judging: TypeAlias = "Generator[Smoothing | _Bounding, Any, Judged]"
+"""A frame being judged: it asks for what goes over time step by step, so that all frames can be taken through that together."""
+
+
 def judge_frame(
     frame: Frame, *, sensitivity: str = "normal", skip: NDArray[np.bool_] | None = None, learn: int = LEARN
 ) -> Judged:
-    """Judge all series of a frame.
+    """Judge all series of a frame; arguments as for :func:`judging`."""
+    return judge_frames([judging(frame, sensitivity=sensitivity, skip=skip, learn=learn)])[0]
+
+
+def judge_frames(works: Sequence[Judging]) -> list[Judged]:
+    """Judge several frames at once, which takes hardly longer than the longest of them; each result is as if it were alone."""
+    done: dict[int, Judged] = {}
+    answers: dict[int, Any] = dict.fromkeys(range(len(works)))
+    while answers:
+        smoothings: dict[int, Smoothing] = {}
+        boundings: dict[int, _Bounding] = {}
+        for number, answer in answers.items():
+            try:
+                asked = works[number].send(answer)
+            except StopIteration as end:  # noqa: PERF203 - how a generator ends
+                done[number] = end.value
+            else:
+                if isinstance(asked, Smoothing):
+                    smoothings[number] = asked
+                else:
+                    boundings[number] = asked
+        answers = dict(zip(smoothings, smooth_all([*smoothings.values()]), strict=True))
+        answers |= dict(zip(boundings, _bounds_all([*boundings.values()]), strict=True))
+    return [done[number] for number in range(len(works))]
+
+
+def judging(frame: Frame, *, sensitivity: str = "normal", skip: NDArray[np.bool_] | None = None, learn: int = LEARN) -> Judging:
+    """Begin to judge all series of a frame; :func:`judge_frames` ends it.
 
     Args:
         frame: As :func:`nbops.history.monitors.frame.ready` returns it.
@@ -100,34 +140,50 @@ def judge_frame(
     frame = _without_few(frame, rows)
     scales, values, floors = scaled(frame.keys, frame.values, frame.rows)
     floors = _floors_of_segments(frame, floors, rows)
-    found = smooth(values, frame.weekdays[None, :], floors, skip)
+    found: Smoothed = yield Smoothing(values=values, weekdays=frame.weekdays[None, :], floors=floors, skip=skip)
     spread = found.spread * _fewer(frame, rows)
     with np.errstate(all="ignore"):
         scores = (values - found.expected) / spread
     scores = np.where(found.seen >= learn, scores, np.nan)
-    judged = Judged(
-        frame=frame, scales=scales, smoothed=found, spread=spread, scores=scores, bounds=bounds_of(frame, scores, sensitivity)
+    bounds: NDArray[np.float64] = yield _bounding(frame, scores, sensitivity)
+    judged = Judged(frame=frame, scales=scales, smoothed=found, spread=spread, scores=scores, bounds=bounds)
+    return (yield from _with_distances(judged, sensitivity=sensitivity, learn=learn))
+
+
+def _bounding(frame: Frame, scores: NDArray[np.float64], sensitivity: str) -> _Bounding:
+    limits = np.array([_LIMITS[monitor_of(metric) or "validity"] for _, metric in frame.keys]).reshape(-1, 2)
+    return _Bounding(
+        sizes=np.abs(np.nan_to_num(scores)),
+        least=SENSITIVITY[sensitivity] * limits[:, 0],
+        wilder=np.maximum(1.0, SENSITIVITY[sensitivity] * limits[:, 1]),
     )
-    return _with_distances(judged, sensitivity=sensitivity, learn=learn)
 
 
-def bounds_of(frame: Frame, scores: NDArray[np.float64], sensitivity: str) -> NDArray[np.float64]:
-    """Return how large each score may be, by those before it.
+def _bounds_all(given: Sequence[_Bounding]) -> list[NDArray[np.float64]]:
+    """Return how large each score may be, by those before it; frames of fewer runs begin later, which changes nothing.
 
     What left its bound counts as little more than that bound: one accident does not blind a monitor, several teach it;
     days in a row are one.
     """
-    sizes = np.abs(np.nan_to_num(scores))
-    limits = np.array([_LIMITS[monitor_of(metric) or "validity"] for _, metric in frame.keys]).reshape(-1, 2)
-    least, wilder = SENSITIVITY[sensitivity] * limits[:, 0], np.maximum(1.0, SENSITIVITY[sensitivity] * limits[:, 1])
-    most, episode = np.zeros(len(sizes)), np.zeros(len(sizes), bool)
+    runs = max((one.sizes.shape[1] for one in given), default=0)
+    sizes = np.hstack([np.zeros((runs, 0)), *(np.pad(one.sizes.T, ((runs - one.sizes.shape[1], 0), (0, 0))) for one in given)])
+    least = np.concatenate([np.zeros(0), *(one.least for one in given)])
+    wilder = np.concatenate([np.zeros(0), *(one.wilder for one in given)])
+    most, episode = np.zeros(len(least)), np.zeros(len(least), bool)
+    beyond = sizes > least
     bounds = np.empty_like(sizes)
-    for step in range(sizes.shape[1]):
-        bounds[:, step] = np.maximum(least, wilder * most)
-        again = episode & (sizes[:, step] > least)
-        most = np.where(again, most, np.maximum(most, np.minimum(sizes[:, step], _ACCIDENT * bounds[:, step])))
-        episode = again | (sizes[:, step] > bounds[:, step])
-    return bounds
+    for step in range(runs):
+        size, bound = sizes[step], bounds[step]
+        np.multiply(wilder, most, out=bound)
+        np.maximum(bound, least, out=bound)
+        again = episode & beyond[step]
+        most = np.where(again, most, np.maximum(most, np.minimum(size, _ACCIDENT * bound)))
+        episode = again | (size > bound)
+    ends = np.cumsum([len(one.least) for one in given])
+    return [
+        np.ascontiguousarray(bounds[runs - one.sizes.shape[1] :, end - len(one.least) : end].T)
+        for one, end in zip(given, ends, strict=True)
+    ]
 
 
 def _judged_keys(frame: Frame) -> NDArray[np.bool_]:
@@ -183,7 +239,7 @@ def _fewer(frame: Frame, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _with_distances(judged: Judged, *, sensitivity: str, learn: int) -> Judged:
+def _with_distances(judged: Judged, *, sensitivity: str, learn: int) -> Judging:
     """Add a series for each column: how far it is from what was expected, all its numbers together."""
     groups: dict[str | None, list[int]] = {}
     for number, (column, metric) in enumerate(judged.frame.keys):
@@ -197,12 +253,14 @@ def _with_distances(judged: Judged, *, sensitivity: str, learn: int) -> Judged:
         rows = [_root_mean_square(capped[numbers]) for numbers in chosen.values()]
     raw = np.array(rows)
     values = np.log(raw + 0.3)
-    found = smooth(values, np.zeros((1, values.shape[1]), np.int64), np.full(values.shape, 0.15))
+    found: Smoothed = yield Smoothing(
+        values=values, weekdays=np.zeros((1, values.shape[1]), np.int64), floors=np.full(values.shape, 0.15)
+    )
     with np.errstate(all="ignore"):
         scores = np.where(found.seen >= learn, (values - found.expected) / found.spread, np.nan)
     keys = tuple((column, "distance") for column in chosen)
     frame = replace(judged.frame, keys=keys, values=raw)
-    bounds = bounds_of(frame, scores, sensitivity)
+    bounds: NDArray[np.float64] = yield _bounding(frame, scores, sensitivity)
     both = judged.smoothed
     return Judged(
         frame=replace(judged.frame, keys=(*judged.frame.keys, *keys), values=np.vstack([judged.frame.values, raw])),

@@ -4,8 +4,10 @@ Level and weekday effects are smoothed exponentially, each new value only as far
 deviations), and so is the spread, by a bounded rho: Gelper, Fried, Croux, *Robust forecasting with exponential and Holt-Winters
 smoothing*, Journal of Forecasting 29 (2010). A weekday's effect counts only as far as it is larger than what chance makes of so
 few values (shrinkage: James, Stein 1961). When three residuals in a row leave the spread on one side, the level has shifted: it
-moves to the median of the three. The recursion goes over time and is vectorised over series, so 50,000 series of 400 runs take
-about a second; no library that does these three things at once for many short series was found.
+moves to the median of the three. The recursion goes over time and is vectorised over series: a step costs some 40 operations of
+NumPy however few series there are, so that :func:`smooth_all` takes the series of all subjects through it at once. What does
+not depend on the recursion is worked out for all steps before it, and a step leaves out what concerns no series in it. No
+library that does these three things at once for many short series was found.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Smoothed", "smooth"]
+__all__ = ["Smoothed", "Smoothing", "smooth", "smooth_all"]
 
 _LEVEL, _WEEK, _SPREAD = 0.12, 0.15, 0.08
 """How much of a new value goes into level, weekday's effect and spread once they are learned."""
@@ -27,6 +31,10 @@ _SHIFT = 3
 _SHIFTED = 2.0
 _FIRST = 3
 """So many values come in unclipped: there is nothing yet to doubt them by."""
+_DEVIATION = 1.2533
+"""Makes an absolute deviation a standard one."""
+_AT_ONCE = 2_000_000
+"""Values that go through the recursion together at most: 16 MB a number of theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,16 @@ class Smoothed:
     """Whether a weekday's effect of note was part of what was expected."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smoothing:
+    """What :func:`smooth` is given."""
+
+    values: NDArray[np.float64]
+    weekdays: NDArray[np.int64]
+    floors: NDArray[np.float64]
+    skip: NDArray[np.bool_] | None = None
+
+
 def smooth(
     values: NDArray[np.float64], weekdays: NDArray[np.int64], floors: NDArray[np.float64], skip: NDArray[np.bool_] | None = None
 ) -> Smoothed:
@@ -54,91 +72,167 @@ def smooth(
         floors: Least spread of each value, of the same shape.
         skip: Values that teach nothing (somebody said that they were exceptions).
     """
-    series, runs = values.shape
-    weekdays = np.broadcast_to(weekdays, values.shape)
-    state = _State(series)
-    expected, spread = np.full_like(values, np.nan), np.full_like(values, np.nan)
-    seen, weekly = np.zeros(values.shape, np.int64), np.zeros(values.shape, bool)
-    rows = np.arange(series)
-    for step in range(runs):
-        value, days, floor = values[:, step], weekdays[:, step], floors[:, step]
-        effect = state.effect(rows, days)
-        known = state.count > 0
-        expected[known, step] = (state.level + effect)[known]
-        sigma = np.maximum(state.spread, floor)
-        spread[known, step] = sigma[known]
-        seen[:, step] = state.count
-        weekly[:, step] = np.abs(effect) > sigma
-        there = np.isfinite(value)
-        if skip is not None:
-            there &= ~skip[:, step]
-        state.learn(value, days, effect, sigma, rows, there)
-    return Smoothed(expected=expected, spread=spread, seen=seen, weekly=weekly)
+    work = _Work(values, np.broadcast_to(weekdays, values.shape), np.broadcast_to(floors, values.shape), skip)
+    with np.errstate(all="ignore"):
+        for step in range(values.shape[1]):
+            work.take(step)
+    return work.done()
 
 
-class _State:
-    def __init__(self, series: int) -> None:
-        self.level = np.zeros(series)
-        self.week = np.zeros((series, 7))
-        self.of_day = np.zeros((series, 7))
-        self.spread = np.zeros(series)
-        self.count = np.zeros(series, np.int64)
-        self.last = np.full((series, _SHIFT), np.nan)
-        """Residuals of the level alone, the newest last."""
-        self.out = np.zeros(series, np.int64)
+def smooth_all(given: Sequence[Smoothing]) -> list[Smoothed]:
+    """Do what :func:`smooth` does for several groups of series, which may be of different numbers of runs, in one go.
+
+    Groups that have fewer runs begin later; what comes before is missing and teaches nothing, so that the result is the same.
+    """
+    found: list[Smoothed] = []
+    start = 0
+    while start < len(given):
+        end, runs, series = start, 0, 0
+        while end < len(given):
+            longest, more = max(runs, given[end].values.shape[1]), series + given[end].values.shape[0]
+            if end > start and longest * more > _AT_ONCE:
+                break
+            end, runs, series = end + 1, longest, more
+        found += _together(given[start:end], runs)
+        start = end
+    return found
+
+
+def _together(given: Sequence[Smoothing], runs: int) -> list[Smoothed]:
+    if len(given) == 1:
+        only = given[0]
+        return [smooth(only.values, only.weekdays, only.floors, only.skip)]
+    series = sum(len(one.values) for one in given)
+    values, floors = np.full((series, runs), np.nan), np.zeros((series, runs))
+    weekdays, skip = np.zeros((series, runs), np.int64), np.zeros((series, runs), bool)
+    places, at = [], 0
+    for one in given:
+        count, own = one.values.shape
+        place = (slice(at, at + count), slice(runs - own, runs))
+        values[place], floors[place], weekdays[place] = one.values, one.floors, one.weekdays
+        if one.skip is not None:
+            skip[place] = one.skip
+        places.append(place)
+        at += count
+    done = smooth(values, weekdays, floors, skip if any(one.skip is not None for one in given) else None)
+    return [
+        Smoothed(expected=done.expected[place], spread=done.spread[place], seen=done.seen[place], weekly=done.weekly[place])
+        for place in places
+    ]
+
+
+class _Work:
+    """The recursion over time; arrays are runs by series here, so that a step is one piece of memory."""
+
+    def __init__(
+        self,
+        values: NDArray[np.float64],
+        weekdays: NDArray[np.int64],
+        floors: NDArray[np.float64],
+        skip: NDArray[np.bool_] | None,
+    ) -> None:
+        series = len(values)
+        self.values, self.floors = np.ascontiguousarray(values.T), np.ascontiguousarray(floors.T)
+        self.days = np.arange(series) * 7 + weekdays.T
+        """Where the weekday's effect of each series stands in ``week``."""
+        there = np.isfinite(self.values) if skip is None else np.isfinite(self.values) & ~skip.T
+        self.seen: NDArray[np.int64] = np.cumsum(there, axis=0) - there
+        known = self.seen > 0
+        self.there, self.known, self.old, self.new = there, known, there & known, there & ~known
+        self.first, self.young = self.seen < _FIRST, self.seen < 2 * _FIRST
+        self.all_old, self.any_new, self.any_first, self.any_young = (
+            found.tolist()
+            for found in (self.old.all(axis=1), self.new.any(axis=1), self.first.any(axis=1), self.young.any(axis=1))
+        )
+        self.gain = np.maximum(_LEVEL, 1.0 / (self.seen + 1))
+        wider = np.maximum(_SPREAD, 1.0 / np.maximum(self.seen, 1))
+        self.wider, self.narrower = wider * _DEVIATION, 1 - wider
+        self.expected, self.spread = np.empty_like(self.values), np.empty_like(self.values)
+        self.effects = np.empty_like(self.values)
+        self.level, self.width = np.zeros(series), np.zeros(series)
+        self.week, self.of_day = np.zeros(series * 7), np.zeros(series * 7)
+        self.last = [np.full(series, np.nan) for _ in range(_SHIFT)]
+        """Values without the weekday's effect, the newest last."""
+        self.out = np.zeros(series)
         """How many in a row left on one side; the sign is the side."""
 
-    def effect(self, rows: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.float64]:
-        effect, number = self.week[rows, days], self.of_day[rows, days]
-        power = effect * effect
-        noise = self.spread**2 / np.maximum(number, 1) + 1e-300
-        found: NDArray[np.float64] = effect * np.where(number > 1, power / (power + 2 * noise), 0.0)
-        return found
+    def done(self) -> Smoothed:
+        self.expected[~self.known] = np.nan
+        weekly = np.abs(self.effects) > self.spread
+        self.spread[~self.known] = np.nan
+        by_series = [np.ascontiguousarray(one.T) for one in (self.expected, self.spread)]
+        seen, of_note = np.ascontiguousarray(self.seen.T), np.ascontiguousarray(weekly.T)
+        return Smoothed(expected=by_series[0], spread=by_series[1], seen=seen, weekly=of_note)
 
-    def learn(  # noqa: PLR0917 - one step of the recursion
-        self,
-        value: NDArray[np.float64],
-        days: NDArray[np.int64],
-        effect: NDArray[np.float64],
-        sigma: NDArray[np.float64],
-        rows: NDArray[np.int64],
-        there: NDArray[np.bool_],
-    ) -> None:
-        new = there & (self.count == 0)
-        old = there & ~new
-        first = self.count < _FIRST
-        residual = np.where(old, value - self.level - effect, 0.0)
-        bound = np.where(first, np.inf, _CLIP * sigma)
-        credible = np.clip(residual, -bound, bound)
-        gain = np.maximum(_LEVEL, 1.0 / (self.count + 1))
-        number = self.of_day[rows, days]
+    def take(self, step: int) -> None:
+        days, value = self.days[step], self.values[step]
+        week, number = self.week.take(days), self.of_day.take(days)
+        effect = np.multiply(week, self._credit(week, number), out=self.effects[step])
+        np.add(self.level, effect, out=self.expected[step])
+        sigma = np.maximum(self.width, self.floors[step], out=self.spread[step])
+        alone = value - self.level
+        residual = alone - effect
+        if not self.all_old[step]:
+            old = self.old[step]
+            alone, residual = np.where(old, alone, 0.0), np.where(old, residual, 0.0)
+        bound = _CLIP * sigma
+        if self.any_first[step]:
+            bound[self.first[step]] = np.inf
+        credible = np.minimum(np.maximum(residual, -bound), bound)
         # a weekday's first values may lie far from the rest (closed on Saturdays): they are believed
-        weekly = np.where(number < _FIRST, np.where(old, value - self.level, 0.0) - self.week[rows, days], credible)
-        self.week[rows, days] += np.where(old, np.maximum(_WEEK, 1.0 / (number + 1)) * weekly, 0.0)
-        self.of_day[rows, days] += there
-        self._widen(residual, sigma, old)
-        self.level = np.where(new, value, self.level + np.where(old, gain * credible, 0.0))
-        self._shift(residual, value - effect, sigma, old)
-        self.count += there
-
-    def _widen(self, residual: NDArray[np.float64], sigma: NDArray[np.float64], old: NDArray[np.bool_]) -> None:
-        gain = np.maximum(_SPREAD, 1.0 / np.maximum(self.count, 1))
+        weekly = np.where(number < _FIRST, alone - week, credible)
+        weekly *= np.maximum(_WEEK, 1.0 / (number + 1))
+        self.week[days] = week + (weekly if self.all_old[step] else np.where(self.old[step], weekly, 0.0))
+        self.of_day[days] = number + self.there[step]
         size = np.abs(residual)
-        # bounded, so that one outlier does not blind the monitor; 1.25 makes the absolute deviation a standard one
-        young = self.count < 2 * _FIRST
-        bounded = np.where(young, size, np.minimum(size, 3.0 * sigma))
-        self.spread = np.where(old, (1 - gain) * self.spread + gain * 1.2533 * bounded, self.spread)
+        self._widen(step, size, sigma)
+        self._move(step, credible, value)
+        self._shift(step, residual, size > _SHIFTED * sigma, value - effect)
 
-    def _shift(
-        self, residual: NDArray[np.float64], plain: NDArray[np.float64], sigma: NDArray[np.float64], old: NDArray[np.bool_]
-    ) -> None:
-        side = np.sign(residual).astype(np.int64) * (np.abs(residual) > _SHIFTED * sigma)
-        same = (side != 0) & (np.sign(self.out) == side)
-        self.out = np.where(old, np.where(same, self.out + side, side), self.out)
-        rolled = np.roll(self.last, -1, axis=1)
-        rolled[:, -1] = plain
-        self.last = np.where(old[:, None], rolled, self.last)
-        moved = old & (np.abs(self.out) >= _SHIFT)
+    def _credit(self, week: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return which part of a weekday's effect counts."""
+        power = week * week
+        noise = self.width * self.width
+        noise /= np.maximum(number, 1)
+        noise += 1e-300
+        noise *= 2
+        noise += power
+        power /= noise
+        power *= number > 1
+        return power
+
+    def _widen(self, step: int, size: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
+        # bounded, so that one outlier does not blind the monitor
+        bounded = np.minimum(size, 3.0 * sigma)
+        if self.any_young[step]:
+            np.copyto(bounded, size, where=self.young[step])
+        bounded *= self.wider[step]
+        wide = self.narrower[step] * self.width
+        wide += bounded
+        self.width = wide if self.all_old[step] else np.where(self.old[step], wide, self.width)
+
+    def _move(self, step: int, credible: NDArray[np.float64], value: NDArray[np.float64]) -> None:
+        credible *= self.gain[step]
+        if self.all_old[step]:
+            self.level = self.level + credible
+            return
+        self.level = self.level + np.where(self.old[step], credible, 0.0)
+        if self.any_new[step]:
+            np.copyto(self.level, value, where=self.new[step])
+
+    def _shift(self, step: int, residual: NDArray[np.float64], far: NDArray[np.bool_], plain: NDArray[np.float64]) -> None:
+        side = np.sign(residual)
+        side *= far
+        counted = np.where(self.out * side > 0, self.out + side, side)
+        if self.all_old[step]:
+            self.out, self.last = counted, [*self.last[1:], plain]
+            moved = np.abs(counted) >= _SHIFT
+        else:
+            old = self.old[step]
+            np.copyto(self.out, counted, where=old)
+            for place, newer in enumerate((*self.last[1:], plain)):
+                np.copyto(self.last[place], newer, where=old)
+            moved = old & (np.abs(self.out) >= _SHIFT)
         if moved.any():
-            self.level[moved] = np.median(self.last[moved], axis=1)
+            self.level[moved] = np.median(np.array([one[moved] for one in self.last]), axis=0)
             self.out[moved] = 0

@@ -117,6 +117,19 @@ class Scale:
             return float(np.sinh(np.clip(value, -700.0, 700.0)) * self.usual)
         return float(value * self.usual)
 
+    def all_back(self, values: NDArray[np.float64]) -> list[float]:
+        """Return the numbers that places on the scale stand for."""
+        if self.kind == "rate":
+            found = np.sin(np.clip(values, 0.0, np.pi / 2)) ** 2
+        elif self.kind in {"count", "size"}:
+            found = np.maximum(np.exp(np.minimum(values, 700.0)) - (1.0 if self.kind == "count" else self.usual), 0.0)
+        elif self.kind == "number":
+            found = np.sinh(np.clip(values, -700.0, 700.0)) * self.usual
+        else:
+            found = values * self.usual
+        numbers: list[float] = found.tolist()
+        return numbers
+
 
 def scaled(
     keys: Sequence[Key], values: NDArray[np.float64], rows: NDArray[np.float64]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nbops.history.index import SeriesPoint
     from nbops.history.monitors.chance import Nearness
 
-__all__ = ["anomalies_of", "band_of", "bands_of", "counts_of", "expected_of", "number_of", "words_of"]
+__all__ = ["anomalies_of", "band_at", "band_of", "bands_of", "counts_of", "expected_of", "number_of", "words_of"]
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _METHOD = "robust smoothing"
@@ -109,6 +109,20 @@ def _expected(judged: Judged, number: int, step: int, bound: float) -> Expected:
         basis += f"; {out} outliers among them count little" if out > 1 else "; one outlier among them counts little"
     lower, upper = low if fewer else None, high if more else None
     return Expected(low=lower, high=upper, center=scale.back(center), method=_METHOD, points=seen, basis=basis)
+
+
+def band_at(judged: Judged, number: int, steps: Sequence[int]) -> list[tuple[float | None, float | None, float | None]]:
+    """Return the lowest, highest and middle value that was expected of a series at some runs; None where it was learning."""
+    smoothed, scale, metric = judged.smoothed, judged.scales[number], judged.frame.keys[number][1]
+    at = np.array(steps, np.intp)
+    center = smoothed.expected[number, at]
+    away = judged.bounds[number, at] * judged.spread[number, at]
+    fewer, more = sided(metric, -1.0) > 0.0, sided(metric, 1.0) > 0.0
+    sides = zip(*(scale.all_back(values) for values in (center - away, center + away, center)), strict=True)
+    return [
+        (low if fewer else None, high if more else None, middle) if seen >= LEARN else (None, None, None)
+        for (low, high, middle), seen in zip(sides, smoothed.seen[number, at].tolist(), strict=True)
+    ]
 
 
 _RATES = ("Rate", "others", "novel", "novelPattern")
