@@ -157,14 +157,14 @@ def clocked(count: float, latest: float) -> Judged:
 
 
 def test_few_rows_that_end_early_are_said_together() -> None:
-    half = clocked(550, 15.7)
+    half = clocked(440, 15.7)
     assert anomalies_of(half, most=25) == []
     (found,) = joint_anomalies(half, told=frozenset())
     assert (found.monitor, found.column, found.metric) == ("volume", None, "rowCount")
     assert "15:42" in found.message
 
 
-@pytest.mark.parametrize(("count", "latest"), [(1000, 15.7), (550, 17.0), (1600, 15.7), (550, 18.3)])
+@pytest.mark.parametrize(("count", "latest"), [(1000, 15.7), (440, 17.0), (1600, 15.7), (440, 18.3), (700, 16.3)])
 def test_a_slow_day_or_an_early_evening_alone_is_no_news(count: float, latest: float) -> None:
     assert joint_anomalies(clocked(count, latest), told=frozenset()) == []
 
