@@ -31,13 +31,40 @@ export interface IOpened {
   page: string;
 }
 
+/** Two runs that are compared; `after` may be the working copy. Empty texts leave the choice to the server. */
+export interface IPair {
+  project: string;
+  before: string;
+  after: string;
+  /** Shown first; of the working copy only this one. */
+  task?: string;
+}
+
+export interface ICompared extends IOpened {
+  before: string;
+  after: string;
+}
+
+/** What is open and not saved yet, by its path. */
+export type Edits = Record<string, { cell_type: string; source: string; metadata: { tags: string[] } }[]>;
+
+export interface IChoice {
+  id: string;
+  started_at: string;
+  verdict: string;
+  status: string;
+  branch: string | null;
+  headline: string;
+}
+
 /** What a tab shows of the reports. */
 export interface IReportState {
   page: string;
   stamp: string | null;
+  sent: number;
   source: string | null;
   newest: string | null;
-  wish: { serial: number; path: string | null; cell: number | null } | null;
+  wish: { serial: number; path: string | null; cell: number | null; outside: boolean } | null;
 }
 
 /** Asks the server; what it refuses becomes an Error with its own sentence. */
@@ -79,6 +106,16 @@ export class Api {
 
   async closeReport(view: string): Promise<void> {
     await this.ask('report', { view }, { method: 'DELETE' });
+  }
+
+  /** The runs that can be compared, the newest first. */
+  async runs(project: string): Promise<{ runs: IChoice[]; more: number }> {
+    return this.ask('diff', { project });
+  }
+
+  /** Have a tab compare two runs; a new one where it is none of the server's. */
+  async compare(pair: IPair, edits: Edits, view: string): Promise<ICompared> {
+    return this.ask<ICompared>('diff', {}, { method: 'POST', body: JSON.stringify({ ...pair, edits, view }) });
   }
 
   /** What a new task can read from, and which datasets have no contract. */

@@ -10,6 +10,7 @@ import { placeOfCell } from './model';
 import { notebook } from './notebook';
 import { IOpener, Panel } from './panel';
 import { kernels } from './kernel';
+import { diffs } from './diff';
 import { reports } from './reports';
 
 const ICON = new LabIcon({
@@ -61,6 +62,7 @@ function openerOf(app: JupyterFrontEnd): IOpener {
         .map(way => ({ label: way.label, begin: () => app.commands.execute(way.command) }));
     },
     page: async path => void (await app.commands.execute('nbops:open-report', { served: path })),
+    compare: async project => void (await app.commands.execute('nbops:open-diff', { project })),
     notebook: async (path, cell) => {
       if (path.endsWith('.py')) {
         await learn(app); // it may have been made since Lab was opened
@@ -109,4 +111,4 @@ const pipeline: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [notebooks, pipeline, reports(openerOf, ICON), launcher(ICON), notebook, kernels];
+export default [notebooks, pipeline, reports(openerOf, ICON), diffs(openerOf, ICON), launcher(ICON), notebook, kernels];

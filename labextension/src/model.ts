@@ -232,6 +232,24 @@ export function titleOf(page: string): string {
   return (folder !== 'tasks' && folder !== 'datasets' && OVERVIEWS[name]) || name;
 }
 
+/** The project's files as they are, where the id of a run may stand. */
+export const WORKING = 'working';
+
+/** How a run is told apart from others in a list: `27 Nov 12:25 failed 2c65cb`. */
+export function runLabel(run: { id: string; started_at: string; verdict: string; status: string; branch: string | null }): string {
+  const began = new Date(run.started_at);
+  const day = Number.isNaN(began.getTime())
+    ? run.started_at
+    : began.toLocaleString('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hour12: false }).replace(',', '');
+  const state = run.status === 'running' || run.status === 'interrupted' || run.status === 'killed' ? run.status : run.verdict;
+  return [day, state, shortRun(run.id), run.branch].filter(Boolean).join(' · ');
+}
+
+/** The part of a run's id that differs between runs of a day. */
+export function shortRun(id: string): string {
+  return id === WORKING ? 'working copy' : id.split('-').pop()!;
+}
+
 /** What Python's `repr` of a text stands for; null for anything else. */
 export function plainText(repr: unknown): string | null {
   const found = typeof repr === 'string' ? /^(['"])(.*)\1$/s.exec(repr) : null;

@@ -117,24 +117,16 @@ class TaskView implements IDisposable {
     }
   }
 
-  /** Open what changed between the last two runs. */
+  /** Open what was edited since the last run; where nothing was, what changed between the last two runs. */
   async compare(): Promise<void> {
     const state = this.state;
-    if (!state?.run || !state.before) {
-      void showDialog({
-        title: 'Compare with the last run',
-        body: 'There are not two runs of this task yet.',
-        buttons: [Dialog.okButton()]
-      });
+    if (!state) {
       return;
     }
-    const { commands } = this.app;
+    const edited = this.panel.context.model.dirty || state.stale !== false || !state.before;
+    const [before, after] = edited ? [state.run ?? '', 'working'] : [state.before!, state.run!];
     try {
-      if (commands.hasCommand('nbops:open-diff')) {
-        await commands.execute('nbops:open-diff', { project: state.project, a: state.before, b: state.run });
-      } else {
-        await commands.execute('nbops:open-run-page');
-      }
+      await this.app.commands.execute('nbops:open-diff', { project: state.project, before, after, task: state.task });
     } catch (error) {
       void showErrorMessage('The runs were not compared', message(error));
     }
@@ -230,7 +222,7 @@ class TaskView implements IDisposable {
     };
     add('nbops-run', 'Run task', 'Save, and run this task as the pipeline would', () => void this.run());
     add('nbops-checks', 'Checks', "Show the checks of this task's data in its last run", () => this.showChecks());
-    add('nbops-compare', 'Compare', 'What changed between the last two runs', () => void this.compare());
+    add('nbops-compare', 'Compare', 'What was edited since the last run; where nothing was, what changed between the last two', () => void this.compare());
     add('nbops-sources', 'Sources', 'What a column comes from', () => void this.sources());
     this.tablesButton = add('nbops-tables', 'Tables', 'After each cell: rows and nulls of the tables that it made', () => void this.toggleTables());
     this.tablesButton.pressed = this.tables;

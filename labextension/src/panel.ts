@@ -13,6 +13,8 @@ const MOST_LOG = 200_000; // characters kept
 export interface IOpener {
   notebook(path: string, cell?: number): Promise<void>;
   page(path: string): Promise<void>;
+  /** Compare two runs of a project, by default the last two. */
+  compare(project: string): Promise<void>;
   file(path: string, line?: number): Promise<void>;
   /** Ask for a reason; null when it was thought better of. */
   reason(title: string, text: string, accept: string, needed: boolean): Promise<string | null>;
@@ -232,9 +234,10 @@ export class Panel extends Widget {
       const bar = h('progress', { max: String(Math.max(1, done + running + left)), value: String(done), 'aria-label': 'Tasks done' });
       rows.push(h('p', { class: 'nbops-progress' }, bar, h('span', { class: 'nbops-took', 'data-since': run.started_at })));
     }
-    if (run?.page && !building) {
-      const page = run.page;
-      rows.push(h('div', { class: 'nbops-actions' }, button('Open report', 'report', () => this.opener.page(page))));
+    if (run && !building) {
+      const { page } = run;
+      const compare = button('Compare runs', 'compare', () => this.opener.compare(this.project), { title: 'What changed since the run before' });
+      rows.push(h('div', { class: 'nbops-actions' }, !!page && button('Open report', 'report', () => this.opener.page(page)), compare));
     }
     return rows;
   }

@@ -1,12 +1,12 @@
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, IThemeManager, showErrorMessage, WidgetTracker } from '@jupyterlab/apputils';
+import { Dialog, ICommandPalette, IThemeManager, showDialog, showErrorMessage, WidgetTracker } from '@jupyterlab/apputils';
 import { URLExt } from '@jupyterlab/coreutils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
-import { Api, IReportState, IWanted } from './api';
+import { Api, IOpened, IReportState, IWanted } from './api';
 import { h } from './dom';
 import { cellOfPlace, runOf, titleOf } from './model';
 import { IOpener } from './panel';
@@ -16,9 +16,9 @@ const AGAIN = 5000; // milliseconds between two looks for a newer page, while it
 /** A page of the reports in a tab: in a frame that may do nothing but show it. */
 export class ReportView extends Widget {
   constructor(
-    private readonly api: Api,
+    protected readonly api: Api,
     private readonly settings: ServerConnection.ISettings,
-    private readonly opener: IOpener,
+    protected readonly opener: IOpener,
     private theme: string
   ) {
     super({ node: h('section', { 'aria-label': 'Report', tabindex: '-1' }) });
@@ -27,8 +27,8 @@ export class ReportView extends Widget {
     this.title.label = 'Report';
     // no word in the sandbox: no script, no form, no other window, no way to the top, an origin of its own
     this.frame.setAttribute('sandbox', '');
-    this.frame.addEventListener('load', () => void this.look());
-    this.node.append(this.bar, this.news, h('div', { class: 'jp-IFrame nbops-frame' }, this.frame));
+    this.frame.addEventListener('load', () => void this.look(true));
+    this.node.append(this.bar, this.news, this.body);
     this.drawBar();
   }
 
@@ -39,15 +39,31 @@ export class ReportView extends Widget {
 
   /** Show a page; by default that of the project's latest run. */
   async turn(wanted: IWanted = { project: this.project }): Promise<void> {
+    this.take(await this.api.openReport(wanted));
+  }
+
+  /** Show what the server has opened. */
+  protected take(answer: IOpened): void {
     const old = this.view;
-    const answer = await this.api.openReport(wanted);
-    this.view = answer.view;
+    if (answer.view !== old) {
+      this.view = answer.view;
+      this.serial = 0;
+      this.sent = 0;
+      this.ahead = 0;
+    }
     this.project = answer.project;
-    this.serial = 0;
+    if (this.state) {
+      this.state.stamp = null; // what comes is not the same made anew, of which the frame would have to be told
+    }
     this.go(answer.page);
-    if (old) {
+    if (old && old !== answer.view) {
       void this.api.closeReport(old).catch(() => undefined);
     }
+  }
+
+  /** Open anew what is shown, after the server has forgotten it. */
+  protected async again(): Promise<void> {
+    await this.turn({ project: this.project, path: this.page });
   }
 
   /** Where in the page it was to begin. */
@@ -71,19 +87,28 @@ export class ReportView extends Widget {
   }
 
   /** Ask what is shown now, whether a link led out of the reports, and whether there is something newer. */
-  private async look(): Promise<void> {
+  private async look(loaded = false): Promise<void> {
     window.clearTimeout(this.timer);
-    if (this.isDisposed || !this.view || this.looking) {
+    if (this.isDisposed || !this.view) {
+      return;
+    }
+    if (this.looking) {
+      this.loaded ||= loaded;
       return;
     }
     this.looking = true;
     try {
       const state = await this.api.report(this.view);
       this.problem = '';
-      this.take(state);
+      this.heed(state);
+      if (loaded) {
+        this.guard(state);
+      } else {
+        this.ahead = 0; // of loads that another one overtook
+      }
     } catch (error) {
       if (error instanceof Error && error.message.includes('no such view')) {
-        await this.turn({ project: this.project, path: this.page }).catch(failed => (this.problem = String(failed))); // the server was started anew
+        await this.again().catch(failed => (this.problem = String(failed))); // the server was started anew
       } else {
         this.problem = `The server does not answer: ${error instanceof Error ? error.message : String(error)}`;
       }
@@ -91,12 +116,29 @@ export class ReportView extends Widget {
       this.looking = false;
     }
     this.drawBar();
+    if (this.loaded) {
+      this.loaded = false;
+      await this.look(true);
+      return;
+    }
     if (this.isVisible) {
       this.timer = window.setTimeout(() => void this.look(), AGAIN);
     }
   }
 
-  private take(state: IReportState): void {
+  /** Take the frame back when it has loaded something that is not from this server. */
+  private guard(state: IReportState): void {
+    this.ahead += state.sent - this.sent - 1; // an answer may be counted before the frame says that it has loaded it
+    this.sent = state.sent;
+    if (this.ahead >= 0) {
+      return;
+    }
+    this.ahead = 0;
+    this.go(state.page);
+    this.opener.complain('A link was not followed', 'It leads out of the reports in a way that hides where to.');
+  }
+
+  private heed(state: IReportState): void {
     const before = this.state;
     this.state = state;
     if (before?.page !== state.page) {
@@ -104,16 +146,18 @@ export class ReportView extends Widget {
         this.visited.push(before.page);
       }
       this.goingBack = false;
-      this.title.label = titleOf(state.page);
-      this.title.caption = state.page;
+      this.title.label = this.labelOf(state.page);
+      this.title.caption = this.captionOf(state.page);
       this.frame.title = `Report: ${this.title.label}`;
-    } else if (before.stamp !== state.stamp && state.stamp) {
+    } else if (before.stamp && before.stamp !== state.stamp && state.stamp) {
       this.go(state.page); // it was rendered anew
     }
     const wish = state.wish;
     if (wish && wish.serial > this.serial) {
       this.serial = wish.serial;
-      if (wish.path === null) {
+      if (wish.outside) {
+        void askToLeave(wish.path!);
+      } else if (wish.path === null) {
         this.opener.complain('The file cannot be opened', 'It is outside of the folder that JupyterLab serves.');
       } else {
         void this.opener.notebook(wish.path, wish.cell ?? undefined).catch(error => this.opener.complain('The file was not opened', error));
@@ -121,7 +165,15 @@ export class ReportView extends Widget {
     }
   }
 
-  private go(page: string): void {
+  protected labelOf(page: string): string {
+    return titleOf(page);
+  }
+
+  protected captionOf(page: string): string {
+    return page;
+  }
+
+  protected go(page: string): void {
     const [path, fragment] = page.split('#');
     this.wanted = path;
     this.fragment = fragment ?? '';
@@ -132,29 +184,51 @@ export class ReportView extends Widget {
     this.frame.src = `${address}?load=${this.loads}${fragment ? `#${fragment}` : ''}`;
   }
 
-  private drawBar(): void {
+  /** What stands before the buttons. */
+  protected tools(): HTMLElement[] {
+    return [];
+  }
+
+  /** What changes the tools. */
+  protected toolsKey(): unknown {
+    return null;
+  }
+
+  /** Load what is shown anew. */
+  reload(): unknown {
+    return this.go(this.page);
+  }
+
+  /** Tell of something newer than what is shown. */
+  protected newer(state: IReportState): string {
+    const shown = runOf(state.page);
+    return state.newest && shown && shown < state.newest ? 'There is a newer run than the one shown.' : '';
+  }
+
+  protected drawBar(): void {
     const state = this.state;
     const source = state?.source;
-    const newer = state?.newest && runOf(state.page) && runOf(state.page)! < state.newest;
-    const now = JSON.stringify([this.visited.length, state?.page, source, newer, this.problem]);
+    const newer = state ? this.newer(state) : '';
+    const now = JSON.stringify([this.visited.length, state?.page, source, newer, this.problem, this.toolsKey()]);
     if (now === this.drawn) {
       return; // what has the focus keeps it
     }
     this.drawn = now;
     const focused = this.node.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.key : undefined;
     this.bar.replaceChildren(
+      ...this.tools(),
       this.button('Back', 'back', !this.visited.length, () => {
         this.goingBack = true;
         this.go(this.visited.pop()!);
       }),
-      this.button('Reload', 'reload', !state, () => this.go(this.page)),
+      this.button('Reload', 'reload', !state, () => this.reload()),
       this.button('Latest run', 'latest', false, () =>
         this.turn().catch(error => this.opener.complain('The latest run was not opened', error))
       ),
       this.button('Notebook', 'notebook', !source, () => this.opener.notebook(source!)),
-      h('span', { class: 'nbops-where' }, state?.page ?? '')
+      h('span', { class: 'nbops-where' }, state ? this.captionOf(state.page) : '')
     );
-    const news = this.problem || (newer ? 'There is a newer run than the one shown.' : '');
+    const news = this.problem || newer;
     this.news.textContent = news;
     this.news.hidden = !news;
     if (focused) {
@@ -162,7 +236,7 @@ export class ReportView extends Widget {
     }
   }
 
-  private button(text: string, key: string, disabled: boolean, then: () => unknown): HTMLElement {
+  protected button(text: string, key: string, disabled: boolean, then: () => unknown): HTMLElement {
     return h('button', { type: 'button', class: 'nbops-button', 'data-key': key, disabled, click: () => void then() }, text);
   }
 
@@ -198,19 +272,37 @@ export class ReportView extends Widget {
   private readonly bar = h('div', { class: 'nbops-bar', role: 'group', 'aria-label': 'Report' });
   private readonly news = h('p', { class: 'nbops-news', role: 'status', hidden: true });
   private readonly frame = h('iframe', { title: 'Report' }) as HTMLIFrameElement;
+  protected readonly body = h('div', { class: 'jp-IFrame nbops-frame' }, this.frame);
   private readonly visited: string[] = [];
   project = '';
-  private view = '';
+  protected view = '';
   private wanted = '';
   private fragment = '';
-  private state: IReportState | null = null;
+  protected state: IReportState | null = null;
   private serial = 0;
+  private sent = 0;
+  private ahead = 0;
+  private loaded = false;
   private loads = 0;
   private goingBack = false;
   private looking = false;
-  private problem = '';
+  protected problem = '';
   private drawn = '';
   private timer = 0;
+}
+
+/** Ask before a link of a report opens a page elsewhere, in a tab of the browser's that knows nothing of this one. */
+async function askToLeave(address: string): Promise<void> {
+  const body = new Widget({ node: h('div', {}, h('p', {}, 'This link leads out of the reports:'), h('p', {}, h('code', { class: 'nbops-address' }, address))) });
+  const answer = await showDialog({
+    title: 'Open in a new browser tab?',
+    body,
+    buttons: [Dialog.cancelButton(), Dialog.okButton({ label: 'Open' })],
+    defaultButton: 0
+  });
+  if (answer.button.accept) {
+    window.open(address, '_blank', 'noopener,noreferrer');
+  }
 }
 
 /** The place of an open notebook's active cell as pages count cells: without the injected one. */

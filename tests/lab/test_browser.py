@@ -25,6 +25,17 @@ def _open(page: Any, server: Any, path: str) -> None:
     page.wait_for_function(_READY)
 
 
+def _is_untouched(page: Any) -> bool:
+    """Tell whether an open notebook is shown as it is saved, after its kernel has said who it is."""
+    return page.evaluate(
+        """async () => { const widget = window.jupyterapp.shell.currentWidget;
+                       const kernel = widget.sessionContext.session.kernel;
+                       await kernel.spec; await kernel.info;
+                       await new Promise(done => setTimeout(done)); // what waits for the same has had its turn
+                       return !widget.context.model.dirty; }"""
+    )
+
+
 def _edit_run_save(page: Any, *, line: str) -> None:
     """Add a line to the last cell, run everything, wait for it, and save."""
     page.evaluate(
@@ -50,6 +61,7 @@ def test_ipynb_shows_its_parameters_and_is_saved_clean(page: Any, lab: Any, proj
     server = lab(project)
     assert server.request("api/contents")[0] == 200
     _open(page, server, "notebooks/second.ipynb")
+    assert _is_untouched(page)
     assert 'upstream = {"first": {"nb": "output/first.ipynb", "data": "output/first.csv"}}' in page.evaluate(_SOURCES)[1]
     _edit_run_save(page, line="assert upstream['first']['data'] == 'output/first.csv'")
     text = (project / "notebooks" / "second.ipynb").read_text(encoding="utf-8")
@@ -69,6 +81,7 @@ def test_percent_py_opens_as_a_notebook_and_modules_as_text(page: Any, lab: Any,
     original = (project / "notebooks" / "first.py").read_text(encoding="utf-8")
     server = lab(project)
     _open(page, server, "notebooks/first.py")
+    assert _is_untouched(page)
     sources = page.evaluate(_SOURCES)
     assert "rows = 3" in sources[1]
     assert "product = " in sources[1]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from nbops.model import Run, TaskRun
 
-__all__ = ["compare"]
+__all__ = ["compare", "run_ref"]
 
 _ORDER = {"passed": 0, "skipped": 0, "warned": 1, "errored": 2, "failed": 3}
 _DONE = frozenset({"succeeded", "up_to_date"})
@@ -51,15 +51,16 @@ def compare(before: Run, after: Run) -> Comparison:
     area = {name: number for number, name in enumerate(AREAS)}
     ranked = sorted(changes, key=lambda one: (-one.weight, area[one.area], one.subject, one.kind, one.text))
     return Comparison(
-        before=_ref(before),
-        after=_ref(after),
+        before=run_ref(before),
+        after=run_ref(after),
         changes=tuple(ranked),
         unknown=(*unmeasured(before, after), *_lost(before), *_lost(after)),
         compared=_compared(before, after),
     )
 
 
-def _ref(run: Run) -> RunRef:
+def run_ref(run: Run) -> RunRef:
+    """Return what a comparison tells of a run itself."""
     git = run.git
     return RunRef(
         id=run.id,

@@ -8,6 +8,7 @@ done here without importing Ploomber (about ten CPU seconds), and without its fa
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -151,6 +152,7 @@ def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask, serv
     values = injected_values(pipeline, task, parameters_cell=parameters_cell(notebook), base=base)
     inject(notebook, values, language=_language(notebook))
     _choose_kernel(notebook)
+    _tell_language(notebook)
 
 
 def _fit_to_save(notebook: dict[str, Any], root: Path | None, file: Path) -> dict[str, Any]:
@@ -187,6 +189,39 @@ def _choose_kernel(notebook: dict[str, Any]) -> None:
             if str(spec.language).lower() == language:
                 metadata["kernelspec"] = {"name": name, "display_name": spec.display_name, "language": language}
                 return
+
+
+def _tell_language(notebook: dict[str, Any]) -> None:
+    """Say of which language the kernel is, where the file does not.
+
+    JupyterLab writes it into what is open as soon as the kernel has started, and would show a notebook as changed that nobody
+    touched. It is known of the server's own Python. Text notebooks are saved without it.
+    """
+    metadata = notebook["metadata"]
+    name = metadata.get("kernelspec", {}).get("name")
+    if "language_info" in metadata or not name:
+        return
+    from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415 - the server has it loaded
+
+    with suppress(KeyError):  # NoSuchKernel
+        spec = KernelSpecManager().get_kernel_spec(name)
+        major, minor = sys.version_info[:2]
+        own = {
+            "python",
+            f"python{major}",
+            f"python{major}.{minor}",
+            sys.executable,
+        }  # jupyter_client takes all of them for its own
+        if spec.argv[:1] and spec.argv[0] in own and spec.argv[1:3] == ["-m", "ipykernel_launcher"]:
+            metadata["language_info"] = {
+                "codemirror_mode": {"name": "ipython", "version": major},
+                "file_extension": ".py",
+                "mimetype": "text/x-python",
+                "name": "python",
+                "nbconvert_exporter": "python",
+                "pygments_lexer": f"ipython{major}",
+                "version": sys.version.split(maxsplit=1)[0],
+            }
 
 
 def _api_path(folder: Path, server_root: Path) -> str | None:

@@ -15,16 +15,21 @@ from tornado import web
 
 from nbops.contract.config import load_config
 from nbops.errors import NbopsError
+from nbops.lab.diffs import Wanted, cells_of_edits, choices, diff_page
 from nbops.lab.handlers import OfProject, text_of
 from nbops.lab.overview import project_folders
 from nbops.lab.views import (
+    COMPARISON,
+    OUTSIDE,
     TYPES,
     View,
     Views,
     first_page,
     in_theme,
     inside,
+    links_by_lab,
     newest_run,
+    outside_address,
     page_of_notebook,
     policy,
     source_of,
@@ -86,9 +91,7 @@ class _Report(OfProject):
             self.set_status(404)
             self.say({"message": str(error)})
             return
-        asked_by = self.request.headers.get("Origin", "")
-        own = f"{self.request.protocol}://{self.request.host}"
-        view = View(root=root, project=name, origin=asked_by if _ORIGIN.fullmatch(asked_by) else own, page=page.partition("#")[0])
+        view = View(root=root, project=name, origin=_origin_of(self), page=page.partition("#")[0])
         self._views.add(view)
         self.set_status(201)
         self.say({"view": view.id, "project": name, "page": page})
@@ -100,6 +103,59 @@ class _Report(OfProject):
         self._views.drop(self.get_query_argument("view", ""))
         self.set_status(204)
         self.finish()
+
+
+def _origin_of(handler: JupyterHandler) -> str:
+    """Return scheme, host and port by which the browser knows the server."""
+    asked_by = str(handler.request.headers.get("Origin", ""))
+    return asked_by if _ORIGIN.fullmatch(asked_by) else f"{handler.request.protocol}://{handler.request.host}"
+
+
+class _Diff(OfProject):
+    """``GET`` and ``POST nbops/api/diff``: which runs can be compared; have a tab compare two."""
+
+    def initialize(self, views: Views) -> None:
+        """Take the server's tabs."""
+        self._views = views
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with what :func:`nbops.lab.diffs.choices` says."""
+        root = await self.project(self.get_query_argument("project", ""))
+        try:
+            self.say(await asyncio.to_thread(choices, root))
+        except (NbopsError, OSError) as error:
+            self.refuse(404, str(error))
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Compare: ``{"project", "before", "after", "task", "edits", "view"}``; see :class:`nbops.lab.diffs.Wanted`.
+
+        ``view`` is the tab that is to show it; without one it is a new one. Answers ``{"view", "project", "page", "before",
+        "after"}``; 404 when it cannot be, and why.
+        """
+        wanted = self.get_json_body()
+        if not isinstance(wanted, dict):
+            raise web.HTTPError(400, reason="a JSON object is needed")
+        name = text_of(wanted, "project") or ""
+        root = await self.project(name)
+        given = {key: text_of(wanted, key) for key in ("before", "after", "task", "view")}
+        try:
+            edits = await asyncio.to_thread(cells_of_edits, wanted.get("edits"), self.served())
+            asked = Wanted(before=given["before"] or "", after=given["after"] or "", task=given["task"] or None, edits=edits)
+            made = await asyncio.to_thread(diff_page, root, asked)
+        except (NbopsError, OSError) as error:
+            self.refuse(404, str(error))
+            return
+        view = self._views.get(given["view"] or "", prolong=True)
+        if view is None or view.root != root:
+            view = View(root=root, project=name, origin=_origin_of(self))
+            self._views.add(view)
+        view.compare(made.html)
+        self.set_status(201)
+        self.say({"view": view.id, "project": name, "page": COMPARISON, "before": made.before, "after": made.after})
 
 
 def _project_of(served: Path, path: str) -> tuple[str, Path, Path]:
@@ -154,10 +210,14 @@ def _state(view: View, served: Path) -> dict[str, Any]:
     except NbopsError:
         file, newest = None, None
     stat = file.stat() if file is not None else None
-    wish = asdict(view.wish) | {"path": _as_served(view, view.wish.path, served)} if view.wish else None
+    wish = asdict(view.wish) if view.wish else None
+    if wish is not None and view.wish is not None and not view.wish.outside:
+        wish["path"] = _as_served(view, view.wish.path, served)
+    stamp = f"{stat.st_mtime_ns}-{stat.st_size}" if stat is not None else None
     return {
         "page": view.page,
-        "stamp": f"{stat.st_mtime_ns}-{stat.st_size}" if stat is not None else None,
+        "stamp": str(view.compared) if view.page == COMPARISON else stamp,
+        "sent": view.sent,
         "source": _as_served(view, view.source, served) if view.source else None,
         "newest": newest,
         "wish": wish,
@@ -193,40 +253,55 @@ class _Page(JupyterHandler):
         self.set_header("Content-Security-Policy", policy(view, f"{self.base_url}nbops/report/{view.id}.{theme}/"))
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("Cache-Control", "no-store")
-        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
+        prefix = url_path_join(self.base_url, "nbops", "report", f"{view.id}.{theme}") + "/"
         try:
-            file = await asyncio.to_thread(_page_file, view.root, path)
-            if file is None or self.get_query_argument("cell", None) is not None:
-                await self._lead_out(view, theme, path)
-                return
-            data = await asyncio.to_thread(file.read_bytes)
-            if file.suffix == ".html":
-                view.page, view.source = path, await asyncio.to_thread(source_of, view.root, path)
-                if view.source is not None:
-                    prefix = url_path_join(self.base_url, "nbops", "report", f"{view.id}.{theme}") + "/"
-                    data = await asyncio.to_thread(with_ways_back, data, prefix=prefix, source=view.source)
+            if path == COMPARISON and view.comparison is not None:
+                if self._shown():
+                    view.page, view.source = COMPARISON, None
+                suffix, data = ".html", view.comparison
+            else:
+                file = await asyncio.to_thread(_page_file, view.root, path)
+                if file is None or self.get_query_argument("cell", None) is not None:
+                    await self._lead_out(view, prefix, path)
+                    return
+                suffix, data = file.suffix, await asyncio.to_thread(file.read_bytes)
+                if suffix == ".html" and self._shown():
+                    view.page, view.source = path, await asyncio.to_thread(source_of, view.root, path)
         except (OSError, NbopsError):
-            self._nothing()
+            self._nothing(view)
             return
-        self.set_header("Content-Type", TYPES[file.suffix])
-        self.finish(in_theme(data, file.suffix, theme))
+        if suffix == ".html":
+            view.sent += self._shown()
+            if view.source is not None:
+                data = await asyncio.to_thread(with_ways_back, data, prefix=prefix, source=view.source)
+            data = await asyncio.to_thread(links_by_lab, data, prefix=prefix)
+        self.set_header("Content-Type", TYPES[suffix])
+        self.finish(in_theme(data, suffix, theme))
 
-    async def _lead_out(self, view: View, theme: str, path: str) -> None:
-        """Have JupyterLab open a file of the project's that no page is made of, and stay where one was."""
+    async def _lead_out(self, view: View, prefix: str, path: str) -> None:
+        """Have JupyterLab open what no page is made of, a file of the project's or a place outside, and stay where one was."""
         asked = self.request.headers
         followed = "Sec-Fetch-Mode" not in asked or (
             asked["Sec-Fetch-Mode"] == "navigate" and asked.get("Sec-Fetch-User") == "?1"
         )
-        if not followed or await asyncio.to_thread(inside, view.root, path) is None:
-            self._nothing()
+        outside = outside_address(self.get_query_argument("to", "")) if path == OUTSIDE else None
+        if not followed or (outside is None and await asyncio.to_thread(inside, view.root, path) is None):
+            self._nothing(view)
             return
         text = self.get_query_argument("cell", "")
         cell = int(text) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004 - no notebook has a million cells
-        view.ask_for(path, cell=cell)
-        back = url_path_join(self.base_url, "nbops", "report", f"{view.id}.{theme}", view.page)
-        self.redirect(back + (f"#cell-{cell}" if cell is not None else ""))
+        if outside is not None:
+            view.ask_for(outside, outside=True)
+        else:
+            view.ask_for(path, cell=cell)
+        self.redirect(prefix + view.page + (f"#cell-{cell}" if cell is not None else ""))
 
-    def _nothing(self) -> None:
+    def _shown(self) -> bool:
+        """Tell whether a frame is to show the answer, and it is not a picture, say, of a page."""
+        return self.request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+    def _nothing(self, view: View) -> None:
+        view.sent += self._shown()
         self.set_status(404)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.finish(_NOTHING_THERE)
@@ -242,6 +317,7 @@ def register_reports(app: Any) -> None:
     views = {"views": Views()}
     own = [
         (url_path_join(base, "nbops", "api", "report"), _Report, views),
+        (url_path_join(base, "nbops", "api", "diff"), _Diff, views),
         (url_path_join(base, "nbops", "report", r"([A-Za-z0-9_-]{32})\.(light|dark)/([^?]+)"), _Page, views),
     ]
     app.web_app.add_handlers(".*$", own)

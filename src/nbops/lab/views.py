@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from nbops.model import Run
 
 __all__ = [
+    "COMPARISON",
+    "OUTSIDE",
     "TYPES",
     "View",
     "Views",
@@ -37,7 +39,9 @@ __all__ = [
     "first_page",
     "in_theme",
     "inside",
+    "links_by_lab",
     "newest_run",
+    "outside_address",
     "page_of_notebook",
     "policy",
     "source_of",
@@ -55,20 +59,30 @@ TYPES = {
     ".webp": "image/webp",
 }
 """What a page is made of. Everything else that it leads to is opened by JupyterLab itself."""
+COMPARISON = "comparison"
+"""The page of a tab that compares two runs: it is made for the tab, and is no file."""
+OUTSIDE = "outside"
+"""Where links lead in a frame that lead out of the reports to other places; the address is in ``to``."""
 _MOST_VIEWS = 500
 _SECONDS = 3600.0
 _CELL = re.compile(rb'<div class="cell [a-z_ ]*" id="cell-(\d{1,6})">')
+_LINK = re.compile(
+    rb"""(<(?:a|area)\b(?:[^>"']|"[^"]*"|'[^']*')*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""", re.IGNORECASE
+)
+_LONGEST_ADDRESS = 4000
 _TASK_PAGE = re.compile(r"runs/([^/]+)/tasks/([^/]+)\.html")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A link was followed that leads out of the reports: JupyterLab opens the file."""
+    """A link was followed that leads out of the reports: JupyterLab opens the file, or asks whether to go there."""
 
     serial: int
     path: str
-    """Relative to the project's root."""
+    """Relative to the project's root; of a place outside, its address."""
     cell: int | None
+    outside: bool = False
+    """``path`` is the address of a page elsewhere, which nobody has opened yet."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,10 +99,21 @@ class View:
     source: str | None = None
     """The notebook of the task that the page is of, relative to the project's root."""
     wish: Wish | None = None
+    comparison: bytes | None = None
+    """The page under :data:`COMPARISON`, where the tab compares two runs."""
+    compared: int = 0
+    """How many times that page was made."""
+    sent: int = 0
+    """How many answers the frame got. Where it shows something and this did not grow, it is elsewhere."""
 
-    def ask_for(self, path: str, *, cell: int | None) -> None:
-        """Note that JupyterLab is to open a file, at a cell of it."""
-        self.wish = Wish(serial=self.wish.serial + 1 if self.wish else 1, path=path, cell=cell)
+    def ask_for(self, path: str, *, cell: int | None = None, outside: bool = False) -> None:
+        """Note that JupyterLab is to open a file, at a cell of it, or to ask whether to go to an address outside."""
+        self.wish = Wish(serial=self.wish.serial + 1 if self.wish else 1, path=path, cell=cell, outside=outside)
+
+    def compare(self, html: str) -> None:
+        """Have the tab show a comparison."""
+        self.comparison, self.page, self.source = html.encode(), COMPARISON, None
+        self.compared += 1
 
 
 class Views:
@@ -156,6 +181,44 @@ def policy(view: View, address: str) -> str:
         f"sandbox; default-src 'none'; style-src {own} 'unsafe-inline'; img-src {own} data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
+
+
+def links_by_lab(html: bytes, *, prefix: str) -> bytes:
+    """Return a page whose links to other places have JupyterLab ask, instead of taking the frame there.
+
+    A page that hides what its link is (it may be written by anybody who can write to the reports) can still lead its own frame
+    away, as somebody who is not logged in and cannot run a script. JupyterLab sees that the frame is elsewhere, and takes it
+    back.
+
+    Args:
+        html: The page.
+        prefix: The tab's address.
+    """
+
+    def by_lab(match: re.Match[bytes]) -> bytes:
+        given = next(text for text in match.groups()[1:] if text is not None)
+        address = outside_address(unescape(given.decode("utf-8", errors="replace")))
+        if address is None:
+            return match[0]
+        return match[1] + f'"{escape(prefix)}{OUTSIDE}?to={quote(address, safe="")}"'.encode()
+
+    return _LINK.sub(by_lab, html)
+
+
+def outside_address(text: str) -> str | None:
+    """Return an address of another place on the web that somebody may be asked about; None for anything else.
+
+    >>> outside_address(" HTTPS://example.org/a?b=1 ")
+    'https://example.org/a?b=1'
+    >>> outside_address("javascript:alert(1)"), outside_address("runs/x/index.html"), outside_address("https://a b/")
+    (None, None, None)
+    """
+    text = re.sub(r"[\t\r\n]", "", text.strip())  # as browsers read addresses
+    if text.startswith("//"):
+        text = f"https:{text}"
+    scheme, _, rest = text.partition("://")
+    known = scheme.lower() in {"http", "https"} and rest and text.isprintable() and not re.search(r"[\s\\<>\"']", text)
+    return f"{scheme.lower()}://{rest}" if known and len(text) <= _LONGEST_ADDRESS else None
 
 
 def in_theme(data: bytes, suffix: str, theme: str) -> bytes:

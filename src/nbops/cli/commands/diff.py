@@ -48,7 +48,11 @@ _CODES = {
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option(
-    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a page that stands alone."
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page that stands alone, with how the notebooks' sources differ.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the runs differ, as `git diff --exit-code`.")
 @click.option(
@@ -71,11 +75,14 @@ def command(  # noqa: D103, PLR0917 - see _HELP; click calls it by name
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other: choose one.")
     project = current(context)
-    found = compare(*select_pair(project.root, project.reports, before, after))
+    pair = select_pair(project.root, project.reports, before, after)
+    found = compare(*pair)
     if page is not None:
         from nbops.pages.compare import comparison_page  # noqa: PLC0415
+        from nbops.workflow.notebook_changes import notebooks_between  # noqa: PLC0415
 
-        page.write_text(comparison_page(found), encoding="utf-8")
+        notebooks = notebooks_between(project.reports, *pair)
+        page.write_text(comparison_page(found, notebooks=notebooks.changed, unknown=notebooks.unknown), encoding="utf-8")
     if as_json:
         from nbops.history.told import as_document  # noqa: PLC0415
 
