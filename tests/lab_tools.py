@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -263,7 +265,7 @@ def page(chromium: str) -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS.split())
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()  # others can be opened beside it
         page.set_default_timeout(180_000)
         page.errors, page.requests = [], []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
@@ -283,6 +285,26 @@ def violations(page: Any, context: str) -> list[str]:
     """Return which of axe's rules a part of a page breaks."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     return [item["id"] for item in axe.run(page, context=context).response["violations"]]
+
+
+def page_violations(page: Any, address: str) -> list[str]:
+    """Return which of axe's rules a page of the reports breaks, as a tab's frame shows it.
+
+    The frame runs no script, axe's neither, so that what the server sends is looked at in a page that does.
+    """
+    html = page.context.request.get(address).text()
+    beside = page.context.new_page()
+    try:
+        beside.goto("about:blank")
+        sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)">', html)
+        for sheet in sheets:
+            style = page.context.request.get(urllib.parse.urljoin(address, sheet)).text()
+            html = html.replace(f'<link rel="stylesheet" href="{sheet}">', f"<style>{style}</style>")
+        html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+        beside.set_content(html)
+        return violations(beside, "html")
+    finally:
+        beside.close()
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ export class ReportView extends Widget {
     this.frame.setAttribute('sandbox', '');
     this.frame.addEventListener('load', () => void this.look(true));
     this.node.append(this.bar, this.news, this.body);
-    this.drawBar();
   }
 
   /** What a tab that is opened again begins with. */
@@ -238,6 +237,11 @@ export class ReportView extends Widget {
 
   protected button(text: string, key: string, disabled: boolean, then: () => unknown): HTMLElement {
     return h('button', { type: 'button', class: 'nbops-button', 'data-key': key, disabled, click: () => void then() }, text);
+  }
+
+  protected onBeforeAttach(message: Message): void {
+    super.onBeforeAttach(message);
+    this.drawBar();
   }
 
   protected onAfterShow(message: Message): void {

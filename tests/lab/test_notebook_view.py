@@ -118,6 +118,31 @@ def test_a_failing_check_stands_at_its_cell_and_goes_when_it_is_mended(page: Any
     contract.write_text(contract.read_text(encoding="utf-8").replace("[2]", "[1]"), encoding="utf-8")
     page.get_by_role("button", name="Run task", exact=True).click()
     banner.wait_for(state="detached")
+
+    # an .ipynb of the pipeline has the same buttons, all by keyboard: Tab leads to the toolbar, arrows lead along it
+    page.evaluate("() => { window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/second.ipynb'}); }")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'notebooks/second.ipynb'")
+    toolbar = page.locator(".jp-NotebookPanel:visible .jp-NotebookPanel-toolbar")
+    for name in ("Run task", "Checks", "Compare", "Sources", "Tables"):
+        toolbar.get_by_role("button", name=name, exact=True).wait_for()
+    toolbar.locator("jp-button, button").first.focus()
+    told = "() => document.activeElement.getAttribute('aria-label')"
+    while (name := page.evaluate(told)) != "Tables":
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(told) != name, "the arrows lead to the last button"
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'")
+    page.keyboard.press("Enter")
+    page.locator(".nbops-toolbar [aria-pressed=true]:visible", has_text="Tables").wait_for()
+    page.evaluate(
+        """() => { const { model } = window.jupyterapp.shell.currentWidget.content;
+                   model.sharedModel.insertCell(0, {cell_type: 'code', source:
+                     "import pyarrow\\norders = pyarrow.table({'amount': [1, None, 3]})"});
+                   window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0;
+                   window.jupyterapp.commands.execute('notebook:run-cell'); }"""
+    )
+    output = page.locator(".jp-NotebookPanel:visible .jp-CodeCell").first.locator(".jp-OutputArea-output")
+    output.get_by_text("orders").first.wait_for()
+    assert "3" in output.first.inner_text()
     assert page.errors == []
     log = subprocess.run(["git", "log", "-1", "--format=%B"], cwd=broken, check=True, capture_output=True, text=True).stdout
     assert "nbops" in log

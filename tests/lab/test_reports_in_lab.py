@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.lab_tools import begin, violations
+from tests.lab_tools import begin, page_violations, violations
 
-from nbops.lab.views import View, Views, inside, policy, with_ways_back
+from nbops.lab.views import View, Views, inside, links_by_lab, policy, with_ways_back
 
 _HOSTILE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>h</title>
 <meta http-equiv="refresh" content="0;url=/api/contents?refreshed">
@@ -27,6 +30,8 @@ _HOSTILE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>
 <a id="popup" target="_blank" href="/api/contents?popup">popup</a>
 <a id="script" href="javascript:top.owned = 3">script</a>
 <a id="api" href="/api/contents?link">api</a>
+<a id="out" rel=x HREF='OUTSIDE/told?a=1&amp;b=<2>'>out</a>
+<svg width="60" height="20"><a id="hidden" xlink:href="OUTSIDE/hidden"><text y="15">hidden</text></a></svg>
 </body></html>"""
 
 
@@ -37,6 +42,29 @@ def request(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, dict(error.headers), error.read()
+
+
+@pytest.fixture
+def outside() -> Iterator[str]:
+    """Another place on the web, and its address."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>o</title><h1>Outside</h1>")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture
@@ -109,21 +137,6 @@ def test_what_a_tab_may_see(lab: Any, reports: Path) -> None:
     assert request(f"{base}/{opened['page']}")[0] == 404, "closed"
 
 
-@pytest.mark.e2e
-def test_a_page_of_another_site_cannot_open_one(lab: Any, reports: Path) -> None:
-    server = lab(reports)
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    browser.open(f"{server.url}/lab?token={server.token}", timeout=60).close()
-    with browser.open(f"{server.url}/lab", timeout=60) as answer:
-        assert "/login" not in answer.url, "logged in by its cookie"
-    url = f"{server.url}/nbops/api/report"
-    for headers in ({"Origin": "http://evil.example"}, {"Origin": server.url}, {}):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            browser.open(urllib.request.Request(url, data=b'{"project": ""}', method="POST", headers=headers), timeout=60)
-        refused.value.close()
-        assert refused.value.code in {403, 404}
-
-
 def test_a_tab_that_is_not_seen_is_forgotten(tmp_path: Path) -> None:
     now = [0.0]
     views = Views(clock=lambda: now[0])
@@ -154,6 +167,28 @@ def test_the_policy_names_the_tabs_address_only(tmp_path: Path) -> None:
     assert "script-src" not in said
 
 
+@pytest.mark.parametrize(
+    ("html", "to"),
+    [
+        ('<a href="https://x.org/a?b=1&amp;c">', "https%3A%2F%2Fx.org%2Fa%3Fb%3D1%26c"),
+        ("<a class='>' href=//x.org>", "https%3A%2F%2Fx.org"),
+        ("<A title=\"a > b\" HREF = 'hTtP://x.org'>", "http%3A%2F%2Fx.org"),
+        ('<a href=" htt&#112;s://x.org">', "https%3A%2F%2Fx.org"),
+        ('<area href="https://x.org">', "https%3A%2F%2Fx.org"),
+    ],
+)
+def test_links_to_other_places_have_lab_ask(html: str, to: str) -> None:
+    told = links_by_lab(html.encode(), prefix="/nbops/report/v.light/").decode()
+    assert f'"/nbops/report/v.light/outside?to={to}"' in told
+
+
+@pytest.mark.parametrize(
+    "html", ['<a href="../x.html#a">', '<a href="#a">', "<a data-href='https://x'>", '<abbr href="https://x">']
+)
+def test_other_links_are_left_alone(html: str) -> None:
+    assert links_by_lab(html.encode(), prefix="/p/").decode() == html
+
+
 def test_cells_lead_to_the_notebook_whatever_it_is_called() -> None:
     html = b'<div class="cell code succeeded" id="cell-3">\n</div><div class="cell x" id="cell-1" onclick="y">'
     told = with_ways_back(html, prefix="/nbops/report/v.light/", source='note"books/a<b> é.ipynb').decode()
@@ -163,10 +198,10 @@ def test_cells_lead_to_the_notebook_whatever_it_is_called() -> None:
 
 @pytest.mark.e2e
 @pytest.mark.browser
-def test_a_hostile_report_can_do_nothing(page: Any, lab: Any, project: Path) -> None:
+def test_a_hostile_report_can_do_nothing(page: Any, lab: Any, project: Path, outside: str) -> None:
     hostile = project / "reports/index.html"
     hostile.parent.mkdir()
-    hostile.write_text(_HOSTILE, encoding="utf-8")
+    hostile.write_text(_HOSTILE.replace("OUTSIDE", outside), encoding="utf-8")
     server = lab(project)
     begin(page, server)
     asked: list[str] = []
@@ -192,6 +227,30 @@ def test_a_hostile_report_can_do_nothing(page: Any, lab: Any, project: Path) -> 
         frame.locator("#api").click()  # a link may be followed, as somebody who is not logged in
     assert refused.value.status in {200, 403}
     assert b"notebooks" not in refused.value.body() or refused.value.status == 403
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("A link was not followed").wait_for()
+    dialog.get_by_role("button", name="Ok").click()
+    frame.get_by_role("heading", name="Hostile").wait_for()
+
+    # an address outside: the frame stays, somebody is asked, and what opens is another tab that knows nothing of this one
+    frame.locator("#out").click()
+    dialog.get_by_text(f"{outside}/told?a=1&b=%3C2%3E").wait_for()
+    assert violations(page, ".jp-Dialog") == []
+    dialog.get_by_role("button", name="Cancel").click()
+    frame.get_by_role("heading", name="Hostile").wait_for()
+    assert len(page.context.pages) == 1
+    frame.locator("#out").click()
+    with page.context.expect_page() as opened:
+        dialog.get_by_role("button", name="Open").click()
+    opened.value.get_by_text("Outside").wait_for()
+    assert opened.value.evaluate("() => [window.opener, document.referrer]") == [None, ""]
+    opened.value.close()
+
+    # one that hides what it is leads the frame away, and JupyterLab takes it back
+    frame.locator("#hidden").click()
+    dialog.get_by_text("A link was not followed").wait_for()
+    frame.get_by_role("heading", name="Hostile").wait_for()
+    assert page.url.startswith(f"{server.url}/lab")
     assert len(page.context.pages) == 1
 
 
@@ -234,6 +293,14 @@ def test_from_a_run_to_a_cell_and_back(page: Any, lab: Any, waiting: Path) -> No
         "async node => { while (getComputedStyle(node).colorScheme !== 'dark') await new Promise(requestAnimationFrame); }"
     )
     assert violations(page, ".nbops-bar") == []
+
+    # on a telephone nothing stands out on the right, and there is nothing to complain of
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.wait_for_function("() => document.querySelector('.nbops-report').clientWidth < 390")
+    assert violations(page, ".nbops-bar") == []
+    assert frame.locator("html").evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert page_violations(page, page.locator(".nbops-report iframe").get_attribute("src")) == []
+    page.set_viewport_size({"width": 1400, "height": 900})
 
     page.get_by_role("button", name="Back").click()
     page.get_by_text(f"reports/runs/{run}/index.html").wait_for()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,18 @@ import pytest
 from tests.lab_tools import begin, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+
+def tab_to(page: Any, name: str) -> None:
+    """Press Tab until what is called so has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        told = page.evaluate(
+            "() => document.activeElement.getAttribute('aria-label') || document.activeElement.innerText?.trim() || ''"
+        )
+        if told.replace("\n", " ").startswith(name):
+            return
+    pytest.fail(f"Tab does not lead to {name}")
 
 
 def show(page: Any, server: Any) -> None:
@@ -24,7 +38,8 @@ def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: 
     first.get_by_text("stale").wait_for()
     assert "No runs yet" in page.locator(".nbops-verdict").inner_text()
 
-    page.get_by_role("button", name="Build", exact=True).click()
+    tab_to(page, "Build")
+    page.keyboard.press("Enter")
     page.get_by_text("Building: 0 done, 1 running, 1 left").wait_for()
     first.get_by_text("running").wait_for()
     assert page.get_by_role("progressbar", name="Tasks done").is_visible()
@@ -33,14 +48,16 @@ def test_from_stale_to_a_failing_check_and_mended(page: Any, lab: Any, waiting: 
     first.get_by_text("failed", exact=True).first.wait_for()  # live, or when it has ended
     page.get_by_text("Last run failed").wait_for()
 
-    first.locator("summary").focus()
+    tab_to(page, "failed first")
     page.keyboard.press("Enter")  # the list is driven by keyboard
     page.get_by_text("a.invalidValues").first.wait_for()
+    tab_to(page, "Run from here")  # and so are the buttons in it
     assert violations(page, ".nbops-panel") == []
     page.get_by_text("Log of the last build").click()
     page.locator(".nbops-log", has_text="first").wait_for()
 
-    page.get_by_role("button", name="Open report").click()
+    page.get_by_role("button", name="Open report").focus()
+    page.keyboard.press("Space")
     page.frame_locator(".nbops-report iframe").locator("h1").wait_for()
     assert page.locator(".nbops-report iframe").get_attribute("sandbox") == ""
     first.get_by_role("button", name="Notebook").click()
@@ -102,11 +119,34 @@ def test_where_there_is_no_pipeline_ways_to_one_are_offered(page: Any, lab: Any,
     assert violations(page, ".nbops-panel") == []
 
 
-def test_of_several_pipelines_one_is_chosen(page: Any, lab: Any, waiting: Path) -> None:
+def test_two_tabs_and_a_terminal_see_the_same_of_several_pipelines_one_is_chosen(page: Any, lab: Any, waiting: Path) -> None:
     text = (waiting / "pipeline.yaml").read_text(encoding="utf-8")
     (waiting / "pipeline.serve.yaml").write_text(text.partition("  - source: notebooks/second")[0], encoding="utf-8")
-    show(page, lab(waiting))
+    server = lab(waiting)
+    show(page, server)
     page.locator("[data-task=second]").wait_for()
+
+    # a build of a terminal is the same in both tabs while it goes on and when it has ended
+    other = page.context.new_page()
+    other.set_default_timeout(180_000)
+    show(other, server)
+    other.locator("[data-task=second]").wait_for()
+    build = subprocess.Popen([sys.executable, "-m", "nbops.cli", "build"], cwd=waiting, stdout=subprocess.DEVNULL)
+    for tab in (page, other):
+        tab.get_by_text("Building: 0 done, 1 running, 1 left").wait_for()
+        tab.get_by_text("is building.").wait_for()
+        assert tab.get_by_role("button", name="Build", exact=True).is_disabled()
+        assert tab.get_by_role("button", name="Stop", exact=True).is_enabled()
+    (waiting / "go").touch()
+    assert build.wait(timeout=170) == 0
+    for tab in (page, other):
+        tab.locator(".nbops-verdict", has_text="Last run").wait_for()
+        tab.locator("[data-task=second]").get_by_text("fresh", exact=True).wait_for()
+    words = [tab.locator(".nbops-verdict").inner_text() for tab in (page, other)]
+    assert words[0] == words[1]
+    assert words[0].startswith(("Last run passed", "Last run warned"))
+    other.close()
+
     page.get_by_role("combobox", name="Pipeline").select_option("pipeline.serve.yaml")
     page.locator("[data-task=second]").wait_for(state="detached")
     page.locator("[data-task=first]").wait_for()
