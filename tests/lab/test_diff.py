@@ -124,6 +124,8 @@ def test_two_runs_and_the_working_copy_in_a_tab(  # noqa: PLR0915 - one walk, st
     assert tab.get_by_role("combobox", name="After").input_value() == second_run
     frame.locator("del", has_text="One row").wait_for()
     assert frame.locator("ins", has_text="Two rows").locator("mark").first.inner_text() in {"Two", "Two rows"}
+    page.set_viewport_size({"width": 1180, "height": 700})
+    frame.locator("#notebooks").evaluate("node => node.scrollIntoView()")
     picture(page, "lab-diff")
 
     # light and dark, wide and on a telephone: nothing to complain of in what is around the page and in the page
@@ -133,9 +135,9 @@ def test_two_runs_and_the_working_copy_in_a_tab(  # noqa: PLR0915 - one walk, st
         page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
         frame.locator(f"meta[name=color-scheme][content={theme}]").wait_for(state="attached")
         frame.locator("ins", has_text="Two rows").wait_for()
+        assert frame.locator("body").evaluate("node => getComputedStyle(node).colorScheme") == theme
         assert violations(page, ".nbops-diff:not(.lm-mod-hidden) .nbops-bar") == []
         assert page_violations(page, tab.locator("iframe").get_attribute("src")) == []
-    picture(page, "lab-diff-dark")
     page.evaluate("() => { window.jupyterapp.commands.execute('application:toggle-left-area'); }")
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_function("() => document.querySelector('.nbops-diff:not(.lm-mod-hidden)').clientWidth < 390")

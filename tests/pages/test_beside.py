@@ -12,6 +12,7 @@ import pytest
 
 from nbops.history.compare import compare
 from nbops.history.matrix import MatrixRow
+from nbops.history.sources import CellChange, Line, NotebookChange
 from nbops.model import CellRun, Check, CheckResult, Column, Dataset, Measurement, Run, TaskRun
 from nbops.pages.changes import changes_view
 from nbops.pages.compare import comparison_page
@@ -218,3 +219,37 @@ def test_hostile_names_in_a_comparison_stay_text(tmp_path: Path, runs: Runs) -> 
     assert "<img" not in html
     assert "\u202e" not in html
     assert len(html.encode()) < 300_000
+
+
+def _notebook(number: int, cells: int, lines: int) -> NotebookChange:
+    each = tuple(Line(sign="+" if place % 2 else "-", text="<b>x</b>" * 60) for place in range(lines))
+    change = CellChange(kind="changed", cell="code", before=0, after=0, lines=each)
+    return NotebookChange(task=f"<i>{number}</i>", cells=(change,) * cells, matched_by="difflib")
+
+
+def test_notebooks_in_a_comparison_are_bounded_counted_and_text(runs: Runs) -> None:
+    found = compare(replace(runs["passing"](), id=EARLIER), runs["passing"]())
+    many = [_notebook(number, 50, 200) for number in range(60)]
+    html = comparison_page(found, notebooks=many, unknown=["The notebook of <i>z</i> is gone."])
+    assert len(html.encode()) < 900_000
+    for said in (
+        "60 with another source",
+        "5,000 lines added, 5,000 removed, in 50 cells",
+        "and 40 notebooks more",
+        "nbops[diff]",
+    ):
+        assert said in html, said
+    assert "<i>0" not in html
+    assert "<b>x" not in html
+    assert "&lt;i&gt;z&lt;/i&gt; is gone" in html
+    assert "nbops[diff]" not in comparison_page(found, notebooks=[replace(many[0], matched_by="nbdime")])
+
+
+def test_only_what_differs_within_a_line_is_marked(runs: Runs) -> None:
+    found = compare(replace(runs["passing"](), id=EARLIER), runs["passing"]())
+    lines = (Line(sign="-", text="total = price * 2"), Line(sign="+", text="total = price * 3"), Line(sign=" ", text="done"))
+    cell = CellChange(kind="changed", cell="code", before=1, after=2, lines=lines)
+    html = comparison_page(found, notebooks=[NotebookChange(task="t", cells=(cell,), matched_by="nbdime")])
+    assert "total = price * <mark>2</mark></del>" in html
+    assert "total = price * <mark>3</mark></ins>" in html
+    assert "Cell 2, was 1: changed" in html

@@ -225,12 +225,17 @@ def in_theme(data: bytes, suffix: str, theme: str) -> bytes:
     """Return a page or a stylesheet light or dark as JupyterLab is, whatever the browser prefers by itself."""
     if suffix == ".html":
         wide = b'<meta name="color-scheme" content="light dark">'
-        return data.replace(wide, b'<meta name="color-scheme" content="%b">' % theme.encode(), 1)
-    if suffix in {".css", ".svg"}:
-        always, never = b"(min-width: 0)", b"(max-width: 0)"
-        data = data.replace(b"(prefers-color-scheme: dark)", always if theme == "dark" else never)
-        return data.replace(b"color-scheme: light dark", b"color-scheme: " + theme.encode())
-    return data
+        head, body_tag, rest = data.replace(wide, b'<meta name="color-scheme" content="%b">' % theme.encode(), 1).partition(
+            b"<body"
+        )
+        return _style_in(head, theme) + body_tag + rest  # a page that stands alone has its stylesheet in its head
+    return _style_in(data, theme) if suffix in {".css", ".svg"} else data
+
+
+def _style_in(data: bytes, theme: str) -> bytes:
+    always, never = b"(min-width: 0)", b"(max-width: 0)"
+    data = data.replace(b"(prefers-color-scheme: dark)", always if theme == "dark" else never)
+    return data.replace(b"color-scheme: light dark", b"color-scheme: " + theme.encode())
 
 
 def first_page(root: Path) -> str | None:
