@@ -274,9 +274,13 @@ def page(chromium: str) -> Iterator[Any]:
         browser.close()
 
 
-def begin(page: Any, server: Server, path: str | None = None) -> None:
-    """Open JupyterLab in a page, at a file if one is named, and wait until it can be used."""
-    page.goto(f"{server.url}/lab{f'/tree/{path}' if path else ''}?reset&token={server.token}")
+def begin(page: Any, server: Server, path: str | None = None, *, workspace: str | None = None) -> None:
+    """Open JupyterLab in a page, at a file if one is named, and wait until it can be used.
+
+    A second page needs a workspace of its own: JupyterLab would go to one in the middle of what a test does.
+    """
+    where = f"/workspaces/{workspace}" if workspace else ""
+    page.goto(f"{server.url}/lab{where}{f'/tree/{path}' if path else ''}?reset&token={server.token}")
     page.wait_for_function("() => window.jupyterapp !== undefined")
     page.evaluate("async () => { await window.jupyterapp.restored; }")
 

@@ -25,8 +25,8 @@ def tab_to(page: Any, name: str) -> None:
     pytest.fail(f"Tab does not lead to {name}")
 
 
-def show(page: Any, server: Any) -> None:
-    begin(page, server)
+def show(page: Any, server: Any, *, workspace: str | None = None) -> None:
+    begin(page, server, workspace=workspace)
     page.evaluate("() => { window.jupyterapp.commands.execute('nbops:show'); }")
 
 
@@ -129,7 +129,7 @@ def test_two_tabs_and_a_terminal_see_the_same_of_several_pipelines_one_is_chosen
     # a build of a terminal is the same in both tabs while it goes on and when it has ended
     other = page.context.new_page()
     other.set_default_timeout(180_000)
-    show(other, server)
+    show(other, server, workspace="second")
     other.locator("[data-task=second]").wait_for()
     build = subprocess.Popen([sys.executable, "-m", "nbops.cli", "build"], cwd=waiting, stdout=subprocess.DEVNULL)
     for tab in (page, other):
