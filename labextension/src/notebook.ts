@@ -8,6 +8,7 @@ import { Widget } from '@lumino/widgets';
 import { Api } from './api';
 import { count, failing, INotebookDataset, INotebookState, ISources, whereIs } from './cells';
 import { button, h } from './dom';
+import { WORKING } from './model';
 
 const BUSY = 2000; // milliseconds between two questions while a build goes on
 const IDLE = 15000;
@@ -124,7 +125,7 @@ class TaskView implements IDisposable {
       return;
     }
     const edited = this.panel.context.model.dirty || state.stale !== false || !state.before;
-    const [before, after] = edited ? [state.run ?? '', 'working'] : [state.before!, state.run!];
+    const [before, after] = edited ? [state.run ?? '', WORKING] : ['', '']; // the server knows in which runs it ran last
     try {
       await this.app.commands.execute('nbops:open-diff', { project: state.project, before, after, task: state.task });
     } catch (error) {

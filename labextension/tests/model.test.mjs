@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const source = readFileSync(new URL('../lib/model.js', import.meta.url), 'utf8');
-const { age, cellOfPlace, duration, layersOf, placeOfCell, progressOf, runOf, stateOf, tally, titleOf } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const { age, cellOfPlace, duration, layersOf, placeOfCell, progressOf, runLabel, runOf, shortRun, stateOf, tally, titleOf } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const task = given => ({
   name: 'a', stale: false, reasons: [], last_success: null, verdict: null, upstream: [], source: null,
@@ -73,4 +73,12 @@ test('an age is told in its unit; a clock that is ahead and no instant do no har
   const now = Date.parse('2026-11-27T12:00:00Z');
   const ages = ['2026-11-27T11:59:40Z', '2026-11-27T11:15:00Z', '2026-11-26T01:00:00Z', '2026-11-20T12:00:00Z', '2026-11-28T12:00:00Z', 'x'];
   assert.deepEqual(ages.map(one => age(one, now)), ['just now', '45 min', '35 h', '7 days', 'just now', '']);
+});
+
+test('a run is told apart from others in a list', () => {
+  const run = { id: '20261127T122509Z-2c65cb', started_at: 'no time', verdict: 'failed', status: 'failed', branch: null };
+  assert.equal(runLabel(run), 'no time · failed · 2c65cb');
+  assert.equal(runLabel({ ...run, status: 'killed', branch: 'main' }), 'no time · killed · 2c65cb · main');
+  assert.match(runLabel({ ...run, started_at: '2026-11-27T12:25:09Z' }), /^2[678] Nov \d\d:25 · failed/);
+  assert.equal(shortRun('working'), 'working copy');
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from nbops.contract.config import load_config
 from nbops.errors import LedgerError, NbopsError, did_you_mean
 from nbops.history.sources import Cell, cells_in
 from nbops.lab.place import pipelines_of
-from nbops.record.store import run_ids
+from nbops.record.store import read_run, run_ids
 from nbops.record.summaries import Listing
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ __all__ = ["WORKING", "Made", "Wanted", "cells_of_edits", "choices", "diff_page"
 WORKING = "working"
 """Stands for the project's files as they are, where an id of a run may stand."""
 _MOST_RUNS = 60
+_MOST_LOOKED_AT = 20
+"""Runs that are looked through for one in which a task ran."""
 _MOST_CELLS, _MOST_TEXT = 5_000, 5_000_000
 _NOTEBOOKS = frozenset({".ipynb", ".py", ".r", ".R", ".md", ".Rmd", ".qmd", ".jl"})
 
@@ -37,7 +40,9 @@ class Wanted:
     before: str = ""
     """An id, or what :func:`nbops.history.select.select_pair` takes; by default the run before, of one run that one."""
     after: str = ""
-    """Likewise, or :data:`WORKING`; by default the latest run, where there is one only the working copy."""
+    """Likewise, or :data:`WORKING`; by default the latest run, where there is one only the working copy.
+
+    Of a task, by default the last two runs in which it ran."""
     task: str | None = None
     """Show this task first; of the working copy only this one."""
     edits: Mapping[Path, tuple[Cell, ...]] = field(default_factory=dict)
@@ -121,7 +126,22 @@ def diff_page(root: Path, wanted: Wanted, *, root_address: str = "") -> Made:
     address = f"{root_address}{config.reports}/"
     if after == WORKING:
         return _working(root, config, wanted, before or ids[-1], address=address)
+    if wanted.task is not None and not before and after == "latest":
+        before, after = _last_two(reports, ids, wanted.task)
     return _runs(root, reports, wanted, before or "previous", after, address=address)
+
+
+def _last_two(reports: Path, ids: Sequence[str], task: str) -> tuple[str, str]:
+    """Return the last two runs in which a task ran; the last two of all where that is not known."""
+    found: list[str] = []
+    for run_id in list(reversed(ids))[:_MOST_LOOKED_AT]:
+        with suppress(LedgerError):
+            entry = next((one for one in read_run(reports, run_id).tasks if one.name == task), None)
+            if entry is not None and entry.status in {"succeeded", "failed"}:
+                found.append(run_id)
+        if len(found) == 2:  # noqa: PLR2004
+            return found[1], found[0]
+    return "previous", "latest"
 
 
 def _runs(root: Path, reports: Path, wanted: Wanted, before: str, after: str, *, address: str) -> Made:
