@@ -141,10 +141,10 @@ def test_two_tabs_and_a_terminal_see_the_same_of_several_pipelines_one_is_chosen
     assert build.wait(timeout=170) == 0
     for tab in (page, other):
         tab.locator(".nbops-verdict", has_text="Last run").wait_for()
-        tab.locator("[data-task=second]").get_by_text("fresh", exact=True).wait_for()
+        tab.locator("[data-task=second] .nbops-stale").wait_for()  # the file that the first waits for is new since it began
     words = [tab.locator(".nbops-verdict").inner_text() for tab in (page, other)]
     assert words[0] == words[1]
-    assert words[0].startswith(("Last run passed", "Last run warned"))
+    assert words[0].startswith("Last run passed")
     other.close()
 
     page.get_by_role("combobox", name="Pipeline").select_option("pipeline.serve.yaml")
