@@ -13,7 +13,7 @@ import pytest
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.web import RequestHandler
 
-from nbops.lab import _load_jupyter_server_extension
+from nbops.lab import _register
 
 _READING = {"get", "head"}
 _WRITING = {"post", "put", "patch", "delete"}
@@ -25,8 +25,7 @@ def registered() -> list[tuple[str, type[RequestHandler]]]:
     web_app = types.SimpleNamespace(
         settings={"base_url": "/"}, add_handlers=lambda host, all_of_them: found.extend(item[:2] for item in all_of_them)
     )
-    log = types.SimpleNamespace(warning=pytest.fail)
-    _load_jupyter_server_extension(types.SimpleNamespace(web_app=web_app, root_dir=".", log=log))
+    _register(types.SimpleNamespace(web_app=web_app, root_dir="."))
     return found
 
 
