@@ -152,7 +152,8 @@ def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask, serv
     values = injected_values(pipeline, task, parameters_cell=parameters_cell(notebook), base=base)
     inject(notebook, values, language=_language(notebook))
     _choose_kernel(notebook)
-    _tell_language(notebook)
+    if task.source is not None and task.source.suffix != ".ipynb":  # which would be saved with it
+        _tell_language(notebook)
 
 
 def _fit_to_save(notebook: dict[str, Any], root: Path | None, file: Path) -> dict[str, Any]:
@@ -195,7 +196,8 @@ def _tell_language(notebook: dict[str, Any]) -> None:
     """Say of which language the kernel is, where the file does not.
 
     JupyterLab writes it into what is open as soon as the kernel has started, and would show a notebook as changed that nobody
-    touched. It is known of the server's own Python. Text notebooks are saved without it.
+    touched. It is known of the server's own Python. Text notebooks are saved without it; an ``.ipynb`` that does not name its
+    language is shown as changed, as JupyterLab does by itself.
     """
     metadata = notebook["metadata"]
     name = metadata.get("kernelspec", {}).get("name")
