@@ -11,6 +11,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,6 +85,11 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
     load_dag = None
     """Ploomber's server extension looks for this name and, finding it, leaves the manager alone."""
 
+    @cached_property
+    def _without_language(self) -> set[str]:
+        """Notebooks whose files do not say their language, so that they are saved without what was said here."""
+        return set()
+
     async def get(
         self,
         path: str,
@@ -103,7 +109,12 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
             place = await self._place(path)
             root, file = place[0].root if place else None, Path(self._get_os_path(path))
             try:
-                model = {**model, "content": await asyncio.to_thread(_fit_to_save, model["content"], root, file)}
+                content = await asyncio.to_thread(_fit_to_save, model["content"], root, file)
+                if path.strip("/") in self._without_language:
+                    content["metadata"] = {
+                        key: value for key, value in content.get("metadata", {}).items() if key != "language_info"
+                    }
+                model = {**model, "content": content}
             except Exception as error:  # noqa: BLE001 - a notebook that is no notebook is still the user's work
                 self.log.warning("[nbops] %s is saved as it is, not cleaned: %r", path, error)
         return await super().save(model, path)
@@ -141,19 +152,20 @@ class _PipelineNotebooks(_Mixin):  # type: ignore[misc]
         if place is None:
             return
         try:
-            await asyncio.wait_for(asyncio.to_thread(_show, notebook, *place, Path(self.root_dir)), _PATIENCE_SECONDS)
+            told = await asyncio.wait_for(asyncio.to_thread(_show, notebook, *place, Path(self.root_dir)), _PATIENCE_SECONDS)
+            (self._without_language.add if told else self._without_language.discard)(path.strip("/"))
         except Exception as error:  # noqa: BLE001 - likewise
             self.log.warning("[nbops] %s: its pipeline's parameters are not shown: %s", path, error or type(error).__name__)
 
 
-def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask, served: Path) -> None:
+def _show(notebook: dict[str, Any], pipeline: PipelineFile, task: FileTask, served: Path) -> bool:
+    """Fill in what the pipeline gives, and tell whether the language was not in the file."""
     folder = pipeline.root if task.source is None else task.source.parent
     base = _kernel_folder(pipeline, folder, served=served)
     values = injected_values(pipeline, task, parameters_cell=parameters_cell(notebook), base=base)
     inject(notebook, values, language=_language(notebook))
     _choose_kernel(notebook)
-    if task.source is not None and task.source.suffix != ".ipynb":  # which would be saved with it
-        _tell_language(notebook)
+    return _tell_language(notebook)
 
 
 def _fit_to_save(notebook: dict[str, Any], root: Path | None, file: Path) -> dict[str, Any]:
@@ -192,17 +204,16 @@ def _choose_kernel(notebook: dict[str, Any]) -> None:
                 return
 
 
-def _tell_language(notebook: dict[str, Any]) -> None:
+def _tell_language(notebook: dict[str, Any]) -> bool:
     """Say of which language the kernel is, where the file does not.
 
     JupyterLab writes it into what is open as soon as the kernel has started, and would show a notebook as changed that nobody
-    touched. It is known of the server's own Python. Text notebooks are saved without it; an ``.ipynb`` that does not name its
-    language is shown as changed, as JupyterLab does by itself.
+    touched. It is known of the server's own Python. Returns whether it was said, so that the notebook is saved without it.
     """
     metadata = notebook["metadata"]
     name = metadata.get("kernelspec", {}).get("name")
     if "language_info" in metadata or not name:
-        return
+        return False
     from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415 - the server has it loaded
 
     with suppress(KeyError):  # NoSuchKernel
@@ -224,6 +235,8 @@ def _tell_language(notebook: dict[str, Any]) -> None:
                 "pygments_lexer": f"ipython{major}",
                 "version": sys.version.split(maxsplit=1)[0],
             }
+            return True
+    return False
 
 
 def _api_path(folder: Path, server_root: Path) -> str | None:
