@@ -76,7 +76,8 @@ export class DiffView extends ReportView {
   private complain(text: string): void {
     this.said.textContent = text;
     this.said.hidden = !text;
-    this.body.hidden = !!text;
+    // not by `hidden`: a frame that is laid out anew while it loads can stay without a layout
+    this.body.style.visibility = text ? 'hidden' : '';
     if (text) {
       this.title.label = 'Compare runs';
     }
