@@ -253,6 +253,7 @@ class _Page(JupyterHandler):
         self.set_header("Content-Security-Policy", policy(view, f"{self.base_url}nbops/report/{view.id}.{theme}/"))
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("Cache-Control", "no-store")
+        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
         prefix = url_path_join(self.base_url, "nbops", "report", f"{view.id}.{theme}") + "/"
         try:
             if path == COMPARISON and view.comparison is not None:
