@@ -1,5 +1,5 @@
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, IThemeManager, WidgetTracker } from '@jupyterlab/apputils';
+import { ICommandPalette, IThemeManager } from '@jupyterlab/apputils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { LabIcon } from '@jupyterlab/ui-components';
@@ -7,7 +7,7 @@ import { Api, Edits, IChoice, IPair, IReportState } from './api';
 import { h } from './dom';
 import { runLabel, shortRun, WORKING } from './model';
 import { IOpener } from './panel';
-import { ReportView } from './reports';
+import { ReportView, tabsOf } from './reports';
 
 const COMPARISON = 'comparison';
 
@@ -190,12 +190,7 @@ export function diffs(openerOf: (app: JupyterFrontEnd) => IOpener, icon: LabIcon
     autoStart: true,
     optional: [ILayoutRestorer, ICommandPalette, IThemeManager],
     activate: (app: JupyterFrontEnd, restorer: ILayoutRestorer | null, palette: ICommandPalette | null, themes: IThemeManager | null) => {
-      const settings = app.serviceManager.serverSettings;
-      const api = new Api(settings);
-      const opener = openerOf(app);
-      const tracker = new WidgetTracker<DiffView>({ namespace: 'nbops-diff' });
-      const theme = () => (themes?.theme && !themes.isLight(themes.theme) ? 'dark' : 'light');
-      themes?.themeChanged.connect(() => tracker.forEach(view => view.wear(theme())));
+      const { settings, api, opener, tracker, theme } = tabsOf<DiffView>(app, openerOf, themes, 'nbops-diff');
       let made = 0;
       app.commands.addCommand('nbops:open-diff', {
         label: 'Compare Two Runs',

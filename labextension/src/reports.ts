@@ -315,6 +315,20 @@ function cellShown(panel: NotebookPanel): number | undefined {
   return cellOfPlace(panel.content.activeCellIndex, tags);
 }
 
+/** What tabs of one kind share: ways to the server and to the rest of Lab, what keeps them, and the theme that they follow. */
+export function tabsOf<T extends ReportView>(
+  app: JupyterFrontEnd,
+  openerOf: (app: JupyterFrontEnd) => IOpener,
+  themes: IThemeManager | null,
+  namespace: string
+) {
+  const settings = app.serviceManager.serverSettings;
+  const tracker = new WidgetTracker<T>({ namespace });
+  const theme = () => (themes?.theme && !themes.isLight(themes.theme) ? 'dark' : 'light');
+  themes?.themeChanged.connect(() => tracker.forEach(view => view.wear(theme())));
+  return { settings, api: new Api(settings), opener: openerOf(app), tracker, theme };
+}
+
 export function reports(openerOf: (app: JupyterFrontEnd) => IOpener, icon: LabIcon): JupyterFrontEndPlugin<void> {
   return {
     id: 'nbops:reports',
@@ -322,12 +336,7 @@ export function reports(openerOf: (app: JupyterFrontEnd) => IOpener, icon: LabIc
     autoStart: true,
     optional: [ILayoutRestorer, ICommandPalette, IThemeManager],
     activate: (app: JupyterFrontEnd, restorer: ILayoutRestorer | null, palette: ICommandPalette | null, themes: IThemeManager | null) => {
-      const settings = app.serviceManager.serverSettings;
-      const api = new Api(settings);
-      const opener = openerOf(app);
-      const tracker = new WidgetTracker<ReportView>({ namespace: 'nbops-report' });
-      const theme = () => (themes?.theme && !themes.isLight(themes.theme) ? 'dark' : 'light');
-      themes?.themeChanged.connect(() => tracker.forEach(view => view.wear(theme())));
+      const { settings, api, opener, tracker, theme } = tabsOf<ReportView>(app, openerOf, themes, 'nbops-report');
       let made = 0;
       const open = async (wanted: IWanted): Promise<void> => {
         const view = new ReportView(api, settings, opener, theme());
