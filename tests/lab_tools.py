@@ -285,6 +285,20 @@ def begin(page: Any, server: Server, path: str | None = None, *, workspace: str 
     page.evaluate("async () => { await window.jupyterapp.restored; }")
 
 
+def styled(locator: Any, name: str, value: str) -> bool:
+    """Say whether an element gets a style within a minute. A frame that may do nothing is not drawn while the machine is busy, so
+    frames of animation are no clock there."""
+    found = locator.evaluate(
+        """async (node, [name, value]) => {
+            for (let left = 600; left && getComputedStyle(node)[name] !== value; left--)
+                await new Promise(done => setTimeout(done, 100));
+            return getComputedStyle(node)[name] === value;
+        }""",
+        [name, value],
+    )
+    return bool(found)
+
+
 def violations(page: Any, context: str) -> list[str]:
     """Return which of axe's rules a part of a page breaks."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -17,7 +17,7 @@ from benchmarks.harness import CPU, WALL, Contestant, Experiment, Metric, Skippe
 if TYPE_CHECKING:
     from benchmarks.context import Context
 
-__all__ = ["MINUTES", "TITLE", "experiments"]
+__all__ = ["MINUTES", "TITLE", "experiments", "real_days"]
 
 TITLE = "History"
 MINUTES = 3.0
@@ -31,11 +31,16 @@ _RUNS = 9
 _NAMES = {"bytes": "added_kb", "git_bytes": "git_kb", "git_bytes_after_gc": "git_gc_kb"}
 
 
+def real_days() -> Path:
+    """Return the folder of the daily files of a real shop, which need not be there."""
+    return Path(os.environ.get("NBOPS_BENCHMARK_DAYS", _DAYS)).absolute()
+
+
 def _measured(context: Context) -> list[Mapping[str, Any]]:
     """Return the runs that the script measured."""
     if given := os.environ.get("NBOPS_BENCHMARK_HISTORY"):
         return list(json.loads(Path(given).read_text(encoding="utf-8"))["runs"])
-    days = Path(os.environ.get("NBOPS_BENCHMARK_DAYS", _DAYS)).absolute()
+    days = real_days()
     if not any(days.glob("????-??-??.csv.gz")):
         raise SkippedError("there are no real days here; NBOPS_BENCHMARK_DAYS names their folder")
     out = context.folder("runs") / "history.json"

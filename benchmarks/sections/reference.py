@@ -13,6 +13,7 @@ import yaml
 
 from benchmarks.context import CONTESTANTS, Context
 from benchmarks.harness import LACKS, USAGE, Contestant, Experiment, SkippedError, execute
+from benchmarks.sections.history import real_days
 from benchmarks.sections.kernels import has_warm_kernels
 
 __all__ = ["MINUTES", "TITLE", "copy_reference", "experiments", "verify_reference"]
@@ -27,8 +28,8 @@ _DATASETS = 22
 _SCALE, _QUICK_SCALE = 20_000, 2_000
 
 
-def copy_reference(context: Context, name: str, scale: int) -> Path:
-    """Copy the project into a git repository of its own, with nothing built."""
+def copy_reference(context: Context, name: str, scale: int, **settings: str) -> Path:
+    """Copy the project into a git repository of its own, with nothing built; its env.yaml gets the scale and the settings."""
     root = context.folder("runs") / name
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
@@ -39,8 +40,8 @@ def copy_reference(context: Context, name: str, scale: int) -> Path:
         else:
             shutil.copy(source, root / part)
     (root / "output").mkdir()
-    settings = yaml.safe_load((root / "env.yaml").read_text(encoding="utf-8"))
-    (root / "env.yaml").write_text(yaml.safe_dump({**settings, "scale": scale}), encoding="utf-8")
+    given = {**yaml.safe_load((root / "env.yaml").read_text(encoding="utf-8")), "scale": scale, **settings}
+    (root / "env.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
     (root / "plan.json").write_text(json.dumps(_plan(root)), encoding="utf-8")
     for arguments in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"], ["commit", "--quiet", "--message=first"]):
         context.unmeasured(["git", *arguments], folder=root)
@@ -101,14 +102,23 @@ def verify_reference(context: Context, root: Path, *, recorded: bool, commits: i
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
-    """Yield one experiment."""
+    """Yield the pipeline on the data that it simulates as it comes, and on a real year."""
     scale = _QUICK_SCALE if context.quick else _SCALE
+    yield _experiment(context, "reference.pipeline", f"The reference pipeline, {scale:,} order lines", scale, {})
+    if not context.quick:
+        title = "The reference pipeline on a year of a real shop, 541,909 order lines"
+        yield _experiment(context, "reference.year", title, scale, {"source": str(real_days())})
+
+
+def _experiment(context: Context, key: str, title: str, scale: int, settings: Mapping[str, str]) -> Experiment:
     loop = CONTESTANTS / "warm_notebooks.py"
 
     def run(command: Callable[[], Sequence[str | Path]], *, recorded: bool) -> Callable[[int], Mapping[str, float]]:
         def once(_round: int) -> Mapping[str, float]:
             argv = command()
-            root = copy_reference(context, "reference", scale)
+            if settings and not any(Path(settings["source"]).glob("????-??-??.csv.gz")):
+                raise SkippedError("there are no real days here; NBOPS_BENCHMARK_DAYS names their folder")
+            root = copy_reference(context, "reference", scale, **settings)
             usage = execute(argv, folder=root, environment=context.environment())
             verify_reference(context, root, recorded=recorded)
             return usage.values()
@@ -133,9 +143,9 @@ def experiments(context: Context) -> Iterator[Experiment]:
     ]
     if context.quick:
         ways = [ways[0], ways[3]]
-    yield Experiment(
-        key="reference.pipeline",
-        title=f"The reference pipeline, {scale:,} order lines",
+    return Experiment(
+        key=key,
+        title=title,
         about=(
             "Eleven notebooks, 22 datasets with a contract each. The first two run the same notebooks with papermill, two at "
             "once, and do nothing else; the other two measure, judge, profile, record, render and commit too, which is verified."

@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from tests.lab_tools import begin
+from tests.lab_tools import begin, styled
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
@@ -116,9 +116,7 @@ def test_reports_have_their_style_in_the_viewer_that_trusts_nobody(page: Any, la
     page.goto(f"{server.url}/lab/tree/reports/index.html?reset&token={server.token}")
     body = page.frame_locator(".jp-HTMLViewer iframe").locator("body")
     body.get_by_text("A report").wait_for()
-    page.frame_locator(".jp-HTMLViewer iframe").locator("p").evaluate(
-        """async node => { while (getComputedStyle(node).color !== 'rgb(1, 2, 3)') await new Promise(requestAnimationFrame); }"""
-    )
+    assert styled(body.locator("p"), "color", "rgb(1, 2, 3)")
     assert body.evaluate("node => getComputedStyle(node).backgroundColor") != "rgb(4, 5, 6)", "the user's own files stay closed"
     with urllib.request.urlopen(f"{server.url}/files/reports/assets/{sheet}", timeout=60) as answer:  # the page to log in
         assert b"rgb(1, 2, 3)" not in answer.read()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.lab_tools import begin, page_violations, violations
+from tests.lab_tools import begin, page_violations, styled, violations
 
 from nbops.lab.views import View, Views, inside, links_by_lab, policy, with_ways_back
 
@@ -289,9 +289,7 @@ def test_from_a_run_to_a_cell_and_back(page: Any, lab: Any, waiting: Path) -> No
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.hasClass('nbops-report')")
     frame.locator("#cell-1:target").wait_for()
     page.wait_for_function("() => document.querySelectorAll('.nbops-report').length === 1")
-    frame.locator("body").evaluate(
-        "async node => { while (getComputedStyle(node).colorScheme !== 'dark') await new Promise(requestAnimationFrame); }"
-    )
+    assert styled(frame.locator("body"), "colorScheme", "dark")
     assert violations(page, ".nbops-bar") == []
 
     # on a telephone nothing stands out on the right, and there is nothing to complain of
