@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.contract.config_monitoring import Monitoring
 from nbops.history.expected import accepted_by, holds, taught
-from nbops.history.monitors.freshness import judge_arrival
+from nbops.history.monitors.freshness import judge_arrival, judge_rhythm
+from nbops.history.index_facts import instant_of
 from nbops.history.monitors.schema import judge_schema
 from nbops.model import Anomaly, Expected, MonitorCount
 
@@ -98,6 +99,7 @@ class _Watch:
 
     def __init__(self, run: Run, history: History, settings: Monitoring, expected: tuple[Correction, ...]) -> None:
         self.run, self.history, self.settings, self.expected = run, history, settings, expected
+        self.dated = instant_of(run.logical_date) is not None
         self.found = _Found()
         self.current: Mapping[str, Mapping[Key, SeriesPoint]] = {}
         self.asked: list[_Asked] = []
@@ -147,20 +149,37 @@ class _Watch:
         earlier: Sequence[DatasetEntry] = ()
         try:
             few = len(dataset.columns) > _WIDE
-            earlier = self.history.datasets(dataset.name, before=self.run.id, limit=_SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS)
+            if new or self.dated:
+                limit = _SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS
+                earlier = self.history.datasets(dataset.name, before=self.run.id, limit=limit)
             if new:
                 found.anomalies += judge_schema(dataset, earlier)
                 (found.judged if earlier else found.learning)["schema"] += 1
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             found.fail("schema", subject, error)
         try:
-            anomalies, learning = judge_arrival(self.run, dataset, earlier, settings=self.settings)
+            anomalies, learning = self._arrival(dataset, earlier)
             found.anomalies += anomalies
             (found.learning if learning else found.judged)["freshness"] += 1
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             found.fail("freshness", subject, error)
         if new:
             self._ask(subject, timed_columns(dataset.columns), sensitivity)
+
+    def _arrival(self, dataset: Dataset, earlier: Sequence[DatasetEntry]) -> tuple[tuple[Anomaly, ...], bool]:
+        run, settings = self.run, self.settings
+        if self.dated:
+            return judge_arrival(run, dataset, earlier, settings=settings)
+        arrivals = self.history.arrivals(dataset.name, run.id)
+        taught_not = taught(
+            self.expected, subject=f"dataset:{dataset.name}", column=None, metric="interval", monitor="freshness"
+        )
+
+        def exempt(at: float) -> bool:
+            day = _day(at)
+            return day in settings.holidays or any(holds(item, run="", day=day) for item in taught_not if item.until is not None)
+
+        return judge_rhythm(run, dataset, arrivals, settings=settings, exempt=exempt)
 
     def _ask(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
         current = self.current.get(subject)
