@@ -31,8 +31,8 @@ class Arrival(NamedTuple):
 def arrivals_of(connection: sqlite3.Connection, subject: str, run: str, *, limit: int) -> list[Arrival]:
     """Return what runs saw of a dataset up to one of them and with it, the oldest first.
 
-    Runs that are for a date, and those that did not look at the dataset (a part of the pipeline was built, something above failed),
-    are left out; so are runs whose clocks were ahead.
+    Runs that are for a date, and those that did not look at the dataset (a part of the pipeline was built, something above
+    failed), are left out; so are runs whose clocks were ahead.
 
     Args:
         connection: To the index.

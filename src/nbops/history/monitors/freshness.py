@@ -1,9 +1,9 @@
 """Whether a dataset came: new content where there is new content as a rule.
 
-A run whose data is what it was before says nothing new. Of runs that are for a day, how often that is ordinary is learned for each
-weekday: a shop that is closed on Saturdays brings nothing then. The chance that there is nothing new is estimated with one imagined
-success and failure (Laplace's rule of succession), which is also how long the monitor learns. Of runs by the clock the rhythm is
-learned from when they began (:mod:`nbops.history.monitors.rhythm`).
+A run whose data is what it was before says nothing new. Of runs that are for a day, how often that is ordinary is learned for
+each weekday: a shop that is closed on Saturdays brings nothing then. The chance that there is nothing new is estimated with one
+imagined success and failure (Laplace's rule of succession), which is also how long the monitor learns. Of runs by the clock the
+rhythm is learned from when they began (:mod:`nbops.history.monitors.rhythm`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbops.history.expected import day_of
-from nbops.history.monitors.rhythm import looks_of
 from nbops.history.monitors.rhythm_words import rhythm_in_words, span_in_words
 from nbops.model import Anomaly, Expected
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from nbops.contract.config_monitoring import Monitoring
-    from nbops.history.index import Arrival, DatasetEntry
+    from nbops.history.index import DatasetEntry
+    from nbops.history.monitors.rhythm import Looks
     from nbops.model import Dataset, Run
 
 __all__ = ["judge_arrival", "judge_rhythm"]
@@ -78,7 +78,7 @@ def judge_arrival(
 def judge_rhythm(
     run: Run,
     dataset: Dataset,
-    arrivals: Sequence[Arrival],
+    looks: Looks,
     *,
     settings: Monitoring,
     exempt: Callable[[float], bool],
@@ -90,7 +90,7 @@ def judge_rhythm(
     Args:
         run: The run.
         dataset: As it saw it.
-        arrivals: When runs looked at it and what they saw, the oldest first, and this one last.
+        looks: The runs that looked at it and what they saw, this one the last.
         settings: How sensitive it is.
         exempt: Tells of an earlier instant, in seconds since 1970, whether nothing was expected there.
 
@@ -98,19 +98,17 @@ def judge_rhythm(
         What was found, and whether there is too little history yet.
     """
     status = next((task.status for task in run.tasks if task.name == dataset.task), "succeeded")
-    if status not in {"succeeded", "up_to_date"} or not arrivals or arrivals[-1].run != run.id:
-        return (), not arrivals
+    if status not in {"succeeded", "up_to_date"} or looks.runs[-1:] != (run.id,):
+        return (), not looks.runs
     if run.started_at[:10] in settings.holidays:
         return (), False
-    looks = looks_of(arrivals)
     late = looks.late(sensitivity=settings.sensitivity_of(dataset.name) or "normal", exempt=exempt)
     if late is None:
         return (), looks.to_learn() > 0
     words = rhythm_in_words(looks)
     weeks = f"in {late.came} of {late.known} earlier weeks something came in the same span"
     basis = f"{words}; {weeks}" if late.known else f"{words}; at the longest {span_in_words(late.within / 1.1)} apart so far"
-    since = looks.runs[looks.last]
-    what = "the newest time in it" if looks.clocked and arrivals[-1].content != arrivals[looks.last].content else "the content"
+    since, what = looks.runs[looks.last], "the newest time" if looks.remade else "the content"
     found = Anomaly(
         monitor="freshness",
         subject=f"dataset:{dataset.name}",

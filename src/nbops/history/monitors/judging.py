@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.contract.config_monitoring import Monitoring
 from nbops.history.expected import accepted_by, holds, taught
-from nbops.history.monitors.freshness import judge_arrival, judge_rhythm
 from nbops.history.index_facts import instant_of
+from nbops.history.monitors.freshness import judge_arrival, judge_rhythm
+from nbops.history.monitors.rhythm import looks_of
+from nbops.history.monitors.rhythm_words import rhythm_with_last
 from nbops.history.monitors.schema import judge_schema
 from nbops.model import Anomaly, Expected, MonitorCount
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from nbops.history.monitors.courses import Courses
     from nbops.history.monitors.frame import Frame, Key
     from nbops.history.monitors.numbers import Judged, Judging
+    from nbops.history.monitors.rhythm import Looks
     from nbops.history.side_by_side import Table
     from nbops.model import Column, Dataset, Run
 
@@ -104,6 +107,7 @@ class _Watch:
         self.current: Mapping[str, Mapping[Key, SeriesPoint]] = {}
         self.asked: list[_Asked] = []
         self.courses: dict[str, Courses] = {}
+        self.rhythms: dict[str, str] = {}
 
     def judge(self) -> Judgement:
         """Run all monitors."""
@@ -170,16 +174,15 @@ class _Watch:
         run, settings = self.run, self.settings
         if self.dated:
             return judge_arrival(run, dataset, earlier, settings=settings)
-        arrivals = self.history.arrivals(dataset.name, run.id)
-        taught_not = taught(
-            self.expected, subject=f"dataset:{dataset.name}", column=None, metric="interval", monitor="freshness"
-        )
+        looks = looks_of(self.history.arrivals(dataset.name, run.id))
+        self.rhythms[dataset.name] = _rhythm(looks, run.id)
+        taught_not = taught(self.expected, subject=f"dataset:{dataset.name}", column=None, metric="interval", monitor="freshness")
 
         def exempt(at: float) -> bool:
             day = _day(at)
             return day in settings.holidays or any(holds(item, run="", day=day) for item in taught_not if item.until is not None)
 
-        return judge_rhythm(run, dataset, arrivals, settings=settings, exempt=exempt)
+        return judge_rhythm(run, dataset, looks, settings=settings, exempt=exempt)
 
     def _ask(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
         current = self.current.get(subject)
@@ -259,7 +262,8 @@ class _Watch:
 
         kind, _, name = one.subject.partition(":")
         if kind == "dataset" and self.history.newest(one.subject) == self.run.id:
-            self.courses[name] = Courses(table=one.table, current=one.current, judged=judged)
+            rhythm = self.rhythms.get(name, "")
+            self.courses[name] = Courses(table=one.table, current=one.current, judged=judged, rhythm=rhythm)
 
 
 def _begun(
@@ -311,12 +315,17 @@ def courses_of(
     if run is None or not current:
         return None
     table = history.table(subject, run, limit=runs_for(len(current)), later=True)
+    rhythm = _rhythm(looks_of(history.arrivals(dataset, run)), run)
     if not whole:
         table, current = table.without_columns(), {key: point for key, point in current.items() if key[0] is None}
     if sensitivity is None:
-        return Courses(table=table, current=current)
+        return Courses(table=table, current=current, rhythm=rhythm)
     work = _begun(subject, table, current, timed=timed_columns(columns), sensitivity=sensitivity, expected=expected)
-    return Courses(table=table, current=current, judged=judge_frames([work])[0])
+    return Courses(table=table, current=current, judged=judge_frames([work])[0], rhythm=rhythm)
+
+
+def _rhythm(looks: Looks, run: str) -> str:
+    return rhythm_with_last(looks) if looks.runs[-1:] == (run,) else ""
 
 
 def runs_for(series: int) -> int:

@@ -20,6 +20,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ class Looks:
         at: When they began, in seconds since 1970.
         runs: Their ids.
         news: Whether there was something that no run before had seen; of the first that is not known.
-        clocked: Whether the newest time in the data counts, since what is new moves it as a rule.
+        remade: Whether the last run saw other content, of which the newest time is none that is new.
     """
 
     at: tuple[float, ...]
     runs: tuple[str, ...]
     news: tuple[bool, ...]
-    clocked: bool = False
+    remade: bool = False
 
     @cached_property
     def events(self) -> tuple[int, ...]:
@@ -117,7 +118,7 @@ class Looks:
     @cached_property
     def gaps(self) -> tuple[float, ...]:
         """Seconds between news, as runs saw them, the newest last."""
-        return tuple(later - earlier for earlier, later in zip(self._seen, self._seen[1:], strict=False))[-_GAPS:]
+        return tuple(later - earlier for earlier, later in pairwise(self._seen))[-_GAPS:]
 
     def to_learn(self) -> int:
         """Return how many weeks are to go before anything can be said; 0 where there is enough."""
@@ -178,7 +179,9 @@ class Looks:
         for place in (number, number + 1):
             if place >= len(self._seen):
                 break
-            if self._before[place] >= start - slack and self._seen[place] <= end + slack:
+            # of two runs around the end of the span, the nearer is at the same time as this one
+            late = self._seen[place] - end
+            if self._before[place] >= start - slack and (late <= 0 or late <= min(slack, end - self._before[place])):
                 return self._seen[place] - start
         quiet_until = self._before[number] if number < len(self._seen) else self.at[-1]
         return 0.0 if quiet_until >= end - slack else None
@@ -237,8 +240,8 @@ def _is_full(span: _Span) -> bool:
 def looks_of(arrivals: Sequence[Arrival]) -> Looks:
     """Return which runs saw something new: content that none had seen before.
 
-    Where the newest time in the data moves on with new content as a rule, content counts as new only where it does: a file that was
-    made again of the same days is none. Without a hash of the content its size stands in.
+    Where the newest time in the data moves on with new content as a rule, content counts as new only where it does: a file that
+    was made again of the same days is none. Without a hash of the content its size stands in.
 
     Args:
         arrivals: The oldest first.
@@ -258,5 +261,8 @@ def looks_of(arrivals: Sequence[Arrival]) -> Looks:
     clocked = len(told) >= _CLOCK_LEAST and sum(told) >= _CLOCKED * len(told)
     news = [new and (not clocked or ahead is not False) for new, ahead in zip(fresh, moved, strict=True)]
     return Looks(
-        at=tuple(one.at for one in arrivals), runs=tuple(one.run for one in arrivals), news=tuple(news), clocked=clocked
+        at=tuple(one.at for one in arrivals),
+        runs=tuple(one.run for one in arrivals),
+        news=tuple(news),
+        remade=fresh[-1:] != news[-1:],
     )

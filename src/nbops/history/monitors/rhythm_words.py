@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from datetime import datetime, timezone
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from nbops.history.monitors.rhythm import Looks
 
-__all__ = ["rhythm_in_words", "since_in_words", "span_in_words"]
+__all__ = ["rhythm_in_words", "rhythm_with_last", "span_in_words"]
 
 _NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _WORKING = frozenset(range(5))
@@ -41,23 +42,28 @@ def span_in_words(seconds: float) -> str:
     return f"{hours} h {rest} min" if rest and hours < 10 else f"{round(minutes / 60)} h"  # noqa: PLR2004
 
 
-def since_in_words(looks: Looks) -> str:
-    """Return when the last news came, empty where no run ever saw any."""
-    if not looks.events:
-        return ""
+def rhythm_with_last(looks: Looks) -> str:
+    """Return when something new comes, and when it last did."""
+    words = rhythm_in_words(looks)
+    return f"{words}; last new {_last(looks)}" if words and looks.events else words
+
+
+def _last(looks: Looks) -> str:
     return datetime.fromtimestamp(looks.at[looks.last], tz=timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def rhythm_in_words(looks: Looks) -> str:
     """Return when something new comes.
 
-    Times are those of the runs that saw it, in UTC, and the latest of nine in ten.
+    Times are those of the runs that saw it, in UTC, and the latest of nine in ten; empty where only one run looked.
 
     >>> from nbops.history.monitors.rhythm import Looks
     >>> at = [1_767_596_400.0 + 86_400.0 * day for day in range(43)]  # from Monday 5 January 2026, 07:00
     >>> rhythm_in_words(Looks(tuple(at), ("",) * 43, tuple(day % 7 < 5 for day in range(43))))
     'new content every weekday by 07:00 UTC'
     """
+    if len(looks.at) < 2:  # noqa: PLR2004
+        return ""
     to_go = looks.to_learn()
     if to_go:
         return f"learning when something new comes: {to_go} more {'week' if to_go == 1 else 'weeks'} to go"
@@ -74,7 +80,7 @@ def rhythm_in_words(looks: Looks) -> str:
             by_day[int(at // DAY)].append(at % DAY)
     told = _told(days)
     if median(len(times) for times in by_day.values()) >= _TIMES:
-        steps = [later - one for times in by_day.values() for one, later in zip(times, times[1:], strict=False)]
+        steps = [later - one for times in by_day.values() for one, later in pairwise(times)]
         return f"new content {told}, about every {_step(median(steps))}"
     firsts = sorted(times[0] for times in by_day.values())
     by = firsts[min(len(firsts) - 1, math.ceil(_NEARLY_ALL * len(firsts)) - 1)]
@@ -106,7 +112,7 @@ def _told(days: frozenset[int]) -> str:
 
 def _step(seconds: float) -> str:
     if seconds < _HOURS_UNTIL:
-        return "hour" if seconds > 45 * 60 else f"{max(1, round(seconds / 60))} min"  # noqa: PLR2004
+        return "hour" if seconds > 45 * 60 else f"{max(1, round(seconds / 60))} min"
     return f"{round(seconds / HOUR)} h"
 
 
@@ -114,6 +120,6 @@ def _seldom(looks: Looks) -> str:
     if len(looks.gaps) < _FEWEST:
         return "new content at no regular time"
     longest, usual = max(looks.gaps), median(looks.gaps)
-    if longest > 1.5 * usual:  # noqa: PLR2004
+    if longest > 1.5 * usual:
         return f"new content at no regular time, at the longest {span_in_words(longest)} apart"
     return f"new content about every {span_in_words(usual)}"
