@@ -37,7 +37,7 @@ _BACK, _WEEKS, _LEAST = 60, 26, 4
 """Weeks that are looked through, those that count (the newest that are known), and how many there must be."""
 _RARE = 0.12
 """A span in which something came as a rule: by Laplace's rule nothing came in fewer."""
-_CHANCES = {"low": 0.01, "normal": 0.02, "high": 0.05}
+_CHANCES = {"low": 0.01, "normal": 0.03, "high": 0.05}
 """By sensitivity: the share of earlier days on which there may have been a false alarm."""
 _LEAST_DAYS = 10
 """Days with a run that must be known."""
@@ -46,7 +46,7 @@ _CHECKED = 1_500
 _GAPS, _FEWEST_GAPS, _LONGER = 30, 5, 1.1
 _CLOCKED, _CLOCK_LEAST = 0.9, 10
 _STUDENT = (63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95)
-"""Quantile 0.995 of Student's t for 1, 2... degrees of freedom; beyond, 2.9 errs on the side of silence."""
+"""Quantile 0.995 of Student's t for 1, 2... degrees of freedom; more err on the side of silence."""
 _SMALLEST = 60.0
 
 Exempt = Callable[[float], bool]
@@ -184,7 +184,10 @@ class Looks:
             if self._before[place] >= start - slack and (late <= 0 or late <= min(slack, end - self._before[place])):
                 return self._seen[place] - start
         quiet_until = self._before[number] if number < len(self._seen) else self.at[-1]
-        return 0.0 if quiet_until >= end - slack else None
+        if quiet_until < end - slack:
+            return None
+        closed = 0 < number < len(self._seen) and self._seen[number] - self._seen[number - 1] > self._closure
+        return None if closed else 0.0  # weeks of a closure, such as Christmas, say nothing of others
 
     def _is_rhythm(self, due: _Span, *, chance: float, exempt: Exempt) -> bool:
         """Tell whether earlier quiet runs would have been left alone, each judged by the other weeks."""
@@ -208,14 +211,26 @@ class Looks:
 
     def _limit(self) -> float | None:
         """Return the longest time between news that is to be expected, in seconds; None where there are too few."""
-        count = len(self.gaps)
-        if count < _FEWEST_GAPS:
-            return None
-        logs = [math.log(max(gap, _SMALLEST)) for gap in self.gaps]
-        middle = math.fsum(logs) / count
-        spread = math.sqrt(math.fsum((one - middle) ** 2 for one in logs) / (count - 1))
-        student = _STUDENT[count - 2] if count - 2 < len(_STUDENT) else 2.9
-        return max(_LONGER * max(self.gaps), math.exp(min(middle + student * spread * math.sqrt(1 + 1 / count), 50.0)))
+        limit = _limit(self.gaps)
+        return max(_LONGER * max(self.gaps), limit) if limit is not None else None
+
+    @cached_property
+    def _closure(self) -> float:
+        """Seconds between news from which on it was closed."""
+        limit = _limit([later - earlier for earlier, later in pairwise(self._seen)])
+        return limit if limit is not None else math.inf
+
+
+def _limit(gaps: Sequence[float]) -> float | None:
+    """Return the limit that the next of some spans exceeds in one of 200 cases, if they are log-normal; None for too few."""
+    count = len(gaps)
+    if count < _FEWEST_GAPS:
+        return None
+    logs = [math.log(max(gap, _SMALLEST)) for gap in gaps]
+    middle = math.fsum(logs) / count
+    spread = math.sqrt(math.fsum((one - middle) ** 2 for one in logs) / (count - 1))
+    student = _STUDENT[count - 2] if count - 2 < len(_STUDENT) else _STUDENT[-1]
+    return math.exp(min(middle + student * spread * math.sqrt(1 + 1 / count), 50.0))
 
 
 def _weeks(back: int, forth: int) -> Iterator[int]:
