@@ -60,7 +60,8 @@ def run(run_id: str, *, rows: int = 1_000, **tasks: TaskRun) -> Run:
     return Run(
         id=run_id, status="succeeded", verdict="passed", pipeline="shop", command="ploomber build",
         started_at="2026-11-22T19:41:56Z", tasks=tuple(made), datasets=tuple(datasets), lineage=(*lineage, *writes),
-        environment=Environment(python="3.11", platform="Linux x86_64", nbops="1"), parameters={"depth": made[2].parameters["depth"]},
+        environment=Environment(python="3.11", platform="Linux x86_64", nbops="1"),
+        parameters={"depth": made[2].parameters["depth"]},
     )  # fmt: skip
 
 
