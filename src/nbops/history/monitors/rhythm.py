@@ -37,7 +37,7 @@ _BACK, _WEEKS, _LEAST = 60, 26, 4
 """Weeks that are looked through, those that count (the newest that are known), and how many there must be."""
 _RARE = 0.12
 """A span in which something came as a rule: by Laplace's rule nothing came in fewer."""
-_CHANCES = {"low": 0.01, "normal": 0.03, "high": 0.05}
+_CHANCES = {"low": 0.01, "normal": 0.03, "high": 0.06}
 """By sensitivity: the share of earlier days on which there may have been a false alarm."""
 _LEAST_DAYS = 10
 """Days with a run that must be known."""

@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from nbops.history.counting import counted
 from nbops.history.monitors.rhythm import DAY, HOUR, WEEK
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def rhythm_in_words(looks: Looks) -> str:
         return ""
     to_go = looks.to_learn()
     if to_go:
-        return f"learning when something new comes: {to_go} more {'week' if to_go == 1 else 'weeks'} to go"
+        return f"learning when something new comes: {counted(to_go, 'more week')} to go"
     if not looks.events:
         return f"nothing new in {span_in_words(looks.at[-1] - looks.at[0])}, so none is expected"
     last = looks.at[-1]
