@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from e2e_project import tasks_of
 
 from nbops.cli.app import program
 from nbops.contract.config import load_config
@@ -15,6 +16,8 @@ from nbops.workflow.causes import causes_for
 from nbops.workflow.previous import previous_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from e2e_project import Project
 
 
@@ -91,6 +94,31 @@ def test_code_that_lost_rows_is_told_from_data_that_brought_some(broken: Project
     causes = causes_for(broken.root, load_config(broken.root), incident, after, before)
     assert (causes[0].kind, causes[0].subject) == ("code", "file:deeper.py")
     assert causes[0].commit == found["commit"]["commit"]
+
+
+def test_the_cell_that_became_slow_is_named_with_its_commit(make_project: Callable[..., Project]) -> None:
+    project = make_project("notebooks")
+    before = project.build()
+    project.edit("summary.py", 'print("total", total)', 'import time\n\ntime.sleep(5)  # slow code\nprint("total", total)')
+    project.commit("the total is thought over")
+    after = project.build()
+    finding = IncidentFinding(key="monitor:duration:task:summary:seconds", kind="monitor", subject="task:summary")
+    incident = Incident(
+        id="INC-1",
+        title="",
+        state="open",
+        severity="warn",
+        root="task:summary",
+        opened_run=after.id,
+        opened_at="",
+        findings=(finding,),
+    )
+    first = causes_for(project.root, load_config(project.root), incident, after, before)[0]
+    assert (first.kind, first.subject) == ("code", "task:summary")
+    slowest = max(tasks_of(after)["summary"].cells, key=lambda cell: cell.seconds or 0.0).index
+    assert first.cells[0] == slowest
+    assert first.commit == project.commits()[1], "below that of the reports"
+    assert any(text.startswith(f"cell {slowest} took 5.") and text.endswith(" before") for text in first.evidence)
 
 
 def test_what_cannot_be_is_said(built: Project) -> None:

@@ -91,8 +91,8 @@ def test_what_a_check_observes_within_its_verdict_is_light(run: Run) -> None:
     ("rows", "text"),
     [
         (0, "has no rows, 1,000 before"),
-        (1_100, "1,000 rows → 1,100 (+10.0 %)"),
-        (1, "1,000 rows → 1 (-99.9 %)"),
+        (1_100, "1,000 rows → 1,100 rows (+10.0 %)"),
+        (1, "1,000 rows → 1 row (-99.9 %)"),
     ],
 )
 def test_rows(run: Run, shop: Any, rows: int, text: str) -> None:

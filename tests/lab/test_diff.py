@@ -81,7 +81,8 @@ def test_what_can_be_compared_and_what_is_said_where_nothing_can(built: Path, pr
     assert len(_runs(built)) == 3
     of_task, of_all = diff_page(built, Wanted(task="first")), diff_page(built, Wanted())
     assert ([of_task.before, of_task.after], [of_all.before, of_all.after]) == (_runs(built)[:2], _runs(built)[1:])
-    for words in ("2 lines added, 2 removed, in 2 cells", "1 rows → 2", "the code of first", f'href="reports/runs/{made.after}/'):
+    there = ("2 lines added, 2 removed, in 2 cells", "1 row → 2 rows", "the code of first", f'href="reports/runs/{made.after}/')
+    for words in there:
         assert words in made.html, words
 
 

@@ -105,6 +105,23 @@ def test_a_day_with_few_rows_is_an_anomaly_a_warning_and_an_incident(tmp_path: P
     assert (run.verdict, events) == ("passed", ["resolved"])
 
 
+def test_tasks_that_are_slow_at_once_are_one_incident_of_the_machine(tmp_path: Path) -> None:
+    def timed(day: int, factor: float) -> Run:
+        seconds = {"load": 10.0 + day % 3, "other": 40.0 + day % 4, "third": 7.0 + day % 2}
+        tasks = [TaskRun(name=name, kind="notebook", status="succeeded", seconds=factor * one) for name, one in seconds.items()]
+        return make(day, tasks=tuple(tasks))
+
+    for day in range(45):
+        run, events = record(tmp_path, timed(day, 1.0))
+        assert (run.anomalies, events) == ((), [])
+    run, events = record(tmp_path, timed(45, 9.0))
+    assert {item.subject for item in run.anomalies} == {"task:load", "task:other", "task:third"}
+    assert events == ["opened"], "and not three"
+    (incident,) = load_incidents(tmp_path / "reports").found
+    assert incident.causes[0].kind == "machine"
+    assert "3 of 3 tasks" in incident.causes[0].message
+
+
 def test_corrections_are_taken_and_wrong_ones_said(tmp_path: Path) -> None:
     for day in range(20):
         record(tmp_path, make(day, rows=1_000 + 7 * (day % 5)))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbops.history.comparison import Change
+from nbops.history.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,7 +162,7 @@ def _rows(old: Dataset, new: Dataset) -> Iterator[Change]:
         return
     change = f" ({now / was - 1:+.1%})".replace("%", " %") if was else ""
     weight = 80.0 if not was else 20 + 60 * min(1.0, abs(math.log(now / was)) / math.log(2))
-    yield _made(new.name, "rows", f"{was:,} rows → {now:,}{change}", before=was, after=now, weight=weight)
+    yield _made(new.name, "rows", f"{counted(was, 'row')} → {counted(now, 'row')}{change}", before=was, after=now, weight=weight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nbops.history.index_arrivals import Arrival, arrivals_of
 from nbops.history.index_facts import facts_of, instant_of, parameters_hash, reference, run_instant
 from nbops.history.index_reading import (
     ColumnSeen,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from nbops.history.side_by_side import Table
     from nbops.model import Run
 
-__all__ = ["ColumnSeen", "DatasetEntry", "History", "RunEntry", "SeriesPoint", "open_history"]
+__all__ = ["Arrival", "ColumnSeen", "DatasetEntry", "History", "RunEntry", "SeriesPoint", "open_history"]
 
 FILE = "history.sqlite"
 _WAIT = 5.0  # seconds for another process that writes
@@ -220,6 +221,10 @@ class History:
             return entries_of(rows, home=self._home(subject), texts=self._texts)
 
         return self._safely(work)
+
+    def arrivals(self, name: str, run: str, *, limit: int = 5_000) -> list[Arrival]:
+        """Return when runs by the clock looked at a dataset and what they saw, up to a run; see :func:`arrivals_of`."""
+        return self._safely(lambda: arrivals_of(self._connection, f"dataset:{name}", run, limit=limit))
 
     def _rows(self, subject: str, before: str | None) -> Iterator[Row]:
         """Return the rows of a subject, the newest first, that stand before a run."""

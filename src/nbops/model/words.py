@@ -48,6 +48,7 @@ CauseKind = Literal[
     "segment",  # rows with one value in common
     "upstream",  # another dataset moved first
     "contract",  # the rule changed, not the data
+    "machine",  # what it ran on: most tasks were slower, a kernel was slow to start
     "time",  # nothing came: data is older than it should be
     "unknown",
 ]

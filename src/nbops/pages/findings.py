@@ -359,7 +359,7 @@ def _unusual(run: Run) -> Iterator[Finding]:
 def _unbalanced(entry: Quarantine) -> Finding:
     difference = entry.rows_in - entry.rows_out - entry.rows
     message = (
-        f"{count(entry.rows_in)} rows in, {count(entry.rows_out)} out and {count(entry.rows)} quarantined: "
+        f"{plural(entry.rows_in, 'row')} in, {count(entry.rows_out)} out and {count(entry.rows)} quarantined: "
         f"{plural(abs(difference), 'row')} {'missing' if difference > 0 else 'too many'}."
     )
     return Finding(mark="failed", title=f"Rows of {entry.dataset} do not add up", message=message, dataset=entry.dataset)

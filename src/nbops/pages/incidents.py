@@ -42,6 +42,7 @@ _KINDS = {
     "segment": "rows in common",
     "upstream": "upstream",
     "contract": "contract",
+    "machine": "machine",
     "time": "time",
     "unknown": "not known",
 }

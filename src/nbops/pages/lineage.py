@@ -58,7 +58,7 @@ class Node:
     @property
     def title(self) -> str:
         """What it is called where there is little room."""
-        return f"{count(len(self.members))} files" if self.members else self.name
+        return plural(len(self.members), "file") if self.members else self.name
 
     @property
     def anchor(self) -> str:

@@ -61,6 +61,7 @@ class _Drawn:
     first_at: str
     last_at: str
     state: str
+    rhythm: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,7 @@ def _drawn(
         bottom=told(series.metric, drawing.bottom) if drawing else "",
         first_at=points[0].at if points else "",
         last_at=last.at if last else "",
+        rhythm=short(series.rhythm, 200),
         state="unusual"
         if last is not None and here.get(last.run)
         else "learning"
@@ -220,6 +222,7 @@ def dataset_watch_context(
         "item": item,
         "mark_of": state,
         "sentence": _sentence(out, drawn),
+        "rhythm": next((one.rhythm for one in drawn if one.rhythm), ""),
         "measured": measured,
         "measured_page": _run_page(measured.run, reports) if measured else None,
         "page": latest.datasets.get(item.name),
@@ -266,6 +269,7 @@ class _Row:
     state: str
     rows: _Drawn | None
     fresh: _Drawn | None
+    rhythm: str
     updated: str
     out: int
     seen: int
@@ -371,6 +375,7 @@ def _row(item: Dataset, latest: Latest, watch: Watch) -> _Row:
         state=plural(len(out), "finding") if out else calm,
         rows=rows,
         fresh=fresh,
+        rhythm=next((one.rhythm for one in short_series.values() if one.rhythm), ""),
         updated=moment_of(item.from_run or latest.run.id),
         out=len({run.run for run, one in watch.raised(subject) if one.accepted is None}),
         seen=sum(item.name in run.datasets for run in watch.runs),

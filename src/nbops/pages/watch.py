@@ -36,6 +36,8 @@ class BandSeries:
     points: tuple[BandPoint, ...] = ()
     expected: Expected | None = None
     """Of the last point; None while it is being learned."""
+    rhythm: str = ""
+    """Of ``interval``: when something new comes, and last did, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

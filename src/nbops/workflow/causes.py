@@ -94,6 +94,7 @@ class _Gathering:
             modules=self._modules(changed),
             cells={new.name: (self._cells(self.before, old), self._cells(self.run, new)) for old, new in changed},
             commits=self.commits,
+            ran=self._earlier(both),
         )
         candidates = candidates_of(self.before, self.run)
         imports = {one.name: _imported(one.name) for one in candidates if one.kind == "package"}
@@ -178,6 +179,17 @@ class _Gathering:
                     found = next((one for one in run.tasks if one.name == task), None)
             self._ran[run_id, task] = found
         return self._ran[run_id, task]
+
+    def _earlier(self, both: Iterable[tuple[TaskRun, TaskRun]]) -> Mapping[str, TaskRun]:
+        """Return how tasks that ran did when they last ran before; read only where it is asked how long that took."""
+        if not any(finding.subject.startswith("task:") and finding.kind == "monitor" for finding in self.incident.findings):
+            return {}
+        found = {
+            new.name: self._run_of(old.last_success, new.name)
+            for old, new in both
+            if new.status == "succeeded" and old.status != "succeeded" and old.last_success
+        }
+        return {name: task for name, task in found.items() if task is not None}
 
     def _cells(self, run: Run, task: TaskRun) -> tuple[CellRun, ...]:
         if task.cells or not task.last_success or task.last_success == run.id or task.status == "failed":

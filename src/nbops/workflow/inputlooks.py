@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nbops.errors import DataError
 from nbops.history.causes import InputLook
 from nbops.history.causes.focus import moved_by, turned
+from nbops.history.counting import counted
 from nbops.model import Column, Dataset, Measurement
 from nbops.quality.engine import connect
 from nbops.quality.source import format_of, open_source
@@ -76,7 +77,8 @@ def look_at(
 
 
 def _text(name: str, was: Dataset, now: Dataset, moved: Mapping[str, float], gone: set[str]) -> str:
-    parts = [f"{was.rows:,} rows → {now.rows:,}" if was.rows != now.rows else f"{now.rows or 0:,} rows as before"]
+    before, after = (counted(one.rows or 0, "row") for one in (was, now))
+    parts = [f"{before} → {after}" if before != after else f"{after} as before"]
     if gone:
         parts.append(f"columns differ: {', '.join(sorted(gone)[:4])}")
     strong = [column for column, size in sorted(moved.items(), key=lambda item: -item[1]) if size > 0.01][:3]  # noqa: PLR2004

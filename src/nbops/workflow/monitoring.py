@@ -1,13 +1,13 @@
 """A run judged by its history: what the monitors find becomes part of it before it is recorded.
 
-Where nothing was measured anew and the run is for no day of its own, there is nothing to judge: neither the index nor what the
-monitors calculate with is loaded then.
+Where nothing was measured anew and the run is for no day of its own, only whether something new should have come is judged, and
+that once an hour: else neither the index nor what the monitors calculate with is loaded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING
 
 from nbops.errors import ConfigError
@@ -29,6 +29,7 @@ __all__ = ["Monitored", "logical_date_of", "monitored"]
 _DATES = ("logical_date", "run_date", "ds", "day", "date", "partition")
 """Parameters that say which day a run is for, the most telling first."""
 _LONGEST = 300
+_HOUR = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ def monitored(root: Path, config: Config, run: Run, *, previous: Run | None) -> 
         previous: The run before it.
     """
     run = replace(run, logical_date=logical_date_of(run.parameters, config.monitoring.logical_date))
-    if not _has_news(run, previous) or not _is_watched(config, run):
+    news = _has_news(run, previous)
+    if not (news or _is_an_hour_older(run, previous)) or not _is_watched(config, run):
         return Monitored(run=run)
     try:
         found, notices = _judged(root, config, run)
@@ -85,6 +87,8 @@ def monitored(root: Path, config: Config, run: Run, *, previous: Run | None) -> 
         notice = _notice(f"the monitors failed: {type(error).__name__}: {error}")
         return Monitored(run=replace(run, notices=(*run.notices, notice)))
     notices += [_notice(text) for text in found.errors]
+    if not (news or found.anomalies or notices):
+        return Monitored(run=run)  # a run with nothing to do and nothing to tell is recorded as it is
     verdict = "warned" if found.raised and run.verdict in {"passed", "skipped"} else run.verdict
     run = replace(
         run,
@@ -101,6 +105,26 @@ def _has_news(run: Run, previous: Run | None) -> bool:
     if any(item.from_run is None for item in run.datasets) or any(task.status == "succeeded" for task in run.tasks):
         return True
     return run.logical_date is not None and (previous is None or previous.logical_date != run.logical_date)
+
+
+def _is_an_hour_older(run: Run, previous: Run | None) -> bool:
+    """Tell whether data that was carried over is a full hour older than in the run before: repeated builds are passed over."""
+    now, before = (_seconds(one.started_at if one is not None else "") for one in (run, previous))
+    if now is None or before is None:
+        return False
+    ages = [(now - since, before - since) for item in run.datasets if (since := _stamp(item.from_run)) is not None]
+    return any(age // _HOUR > earlier // _HOUR for age, earlier in ages)
+
+
+def _stamp(run_id: str | None) -> float | None:
+    return _seconds((run_id or "").partition("-")[0], "%Y%m%dT%H%M%SZ")
+
+
+def _seconds(text: str, form: str = "%Y-%m-%dT%H:%M:%SZ") -> float | None:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
 
 
 def _is_watched(config: Config, run: Run) -> bool:

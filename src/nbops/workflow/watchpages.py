@@ -246,7 +246,8 @@ def _banded(key: Key, courses: Courses, places: Mapping[Key, int]) -> BandSeries
         found = [
             BandPoint(run=point.run, at=_iso(point.at.timestamp()), value=point.value) for point in courses.points(key)[-_TOLD:]
         ]
-        return BandSeries(metric=metric, column=column, points=tuple(found))
+        rhythm = courses.rhythm if key == (None, "interval") else ""
+        return BandSeries(metric=metric, column=column, points=tuple(found), rhythm=rhythm)
     runs, values = courses.runs(), courses.values(places[key])
     there = [step for step, value in enumerate(values) if math.isfinite(value)][-_TOLD:]
     banded = [

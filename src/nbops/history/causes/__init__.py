@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nbops.history.causes.candidates import candidates_of
 from nbops.history.causes.case import Case
+from nbops.history.causes.costs import cost_causes
 from nbops.history.causes.facts import CodeOf, CommitOf, Facts, InputLook, SegmentFound
 from nbops.history.causes.focus import Focus, foci_of, merged_lineage, moved_by, upstream_of
 from nbops.history.causes.ranking import weigh
@@ -47,7 +48,8 @@ def causes_of(incident: Incident, run: Run, last_good: Run | None, facts: Facts 
     facts = facts or Facts()
     foci = foci_of(incident.findings, run) or foci_of(incident.findings, last_good or run)
     if not foci:
-        return ()
+        costs = cost_causes(incident, run, last_good, facts) if last_good is not None else ()
+        return tuple(replace(one, score=round(one.score, 3)) for one in costs[:MOST] if one.score >= _LEAST)
     if last_good is None:
         return (Cause(kind="unknown", message="There is no good run before it to compare with.", score=0.1),)
     whole = merged_lineage(run, last_good)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbops.model import CellRun
+    from nbops.model import CellRun, TaskRun
 
 __all__ = ["CodeOf", "CommitOf", "Facts", "InputLook", "SegmentFound"]
 
@@ -86,5 +86,7 @@ class Facts:
     inputs: Mapping[str, InputLook] = field(default_factory=lambda: _EMPTY)
     """Path of an input to what it shows."""
     segments: tuple[SegmentFound, ...] = ()
+    ran: Mapping[str, TaskRun] = field(default_factory=lambda: _EMPTY)
+    """Task to how it ran when it last did before, where the good run found it up to date."""
     replay: str = ""
     """What a replay said of code and data, if there was one."""

@@ -16,6 +16,7 @@ from nbops.history.causes.candidates import recipe_of
 from nbops.history.causes.case import AS_MUCH, Case, Weighed
 from nbops.history.causes.codediff import affected_names, changes_of, relevance_of, same_cells
 from nbops.history.causes.focus import is_telling, moved_by, turned
+from nbops.history.counting import counted
 
 if TYPE_CHECKING:
     from nbops.history.causes.candidates import Candidate
@@ -331,9 +332,9 @@ def _first_difference(case: Case, task: str) -> tuple[int, str] | None:
             if was is None:
                 continue
             if case.focus.kind == "nulls" and None not in {was.nulls, table.nulls} and was.nulls != table.nulls:
-                return cell.index, f"{table.name} first has {table.nulls:,} null values, {was.nulls:,} before"
+                return cell.index, f"{table.name} first has {counted(table.nulls or 0, 'null value')}, {was.nulls:,} before"
             if case.focus.kind == "rows" and was.rows != table.rows:
-                return cell.index, f"{table.name} first has {table.rows:,} rows, {was.rows:,} before"
+                return cell.index, f"{table.name} first has {counted(table.rows, 'row')}, {was.rows:,} before"
     return None
 
 

@@ -2,7 +2,8 @@
 
 A finding that is in an incident already belongs to it. What is new joins an open incident that lies upstream of it (or at the
 same dataset), the nearest one; else it opens one of its own, which takes along what lies downstream of it in the same run: one
-cause, one incident. A warning opens an incident only when its check passed before: warnings that stand in every run are no news.
+cause, one incident. Tasks that are slow in the same run are together wherever they lie. A warning opens an incident only when its
+check passed before: warnings that stand in every run are no news.
 
 An incident is resolved when each of its findings was looked at anew and found good. What comes back within ``REOPENS_WITHIN``
 runs reopens it; later it is another incident. What somebody resolved by hand comes back with the next run that still shows it.
@@ -213,6 +214,9 @@ class _Course:
         groups: list[tuple[Members, list[IncidentFinding]]] = []
         for finding in fresh:
             home, group = _nearest(homes, finding), _nearest(dict(enumerate(one for one, _ in groups)), finding)
+            if home is None and group is None and _is_slow(finding):  # several tasks in one run: what they ran on
+                home = next(((0, key) for key in homes if self._is_slow_now(self.now[key])), None)
+                group = next(((0, place) for place, (_, found) in enumerate(groups) if any(map(_is_slow, found))), None)
             if home is not None and (group is None or home[0] <= group[0]):
                 homes[home[1]].add(finding)
                 joined.setdefault(home[1], []).append(finding)
@@ -227,6 +231,10 @@ class _Course:
         for _, findings in groups:
             opened = self._opened(findings)
             self.now[opened.id] = opened
+
+    def _is_slow_now(self, incident: Incident) -> bool:
+        """Tell whether an incident is about tasks that are slow in this run too."""
+        return any(_is_slow(item) and item.last_run == self.run.id and item.mended_run is None for item in incident.findings)
 
     def _members(self, incident: Incident) -> Members:
         members = Members(self.ways)
@@ -303,6 +311,10 @@ class _Course:
     ) -> None:
         event = IncidentEvent(at=self.at, what=what, run=self.run.id, message=message)
         self.new.setdefault(key, []).append(event)
+
+
+def _is_slow(finding: IncidentFinding) -> bool:
+    return finding.key.startswith("monitor:duration:task:")
 
 
 def _nearest(places: Mapping[_Place, Members], finding: IncidentFinding) -> tuple[int, _Place] | None:

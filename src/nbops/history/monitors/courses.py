@@ -34,6 +34,8 @@ class Courses:
     """What that run measured."""
     judged: Judged | None = None
     """None where nothing is monitored, or could be."""
+    rhythm: str = ""
+    """When something new comes, in words; empty where runs are for days, or nothing is known yet."""
 
     def keys(self) -> list[Key]:
         """Return all series, in the order in which they first came."""

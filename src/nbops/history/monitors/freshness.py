@@ -1,8 +1,9 @@
-"""Whether a dataset came: new content where there is new content as a rule, by the weekly rhythm and by the contract's SLA.
+"""Whether a dataset came: new content where there is new content as a rule.
 
-A run whose data is what it was before says nothing new. How often that is ordinary is learned for each weekday: a shop that is
-closed on Saturdays brings nothing then. The chance that there is nothing new is estimated with one imagined success and failure
-(Laplace's rule of succession), which is also how long the monitor learns.
+A run whose data is what it was before says nothing new. Of runs that are for a day, how often that is ordinary is learned for
+each weekday: a shop that is closed on Saturdays brings nothing then. The chance that there is nothing new is estimated with one
+imagined success and failure (Laplace's rule of succession), which is also how long the monitor learns. Of runs by the clock the
+rhythm is learned from when they began (:mod:`nbops.history.monitors.rhythm`).
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbops.history.expected import day_of
+from nbops.history.monitors.rhythm_words import rhythm_in_words, span_in_words
 from nbops.model import Anomaly, Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nbops.contract.config_monitoring import Monitoring
     from nbops.history.index import DatasetEntry
+    from nbops.history.monitors.rhythm import Looks
     from nbops.model import Dataset, Run
 
-__all__ = ["judge_arrival"]
+__all__ = ["judge_arrival", "judge_rhythm"]
 
 _LEARN, _LEARN_DAY = 10, 4
 _CHANCE = 0.12
@@ -29,9 +32,7 @@ _NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturday
 def judge_arrival(
     run: Run, dataset: Dataset, entries: Sequence[DatasetEntry], *, settings: Monitoring
 ) -> tuple[tuple[Anomaly, ...], bool]:
-    """Judge whether there should be something new.
-
-    Only runs that are for a date of their own are judged: who builds twice an hour expects nothing new each time.
+    """Judge whether there should be something new in a run that is for a day.
 
     Args:
         run: The run.
@@ -70,6 +71,53 @@ def judge_arrival(
         expected=Expected(method="arrival", points=len(chosen), basis=basis),
         score=_CHANCE * 2 / max(chance, 1e-9) if chance < _CHANCE * 2 else 1.0,
         message=f"Nothing new came: the content of {dataset.name} is that of run {since}, and {basis}.",
+    )
+    return (found,), False
+
+
+def judge_rhythm(
+    run: Run,
+    dataset: Dataset,
+    looks: Looks,
+    *,
+    settings: Monitoring,
+    exempt: Callable[[float], bool],
+) -> tuple[tuple[Anomaly, ...], bool]:
+    """Judge whether there should be something new in a run by the clock, which is for no day.
+
+    A run whose task failed, or was not to run, did not look: it says nothing, since what is above it says so.
+
+    Args:
+        run: The run.
+        dataset: As it saw it.
+        looks: The runs that looked at it and what they saw, this one the last.
+        settings: How sensitive it is.
+        exempt: Tells of an earlier instant, in seconds since 1970, whether nothing was expected there.
+
+    Returns:
+        What was found, and whether there is too little history yet.
+    """
+    status = next((task.status for task in run.tasks if task.name == dataset.task), "succeeded")
+    if status not in {"succeeded", "up_to_date"} or looks.runs[-1:] != (run.id,):
+        return (), not looks.runs
+    if run.started_at[:10] in settings.holidays:
+        return (), False
+    late = looks.late(sensitivity=settings.sensitivity_of(dataset.name) or "normal", exempt=exempt)
+    if late is None:
+        return (), looks.to_learn() > 0
+    words = rhythm_in_words(looks)
+    weeks = f"in {late.came} of {late.known} earlier weeks something came in the same span"
+    basis = f"{words}; {weeks}" if late.known else f"{words}; at the longest {span_in_words(late.within / 1.1)} apart so far"
+    since, what = looks.runs[looks.last], "the newest time" if looks.remade else "the content"
+    found = Anomaly(
+        monitor="freshness",
+        subject=f"dataset:{dataset.name}",
+        metric="interval",
+        observed=round(late.age),
+        expected=Expected(high=round(late.within), method="arrival rhythm", points=late.known or len(looks.gaps), basis=basis),
+        score=round(max(1.0, late.age / max(late.within, 1.0)), 3),
+        message=f"Nothing new came: {what} of {dataset.name} is that of run {since}. As a rule {words}; "
+        f"last new {span_in_words(late.age)} ago.",
     )
     return (found,), False
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.contract.config_monitoring import Monitoring
 from nbops.history.expected import accepted_by, holds, taught
-from nbops.history.monitors.freshness import judge_arrival
+from nbops.history.index_facts import instant_of
+from nbops.history.monitors.freshness import judge_arrival, judge_rhythm
+from nbops.history.monitors.rhythm import looks_of
+from nbops.history.monitors.rhythm_words import rhythm_with_last
 from nbops.history.monitors.schema import judge_schema
 from nbops.model import Anomaly, Expected, MonitorCount
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from nbops.history.monitors.courses import Courses
     from nbops.history.monitors.frame import Frame, Key
     from nbops.history.monitors.numbers import Judged, Judging
+    from nbops.history.monitors.rhythm import Looks
     from nbops.history.side_by_side import Table
     from nbops.model import Column, Dataset, Run
 
@@ -98,10 +102,12 @@ class _Watch:
 
     def __init__(self, run: Run, history: History, settings: Monitoring, expected: tuple[Correction, ...]) -> None:
         self.run, self.history, self.settings, self.expected = run, history, settings, expected
+        self.dated = instant_of(run.logical_date) is not None
         self.found = _Found()
         self.current: Mapping[str, Mapping[Key, SeriesPoint]] = {}
         self.asked: list[_Asked] = []
         self.courses: dict[str, Courses] = {}
+        self.rhythms: dict[str, str] = {}
 
     def judge(self) -> Judgement:
         """Run all monitors."""
@@ -147,20 +153,36 @@ class _Watch:
         earlier: Sequence[DatasetEntry] = ()
         try:
             few = len(dataset.columns) > _WIDE
-            earlier = self.history.datasets(dataset.name, before=self.run.id, limit=_SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS)
+            if new or self.dated:
+                limit = _SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS
+                earlier = self.history.datasets(dataset.name, before=self.run.id, limit=limit)
             if new:
                 found.anomalies += judge_schema(dataset, earlier)
                 (found.judged if earlier else found.learning)["schema"] += 1
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             found.fail("schema", subject, error)
         try:
-            anomalies, learning = judge_arrival(self.run, dataset, earlier, settings=self.settings)
+            anomalies, learning = self._arrival(dataset, earlier)
             found.anomalies += anomalies
             (found.learning if learning else found.judged)["freshness"] += 1
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             found.fail("freshness", subject, error)
         if new:
             self._ask(subject, timed_columns(dataset.columns), sensitivity)
+
+    def _arrival(self, dataset: Dataset, earlier: Sequence[DatasetEntry]) -> tuple[tuple[Anomaly, ...], bool]:
+        run, settings = self.run, self.settings
+        if self.dated:
+            return judge_arrival(run, dataset, earlier, settings=settings)
+        looks = looks_of(self.history.arrivals(dataset.name, run.id))
+        self.rhythms[dataset.name] = _rhythm(looks, run.id)
+        taught_not = taught(self.expected, subject=f"dataset:{dataset.name}", column=None, metric="interval", monitor="freshness")
+
+        def exempt(at: float) -> bool:
+            day = _day(at)
+            return day in settings.holidays or any(holds(item, run="", day=day) for item in taught_not if item.until is not None)
+
+        return judge_rhythm(run, dataset, looks, settings=settings, exempt=exempt)
 
     def _ask(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
         current = self.current.get(subject)
@@ -240,7 +262,8 @@ class _Watch:
 
         kind, _, name = one.subject.partition(":")
         if kind == "dataset" and self.history.newest(one.subject) == self.run.id:
-            self.courses[name] = Courses(table=one.table, current=one.current, judged=judged)
+            rhythm = self.rhythms.get(name, "")
+            self.courses[name] = Courses(table=one.table, current=one.current, judged=judged, rhythm=rhythm)
 
 
 def _begun(
@@ -292,12 +315,17 @@ def courses_of(
     if run is None or not current:
         return None
     table = history.table(subject, run, limit=runs_for(len(current)), later=True)
+    rhythm = _rhythm(looks_of(history.arrivals(dataset, run)), run)
     if not whole:
         table, current = table.without_columns(), {key: point for key, point in current.items() if key[0] is None}
     if sensitivity is None:
-        return Courses(table=table, current=current)
+        return Courses(table=table, current=current, rhythm=rhythm)
     work = _begun(subject, table, current, timed=timed_columns(columns), sensitivity=sensitivity, expected=expected)
-    return Courses(table=table, current=current, judged=judge_frames([work])[0])
+    return Courses(table=table, current=current, judged=judge_frames([work])[0], rhythm=rhythm)
+
+
+def _rhythm(looks: Looks, run: str) -> str:
+    return rhythm_with_last(looks) if looks.runs[-1:] == (run,) else ""
 
 
 def runs_for(series: int) -> int:

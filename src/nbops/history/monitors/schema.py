@@ -10,6 +10,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
+from nbops.history.counting import counted
 from nbops.model import Anomaly, Expected
 
 if TYPE_CHECKING:
@@ -234,7 +235,8 @@ def _nullable(dataset: Dataset, known: Sequence[DatasetEntry]) -> Iterator[Anoma
         yield _anomaly(
             dataset,
             "nullable",
-            f"Column {name} has {value:,} nulls in {rows:,} rows; it had none in the {len(before)} runs before.",
+            f"Column {name} has {counted(value, 'null')} in {counted(rows, 'row')}; "
+            f"it had none in the {len(before)} runs before.",
             column=name,
             observed=value,
             basis=f"no null in the {len(before)} runs before",
