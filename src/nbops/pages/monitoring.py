@@ -23,6 +23,7 @@ from nbops.pages.series_words import (
 )
 from nbops.pages.text import MISSING, count, plural, short
 from nbops.pages.views import Shown, report_link, shown
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["dataset_watch_context", "monitoring_context", "monitoring_page", "now_unusual"]
 
-_DRAWN, _SMALL, _POINTS, _SMALL_POINTS = 4, 12, 42, 30
-"""Large drawings of a dataset, small ones, and points of each at most: six weeks of days, and a month."""
-_TOP, _ANOMALIES, _NOISY, _DATASETS, _MONITORS, _RUNS = 8, 40, 15, 400, 40, 12
+_DRAWN, _DRAWN_LISTS, _SMALL, _POINTS, _SMALL_POINTS = 4, 6, 12, 42, 30
+"""Large drawings of a dataset, and of its lists where it is recommendations, small ones, and points of each at most: six weeks
+of days, and a month."""
+_TOP, _ANOMALIES, _NOISY, _DATASETS, _MONITORS, _RUNS, _LISTS = 8, 40, 15, 400, 40, 12, 20
 _AGES = frozenset({"age", "interval", "freshness"})
 
 
@@ -208,6 +210,8 @@ def dataset_watch_context(
     raised = _raised(watch, f"dataset:{item.name}")
     now = [_out(run, one, reports=reports) for run, one in now_unusual(watch, item.name)]
     before = [_out(run, one, reports=reports) for run, one in watch.raised(f"dataset:{item.name}")]
+    lists = [one for one in series if _is_of_lists(one)]
+    series = [one for one in series if not _is_of_lists(one)]
     drawn = [_drawn(one, raised, number) for number, one in enumerate(series)]
     large = [number for number, one in enumerate(drawn) if one.chart is not None][:_DRAWN]
     rest = [_drawn(one, raised, at, most=_SMALL_POINTS) for at, one in enumerate(series) if at not in large]
@@ -219,7 +223,7 @@ def dataset_watch_context(
         "run": latest.run,
         "item": item,
         "mark_of": state,
-        "sentence": _sentence(out, drawn),
+        "sentence": _sentence(out, [*drawn, *(_drawn(one, raised, 0) for one in lists)]),
         "measured": measured,
         "measured_page": _run_page(measured.run, reports) if measured else None,
         "page": latest.datasets.get(item.name),
@@ -227,10 +231,27 @@ def dataset_watch_context(
         "large": [drawn[number] for number in large],
         "numbers": _numbers([series[number] for number in large], raised, reports),
         "small_rows": shown(rest, _SMALL),
+        "lists": _lists(lists, raised, reports, first=len(series)) if lists else None,
         "before": shown(before, _ANOMALIES),
         "runs": len(watch.runs),
         "incidents": _incidents_of(watch.incidents, f"dataset:{item.name}"),
     }
+
+
+def _is_of_lists(series: BandSeries) -> bool:
+    return series.column is None and series.metric in RECOMMENDER_METRICS
+
+
+def _lists(
+    series: Sequence[BandSeries], raised: Mapping[tuple[str | None, str], Mapping[str, bool]], reports: Path, *, first: int
+) -> dict[str, Any]:
+    """Return the drawings of what is measured of recommendations; what is out of the ordinary now comes first."""
+    every = [(one, _drawn(one, raised, first + number)) for number, one in enumerate(series)]
+    every.sort(key=lambda pair: pair[1].state != "unusual")
+    large = [pair for pair in every if pair[1].chart is not None][:_DRAWN_LISTS]
+    names = {one.metric for one, _ in large}
+    rest = [_drawn(one, raised, 0, most=_SMALL_POINTS) for one, _ in every if one.metric not in names]
+    return {"large": [drawn for _, drawn in large], "numbers": _numbers([one for one, _ in large], raised, reports), "rest": rest}
 
 
 def _state(out: Sequence[_Out], drawn: Sequence[_Drawn]) -> str:
@@ -266,6 +287,8 @@ class _Row:
     state: str
     rows: _Drawn | None
     fresh: _Drawn | None
+    lists: tuple[_Drawn, ...]
+    """What is measured of recommendations."""
     updated: str
     out: int
     seen: int
@@ -317,6 +340,7 @@ def monitoring_context(latest: Latest, watch: Watch, *, reports: Path) -> dict[s
         "rows": shown(sorted(rows, key=_worst_first), _DATASETS),
         "left_out": max(0, len(latest.run.datasets) - _DATASETS),
         "fresh": shown(sorted([row for row in rows if row.fresh or row.updated], key=_fresh_first), _DATASETS),
+        "lists": shown([row for row in sorted(rows, key=_worst_first) if row.lists], _LISTS),
         "noisy": shown(_noisy(watch, reports), _NOISY),
         "runs": shown(_eventful(watch, reports), _RUNS),
         "seen": len(watch.runs),
@@ -356,7 +380,8 @@ def _tally(rows: Sequence[_Row], monitors: Sequence[MonitorCount], watch: Watch)
 def _row(item: Dataset, latest: Latest, watch: Watch) -> _Row:
     subject = f"dataset:{item.name}"
     raised = _raised(watch, subject)
-    short_series = {one.metric: _drawn(one, raised, 0, most=_SMALL_POINTS) for one in watch.bands(item.name, True)}  # noqa: FBT003
+    overview = watch.bands(item.name, True)  # noqa: FBT003
+    short_series = {one.metric: _drawn(one, raised, 0, most=_SMALL_POINTS) for one in overview}
     out = [one for _, one in now_unusual(watch, item.name) if one.accepted is None]
     rows, fresh = short_series.get("rowCount"), short_series.get("age") or short_series.get("interval")
     learned = any(one.ordinary for one in short_series.values())
@@ -371,6 +396,7 @@ def _row(item: Dataset, latest: Latest, watch: Watch) -> _Row:
         state=plural(len(out), "finding") if out else calm,
         rows=rows,
         fresh=fresh,
+        lists=tuple(short_series[one.metric] for one in overview if _is_of_lists(one))[:_TOP],
         updated=moment_of(item.from_run or latest.run.id),
         out=len({run.run for run, one in watch.raised(subject) if one.accepted is None}),
         seen=sum(item.name in run.datasets for run in watch.runs),
