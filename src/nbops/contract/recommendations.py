@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nbops.contract.node import Node
 from nbops.contract.records import Recommendations
+from nbops.errors import ContractError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nbops.contract.rules import Rules
 
-__all__ = ["PROPERTY", "read_recommendations"]
+__all__ = ["PROPERTY", "read_recommendations", "recommendations_text", "recommendations_value"]
 
 PROPERTY = "nbops.recommendations"
 _COLUMNS = ("user", "item", "rank", "score")
@@ -90,3 +91,39 @@ def _end(node: Node, key: str, tables: Mapping[str, str]) -> tuple[str, str] | N
         node.wrong(key, f"{text[:60]!r} must be written as dataset.column.")
         return None
     return tables.get(dataset, dataset), column
+
+
+def recommendations_text(value: Any) -> str:
+    """Return what a contract says of its lists as one line to edit; ``no`` where it says that it is none.
+
+    >>> recommendations_text({"user": "u", "item": "i", "catalogue": "products.id"}), recommendations_text(False)
+    ('user: u, item: i, catalogue: products.id', 'no')
+    """
+    if value is False:
+        return "no"
+    return ", ".join(f"{key}: {name}" for key, name in value.items()) if isinstance(value, dict) else ""
+
+
+def recommendations_value(text: Any) -> dict[str, Any] | Literal[False]:
+    """Return what such a line says, as it stands in a contract; whether that is right is judged with the contract.
+
+    Raises:
+        ContractError: It is none.
+
+    >>> recommendations_value("user: u, item: i"), recommendations_value("no")
+    ({'user': 'u', 'item': 'i'}, False)
+    """
+    if text is False or (isinstance(text, str) and text.strip().lower() == "no"):
+        return False
+    if isinstance(text, dict):
+        return {str(key): name for key, name in text.items()}
+    found: dict[str, Any] = {}
+    for part in str(text).split(","):
+        key, colon, name = part.partition(":")
+        if not colon or not key.strip() or not name.strip():
+            raise ContractError(
+                f"recommendations: {part.strip()[:60]!r} says nothing. Write 'user: column, item: column, rank: column, catalogue: "
+                "dataset.column', or 'no'."
+            )
+        found[key.strip()] = name.strip()
+    return found
