@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import Contestant, Experiment, Metric, SkippedError, say
+from benchmarks.sections.monitoring_lists import experiment as lists
 
 if TYPE_CHECKING:
     from benchmarks.context import Context
@@ -226,6 +227,7 @@ def experiments(context: Context) -> Iterator[Experiment]:
             rounds=1,
             metrics=_METRICS,
         )
+    yield from lists(context)
     from benchmarks.watched import DATA  # noqa: PLC0415 - pandas
 
     if not DATA.exists():

@@ -273,9 +273,7 @@ def _set_column(text: str, document: Any, path: Path, field: str, value: Any, *,
     return put(text, at, value, order=_PROPERTY_ORDER, shown=shown)
 
 
-def _set_extension(
-    text: str, document: Any, path: Path, name: str, value: Any, *, order: tuple[str, ...], shown: str
-) -> str:
+def _set_extension(text: str, document: Any, path: Path, name: str, value: Any, *, order: tuple[str, ...], shown: str) -> str:
     """Set one of nbops' own ``customProperties``; None takes it out."""
     entries = value_at(document, (*path, "customProperties")) or []
     known = [item.get("property") if isinstance(item, dict) else None for item in entries]

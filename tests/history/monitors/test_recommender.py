@@ -12,7 +12,7 @@ from nbops.history.monitors.recommender import judge_unchanged
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from benchmarks.recommended import FAULTS, World  # noqa: E402
+from benchmarks.recommended import FAULTS, World
 
 FIRST, DAYS = 20, 42
 PLACES = (23, 33, 40)
