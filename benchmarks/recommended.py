@@ -22,7 +22,7 @@ from nbops.history.monitors import Judgement, judge
 from nbops.model import Dataset, Run
 from nbops.quality.audit import audit
 
-__all__ = ["FAULTS", "Lists", "World"]
+__all__ = ["FAULTS", "MILDER", "Lists", "World"]
 
 _FIRST = dt.date(2026, 1, 5)
 _TASTES, _PLACES = 12, 10
@@ -93,6 +93,49 @@ FAULTS: Mapping[str, tuple[str, Callable[[Lists, World, int], Lists]]] = {
     "some_ids": ("item ids of another catalogue in one place of twenty", _some_ids),
 }
 """What is wrong in each kind, and how a day's lists are made so."""
+
+
+def _some_popular(lists: Lists, world: World, day: int) -> Lists:
+    """Return the most popular items for every fourth user, as when a model falls back."""
+    part = np.arange(len(lists.users)) % 4 == 0
+    return replace(lists, items=np.where(part[:, None], _collapsed(lists, world, day).items, lists.items))
+
+
+def _some_catalogue(lists: Lists, world: World, day: int) -> Lists:
+    """Return lists of a model that never saw every sixth item."""
+    scores = world.scores(day, lists.users)
+    scores[:, ::6] = -np.inf
+    return world.best(lists.users, scores)
+
+
+def _some_identical(lists: Lists, _: World, __: int) -> Lists:
+    """Return the first user's list for every sixth user."""
+    part = np.arange(len(lists.users)) % 6 == 0
+    return replace(lists, items=np.where(part[:, None], lists.items[:1], lists.items))
+
+
+def _some_users(lists: Lists, _: World, __: int) -> Lists:
+    """Return lists without every eighth user."""
+    part = np.arange(len(lists.users)) % 8 > 0
+    return Lists(lists.users[part], lists.items[part], lists.scores[part])
+
+
+def _half_stale(lists: Lists, world: World, day: int) -> Lists:
+    """Return yesterday's lists for every other user that had one."""
+    before = world.lists(day - 1)
+    old = dict(zip(before.users.tolist(), before.items, strict=True))
+    kept = [old.get(user, items) if user % 2 else items for user, items in zip(lists.users.tolist(), lists.items, strict=True)]
+    return replace(lists, items=np.array(kept))
+
+
+MILDER: Mapping[str, tuple[str, Callable[[Lists, World, int], Lists]]] = {
+    "some_popular": ("every fourth user gets the most popular items", _some_popular),
+    "some_catalogue": ("every sixth item of the catalogue is missing", _some_catalogue),
+    "some_identical": ("every sixth user gets the same list", _some_identical),
+    "some_users": ("every eighth user is not served", _some_users),
+    "half_stale": ("every other user keeps the list of the run before", _half_stale),
+}
+"""Lesser ones."""
 
 
 def _ids(letter: str, numbers: Any) -> Any:
@@ -225,7 +268,7 @@ class World:
         path, kept = self.path(day), self.work / "kept.parquet"
         path.rename(kept)
         try:
-            self.write(FAULTS[fault][1](self.lists(day), self, day), path)
+            self.write({**FAULTS, **MILDER}[fault][1](self.lists(day), self, day), path)
             run = self.measured(day, path)
             self.history.add(run)
             found = judge(run, self.history)

@@ -16,7 +16,7 @@ from nbops.contract.yamltext import has, put, remove, value_at
 from nbops.errors import ContractError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from nbops.contract.yamltext import Path
 
@@ -222,21 +222,32 @@ def _read(field: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise ContractError(f"{field}: must be true or false, not {str(value)[:40]!r}.")
         return value
-    if field == "values":
-        if not isinstance(value, list) or any(isinstance(item, list | dict) for item in value):
-            raise ContractError("values: must be a list of plain values.")
-        return value
-    if field == "recommendations":
-        return recommendations_value(value)
-    if field == "freshness":
-        if not isinstance(value, dict):
-            raise ContractError("freshness: must say a value, a unit and the column of time.")
-        return value
+    if field in _READERS:
+        return _READERS[field](value)
     if isinstance(value, bool | list | dict):
         raise ContractError(f"{field}: must be text or a number, not {str(value)[:40]!r}.")
     if field in _TEXTS:
         return str(value)
     return _number(value)
+
+
+def _values(value: Any) -> Any:
+    if not isinstance(value, list) or any(isinstance(item, list | dict) for item in value):
+        raise ContractError("values: must be a list of plain values.")
+    return value
+
+
+def _age(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ContractError("freshness: must say a value, a unit and the column of time.")
+    return value
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "values": _values,
+    "freshness": _age,
+    "recommendations": recommendations_value,
+}
 
 
 def _number(value: Any) -> Any:

@@ -122,8 +122,8 @@ def recommendations_value(text: Any) -> dict[str, Any] | Literal[False]:
         key, colon, name = part.partition(":")
         if not colon or not key.strip() or not name.strip():
             raise ContractError(
-                f"recommendations: {part.strip()[:60]!r} says nothing. Write 'user: column, item: column, rank: column, catalogue: "
-                "dataset.column', or 'no'."
+                f"recommendations: {part.strip()[:60]!r} says nothing. Write 'user: column, item: column, rank: column, "
+                "catalogue: dataset.column', or 'no'."
             )
         found[key.strip()] = name.strip()
     return found
