@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "experiments"]
 
 TITLE = "Monitors against the truth"
-MINUTES = 12.0
+MINUTES = 13.0
 
 _FIRST = 40
 """Days before are history only."""

@@ -101,8 +101,8 @@ def experiment(context: Context) -> Iterator[Experiment]:
             "only. A fault is planted into four days of each shop, drawn by chance; it counts as found when a monitor of "
             "recommendations (coverage, popularity, personalisation, turnover) raises something in its own run. The run after is "
             "right again but is held against the faulty version, which must raise nothing of theirs. Limits were set before "
-            "these shops were drawn, and looked at with three others; milder faults were added afterwards, and nothing was changed for "
-            "them. Real recommenders are noisier in ways that a simulation does not know."
+            "these shops were drawn, and looked at with three others; milder faults were added afterwards, and nothing was "
+            "changed for them. Real recommenders are noisier in ways that a simulation does not know."
         ),
         baseline="clean",
         contestants=[
