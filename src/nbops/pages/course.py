@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nbops.pages.series_words import told as series_told
 from nbops.pages.text import count, size, value
 from nbops.pages.words import AGES, figure, mark, rank
 from nbops.quality.recommender_names import RECOMMENDER_METRICS
@@ -116,6 +117,8 @@ def _course(
     unit: str = "",
 ) -> Course:
     def told(number: float) -> str:
+        if metric in RECOMMENDER_METRICS:
+            return series_told(metric, number)
         whole = int(number) if number.is_integer() and abs(number) < 2**53 else number
         text = figure(metric, number) if metric in AGES else size(int(number)) if metric == "bytes" else value(whole)
         return f"{text}{unit}"
