@@ -17,6 +17,8 @@ KNOWN = (
     Measure(dataset="orders", column="unit.price", metric="quantile:0.5"),
     Measure(dataset="orders.v2", column="amount", metric="mean"),
     Measure(dataset="orders", column="country", metric="share:N. Ireland"),
+    Measure(dataset="recs", column=None, metric="coverageRate"),
+    Measure(dataset="recs", column=None, metric="topTenRate"),
 )
 
 
@@ -29,6 +31,9 @@ KNOWN = (
         ("orders.unit.price.median != 1e3", KNOWN[3], 1000.0),
         ("orders.v2.amount.avg > -5", KNOWN[4], -5.0),
         ("orders.country.share:N. Ireland <= 5 %", KNOWN[5], 0.05),
+        ("recs.coverage > 70 %", KNOWN[6], 0.7),
+        ("recs.coverageRate > 0.7", KNOWN[6], 0.7),
+        ("recs.top_ten < 0.3", KNOWN[7], 0.3),
     ],
 )
 def test_conditions_are_read(text: str, measure: Measure, number: float) -> None:
@@ -45,6 +50,7 @@ def test_conditions_are_read(text: str, measure: Measure, number: float) -> None
         ("orders.amout.mean < 1", "Did you mean 'amount'"),
         ("orders.amount.meam < 1", "Did you mean 'mean'"),
         ("orders.amount < 1", "say which measurement"),
+        ("recs.coverag < 1", "Allowed: coverage, top_ten. Did you mean 'coverage'"),
         ("", "write what holds"),
         ("x" * 1_000, "write what holds"),
     ],

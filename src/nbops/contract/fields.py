@@ -8,19 +8,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbops.contract.node import plain
+from nbops.contract.recommendations import PROPERTY as RECOMMENDATIONS
+from nbops.contract.recommendations import recommendations_text, recommendations_value
 from nbops.contract.vocabulary import is_personal
 from nbops.contract.yamlfile import parse_yaml
 from nbops.contract.yamltext import has, put, remove, value_at
 from nbops.errors import ContractError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from nbops.contract.yamltext import Path
 
 __all__ = ["COLUMN_FIELDS", "CONTRACT_FIELDS", "add_column", "drop_column", "fields_of", "set_field"]
 
-CONTRACT_FIELDS = ("description", "owner", "status", "version", "freshness")
+CONTRACT_FIELDS = ("description", "owner", "status", "version", "freshness", "recommendations")
 _OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "format")
 _TEXTS = frozenset(
     {"description", "owner", "status", "version", "logicalType", "physicalType", "classification", "pattern", "format"}
@@ -41,7 +43,10 @@ _PROPERTY_ORDER = (
     "required", "unique", "primaryKey", "primaryKeyPosition", "enum", "logicalTypeOptions", "relationships", "quality",
     "customProperties",
 )  # fmt: skip
-_OBJECT_ORDER = ("id", "name", "physicalName", "physicalType", "logicalType", "businessName", "description")
+_OBJECT_ORDER = (
+    "id", "name", "physicalName", "physicalType", "logicalType", "businessName", "description", "dataGranularityDescription",
+    "properties", "customProperties", "quality", "relationships",
+)  # fmt: skip
 _ROOT_ORDER = (
     "apiVersion", "kind", "id", "name", "version", "status", "domain", "dataProduct", "tenant", "tags", "description", "servers",
     "schema", "team", "roles", "slaDefaultElement", "slaProperties",
@@ -74,6 +79,7 @@ def fields_of(text: str, dataset: str, *, shown: str) -> dict[str, Any]:
         "status": value_at(document, ("status",)),
         "version": value_at(document, ("version",)),
         "freshness": _freshness(document, table)[1],
+        "recommendations": recommendations_text(_extensions(entry).get(RECOMMENDATIONS)),
     }
     found = {key: _json(value) for key, value in found.items()}
     found["columns"] = [_column(item) for item in entry.get("properties") or () if isinstance(item, dict)]
@@ -179,7 +185,8 @@ def set_field(text: str, dataset: str, field: str, value: Any, *, column: str | 
         text: The contract's YAML.
         dataset: Which of its datasets.
         field: One of :data:`CONTRACT_FIELDS`, or of :data:`COLUMN_FIELDS` with a ``column``.
-        value: Text, number, flag, or a list of ``values``; of ``freshness`` a mapping with ``value``, ``unit``, ``column``.
+        value: Text, number, flag, or a list of ``values``; of ``freshness`` a mapping with ``value``, ``unit``, ``column``; of
+            ``recommendations`` a mapping, false, or a text as :func:`recommendations_text` returns it.
         column: The column's name in the contract.
         shown: The file in messages.
 
@@ -197,6 +204,8 @@ def set_field(text: str, dataset: str, field: str, value: Any, *, column: str | 
         return _set_column(text, document, (*table, "properties", _place(document, table, column)), field, value, shown=shown)
     if field == "freshness":
         return _set_freshness(text, document, table, value, shown=shown)
+    if field == "recommendations":
+        return _set_extension(text, document, table, RECOMMENDATIONS, value, order=_OBJECT_ORDER, shown=shown)
     if field == "version" and value is None:
         raise ContractError("version: a contract needs one, such as 1.0.0.")
     path = {"description": _description(document, table), "owner": _owner(document)[0]}.get(field, (field,))
@@ -213,19 +222,32 @@ def _read(field: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise ContractError(f"{field}: must be true or false, not {str(value)[:40]!r}.")
         return value
-    if field == "values":
-        if not isinstance(value, list) or any(isinstance(item, list | dict) for item in value):
-            raise ContractError("values: must be a list of plain values.")
-        return value
-    if field == "freshness":
-        if not isinstance(value, dict):
-            raise ContractError("freshness: must say a value, a unit and the column of time.")
-        return value
+    if field in _READERS:
+        return _READERS[field](value)
     if isinstance(value, bool | list | dict):
         raise ContractError(f"{field}: must be text or a number, not {str(value)[:40]!r}.")
     if field in _TEXTS:
         return str(value)
     return _number(value)
+
+
+def _values(value: Any) -> Any:
+    if not isinstance(value, list) or any(isinstance(item, list | dict) for item in value):
+        raise ContractError("values: must be a list of plain values.")
+    return value
+
+
+def _age(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ContractError("freshness: must say a value, a unit and the column of time.")
+    return value
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "values": _values,
+    "freshness": _age,
+    "recommendations": recommendations_value,
+}
 
 
 def _number(value: Any) -> Any:
@@ -253,7 +275,7 @@ def _set_column(text: str, document: Any, path: Path, field: str, value: Any, *,
         value = [known.get(repr(item), {"value": item}) for item in value] if value is not None else None
         field = "enum"
     elif field == "personal":
-        return _set_personal(text, document, path, value=value, shown=shown)
+        return _set_extension(text, document, path, _PERSONAL, value, order=_PROPERTY_ORDER, shown=shown)
     elif field in {"required", "unique"} and not value and not has(document, (*path, field)):
         return text
     at = (*path, "logicalTypeOptions", field) if field in _OPTIONS else (*path, field)
@@ -262,16 +284,17 @@ def _set_column(text: str, document: Any, path: Path, field: str, value: Any, *,
     return put(text, at, value, order=_PROPERTY_ORDER, shown=shown)
 
 
-def _set_personal(text: str, document: Any, path: Path, *, value: bool | None, shown: str) -> str:
+def _set_extension(text: str, document: Any, path: Path, name: str, value: Any, *, order: tuple[str, ...], shown: str) -> str:
+    """Set one of nbops' own ``customProperties``; None takes it out."""
     entries = value_at(document, (*path, "customProperties")) or []
     known = [item.get("property") if isinstance(item, dict) else None for item in entries]
-    at = (*path, "customProperties", known.index(_PERSONAL) if _PERSONAL in known else len(known))
+    at = (*path, "customProperties", known.index(name) if name in known else len(known))
     if value is None:
-        return _removed(text, document, at, shown=shown)
-    if _PERSONAL in known:
+        return _removed(text, document, at, shown=shown) if name in known else text
+    if name in known:
         return put(text, (*at, "value"), value, shown=shown)
-    made: Any = {"property": _PERSONAL, "value": value}
-    return put(text, at if known else at[:-1], made if known else [made], order=_PROPERTY_ORDER, shown=shown)
+    made: Any = {"property": name, "value": value}
+    return put(text, at if known else at[:-1], made if known else [made], order=order, shown=shown)
 
 
 def _set_freshness(text: str, document: Any, table: Path, value: Mapping[str, Any] | None, *, shown: str) -> str:

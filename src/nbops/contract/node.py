@@ -132,19 +132,23 @@ class Node:
                 self.problems.add(where, f"must be text, not {_kind(item)}.")
         return tuple(found)
 
-    def extensions(self) -> Mapping[str, Any]:
-        """Return nbops' own ``customProperties`` (``nbops.onFailure``, ...); those of others are left alone."""
+    def extensions(self, *, structured: frozenset[str] = frozenset()) -> Mapping[str, Any]:
+        """Return nbops' own ``customProperties`` (``nbops.onFailure``, ...); those of others are left alone.
+
+        Args:
+            structured: Names of those that are read elsewhere, and may stand here.
+        """
         found: dict[str, Any] = {}
         for where, item in self.items("customProperties"):
             name = item.get("property") if isinstance(item, Mapping) else None
             if not isinstance(name, str):
                 self.problems.add(where, "must be a mapping with 'property' and 'value'.")
                 continue
-            if not name.startswith("nbops."):
+            if not name.startswith("nbops.") or name in structured:
                 continue
             value = item.get("value")
             if name not in _EXTENSIONS:
-                self.problems.unknown(where, "nbops property", name, _EXTENSIONS)
+                self.problems.unknown(where, "nbops property", name, (*_EXTENSIONS, *structured))
             elif value not in _EXTENSIONS[name]:
                 allowed = [str(word).lower() if isinstance(word, bool) else word for word in _EXTENSIONS[name]]
                 self.problems.add(where, f"{name}: unknown value {str(value)[:60]!r}. {did_you_mean(str(value)[:60], allowed)}")

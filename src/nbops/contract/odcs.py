@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nbops.contract.columns import column_names, read_columns
 from nbops.contract.definitions import read_definitions
 from nbops.contract.node import Node, plain
+from nbops.contract.recommendations import PROPERTY, read_recommendations
 from nbops.contract.records import Contract, Relationship
 from nbops.contract.relations import read_relationship
 from nbops.contract.rules import Rules, read_quality
@@ -175,7 +176,7 @@ def _object(item: Any, *, where: str, root: Node, shown: str, tables: Mapping[st
         return None
     node.choice("logicalType", ("object",), "logicalType")
     rules = Rules(dataset=tables[name], file=shown, problems=root.problems, columns=column_names(node))
-    severity = node.extensions().get("nbops.severity", "error")
+    severity = node.extensions(structured=frozenset([PROPERTY])).get("nbops.severity", "error")
     columns = _columns(node, rules=rules, tables=tables, api_version=str(root.data.get("apiVersion")), severity=severity)
     for at, entry in node.items("quality"):
         read_quality(entry, where=at, rules=rules, column=None)
@@ -207,6 +208,7 @@ def _object(item: Any, *, where: str, root: Node, shown: str, tables: Mapping[st
         relationships=_all_relationships(columns, relationships),
         uninterpreted=tuple(rules.uninterpreted),
         personal_columns=frozenset(column.name for column in columns if column.personal),
+        recommendations=read_recommendations(node, rules=rules, tables=tables),
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nbops.model import Check, Definition
 
-__all__ = ["Contract", "ContractColumn", "Relationship", "ServiceLevel"]
+__all__ = ["Contract", "ContractColumn", "Recommendations", "Relationship", "ServiceLevel"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,24 @@ class ServiceLevel:
     """Timestamp column that the entry is about."""
     driver: str | None = None
     description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendations:
+    """Which columns are users and what is recommended to them, and where that is known from (dataset and column)."""
+
+    user: str
+    item: str
+    rank: str | None = None
+    """The smallest number comes first."""
+    score: str | None = None
+    """The largest comes first; where there is a rank, that counts."""
+    catalogue: tuple[str, str] | None = None
+    """All items; None: what the item column refers to."""
+    users: tuple[str, str] | None = None
+    """All users; None: what the user column refers to."""
+    interactions: tuple[str, str] | None = None
+    """Items as they were used, a row each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,5 +111,7 @@ class Contract:
     sla: tuple[ServiceLevel, ...] = ()
     relationships: tuple[Relationship, ...] = ()
     personal_columns: frozenset[str] = frozenset()
+    recommendations: Recommendations | Literal[False] | None = None
+    """False: it is none, whatever it looks like; None: nothing is said."""
     uninterpreted: tuple[str, ...] = ()
     """Rules that the file states for other tools; nbops does not run them and says so."""

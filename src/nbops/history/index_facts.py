@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.history.index_details import details_of
 from nbops.quality.probabilities import PROBABILITIES
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
 from nbops.record.plain import plain, round_number
 
 if TYPE_CHECKING:
@@ -199,6 +200,10 @@ def _measured(item: Dataset) -> Iterator[tuple[Key, float]]:
             there = (item.rows or 0) - (absent if isinstance(absent, int) else 0)
             if there > 0:
                 yield (one.column, name.replace("distinctValues", "distinctRate")), number / there
+        elif one.metric in RECOMMENDER_METRICS and one.column is None:
+            number = _number(one.value)
+            if number is not None:
+                yield (None, one.metric), number
         elif one.metric in _LEVELS and (number := _level(one.value)) is not None:
             yield (one.column, name), number
 

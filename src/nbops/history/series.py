@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import LedgerError
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
 from nbops.record.plain import clean_text
 from nbops.record.store import ledger_path, loader, read_run, replace_file, run_folders
 
@@ -61,7 +62,7 @@ class Point:
     checks: Mapping[str, CheckPoint]
     """By the check's id."""
     measured: Mapping[tuple[str, str], float]
-    """``(metric, column)`` to number."""
+    """``(metric, column)`` to number; of recommendations as a whole the column is empty."""
 
 
 Series = Mapping[str, Sequence[Point]]
@@ -150,6 +151,8 @@ def _point(run: Run, item: Dataset, checks: Mapping[str, CheckPoint]) -> Point:
         number = _number(one.value)
         if one.metric in _METRICS and one.column in columns and not one.arguments and number is not None:
             measured[one.metric, str(one.column)] = number
+        elif one.metric in RECOMMENDER_METRICS and one.column is None and number is not None:
+            measured[one.metric, ""] = number
     return Point(
         run=run.id,
         verdict=item.verdict,

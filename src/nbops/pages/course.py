@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nbops.pages.series_words import told as series_told
 from nbops.pages.text import count, size, value
 from nbops.pages.words import AGES, figure, mark, rank
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from nbops.history.series import Point
     from nbops.model import CheckResult
 
-__all__ = ["Course", "Version", "check_courses", "measured_courses", "versions"]
+__all__ = ["Course", "Version", "check_courses", "course_of", "measured_courses", "versions"]
 
 _WIDTH, _HEIGHT, _EDGE = 84.0, 18.0, 2.0
 _RUN_ID = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
@@ -115,6 +117,8 @@ def _course(
     unit: str = "",
 ) -> Course:
     def told(number: float) -> str:
+        if metric in RECOMMENDER_METRICS:
+            return series_told(metric, number)
         whole = int(number) if number.is_integer() and abs(number) < 2**53 else number
         text = figure(metric, number) if metric in AGES else size(int(number)) if metric == "bytes" else value(whole)
         return f"{text}{unit}"
@@ -158,6 +162,8 @@ def measured_courses(points: Sequence[Point], *, most: int) -> tuple[tuple[Cours
         if len(numbers) > 1:
             courses.append((float("inf"), _course(title, numbers, line=_line(numbers)[0])))
     for metric, column in points[-1].measured:
+        if metric in RECOMMENDER_METRICS:
+            continue  # told on their own
         numbers = [point.measured[metric, column] for point in points if (metric, column) in point.measured]
         if len(numbers) < 2:  # noqa: PLR2004
             continue
@@ -170,6 +176,14 @@ def measured_courses(points: Sequence[Point], *, most: int) -> tuple[tuple[Cours
     courses.sort(key=lambda pair: (-pair[0], pair[1].title != "rows", pair[1].column, pair[1].title))
     found = tuple(course for _, course in courses[:most])
     return found, constant, len(courses) - len(found)
+
+
+def course_of(points: Sequence[Point], metric: str) -> Course | None:
+    """Return the course of a number of the dataset as a whole; None where there is but one run to tell of."""
+    numbers = [point.measured[metric, ""] for point in points if (metric, "") in point.measured]
+    if len(numbers) < 2:  # noqa: PLR2004
+        return None
+    return _course(metric, numbers, line=_line(numbers)[0])
 
 
 def versions(points: Sequence[Point], *, most: int) -> tuple[Version, ...]:

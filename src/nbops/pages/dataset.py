@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbops.pages.catalog import freshness_of
-from nbops.pages.course import check_courses, measured_courses, versions
+from nbops.pages.course import check_courses, course_of, measured_courses, versions
 from nbops.pages.lineage import anchor
 from nbops.pages.links import known
 from nbops.pages.score import score_of
+from nbops.pages.series_words import expected_words, series_name, told
 from nbops.pages.templating import markup
 from nbops.pages.text import count, day, minute, plural, short, size
 from nbops.pages.views import (
@@ -23,13 +24,14 @@ from nbops.pages.views import (
     shown,
 )
 from nbops.pages.words import figure, mark, rank
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from nbops.history.series import Point
-    from nbops.model import CheckResult, Column, Dataset, Run
+    from nbops.model import CheckResult, Column, Dataset, Measurement, Run
     from nbops.pages.origins import Origins
 
 __all__ = ["dataset_context"]
@@ -89,7 +91,8 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path, origins: Origins,
         "used_whole": shown(origins.uses_of_all(item.name), 2 * _PHRASES),
         "deciding": shown(origins.rows_of(item.name), _PHRASES),
         "described": any(column.description for column in item.columns[:COLUMNS_SHOWN]),
-        "measurements": shown(loose_measurements(item), _LOOSE),
+        "measurements": shown([one for one in loose_measurements(item) if not _is_of_lists(one)], _LOOSE),
+        "lists": _lists(run, item, points),
         "courses": courses,
         "courses_constant": constant,
         "courses_more": left_out,
@@ -99,6 +102,28 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path, origins: Origins,
         "with_cells": {task.name for task in run.tasks if task.notebook is not None and task.status == "succeeded"},
         "sla": [(key, figure("freshness", text)) for key, text in sorted(item.sla.items())],  # its numbers are seconds
     }
+
+
+def _is_of_lists(one: Measurement) -> bool:
+    return one.column is None and one.metric in RECOMMENDER_METRICS
+
+
+def _lists(run: Run, item: Dataset, points: Sequence[Point]) -> list[dict[str, Any]]:
+    """Return what was measured of recommendations, with what was expected of that which is out of the ordinary."""
+    taken = {one.metric: one for one in item.measurements if _is_of_lists(one)}
+    raised = {one.metric: one for one in run.anomalies if one.subject == f"dataset:{item.name}" and one.column is None}
+    return [
+        {
+            "title": series_name(metric),
+            "error": short(taken[metric].error or "", 160),
+            "now": told(metric, taken[metric].value),
+            "course": course_of(points, metric),
+            "ordinary": expected_words(metric, raised[metric].expected) if metric in raised else "",
+            "mark": ("expected" if raised[metric].accepted else "unusual") if metric in raised else "",
+        }
+        for metric in RECOMMENDER_METRICS
+        if metric in taken
+    ]
 
 
 def _facts(run: Run, item: Dataset, results: Sequence[CheckResult], profile: str | None) -> list[tuple[str, Any]]:

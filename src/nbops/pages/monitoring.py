@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from nbops.pages.charts import chart
+from nbops.pages.drawn import SMALL_POINTS, Drawn, drawn_series, is_of_lists, lists_of, numbers_of, raised_of, run_page
 from nbops.pages.fresh import moment_of
 from nbops.pages.incidents import OPEN_STATES, newest_first
 from nbops.pages.names import page_name
@@ -16,52 +15,27 @@ from nbops.pages.series_words import (
     expect_command,
     expected_words,
     series_name,
-    spread,
     subject_of,
     told,
     unusual_message,
 )
 from nbops.pages.text import MISSING, count, plural, short
-from nbops.pages.views import Shown, report_link, shown
+from nbops.pages.views import Shown, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from nbops.model import Anomaly, Dataset, Incident, MonitorCount
-    from nbops.pages.charts import Chart
     from nbops.pages.latest import Latest
     from nbops.pages.watch import BandSeries, RunWatch, Watch
 
 __all__ = ["dataset_watch_context", "monitoring_context", "monitoring_page", "now_unusual"]
 
-_DRAWN, _SMALL, _POINTS, _SMALL_POINTS = 4, 12, 42, 30
-"""Large drawings of a dataset, small ones, and points of each at most: six weeks of days, and a month."""
-_TOP, _ANOMALIES, _NOISY, _DATASETS, _MONITORS, _RUNS = 8, 40, 15, 400, 40, 12
+_DRAWN, _SMALL = 4, 12
+"""Large drawings of a dataset, and small ones."""
+_TOP, _ANOMALIES, _NOISY, _DATASETS, _MONITORS, _RUNS, _LISTS = 8, 40, 15, 400, 40, 12, 20
 _AGES = frozenset({"age", "interval", "freshness"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Drawn:
-    """A series with its drawing."""
-
-    title: str
-    column: str
-    anchor: str
-    chart: Chart | None
-    now: str
-    ordinary: str
-    basis: str
-    out: int
-    """In how many of the runs shown it was out of the ordinary."""
-    accepted: int
-    runs: int
-    top: str
-    bottom: str
-    first_at: str
-    last_at: str
-    state: str
-    rhythm: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +73,6 @@ def now_unusual(watch: Watch, dataset: str) -> tuple[tuple[RunWatch, Anomaly], .
     )
 
 
-def _run_page(run: str, reports: Path) -> str | None:
-    return report_link(f"runs/{run}/index.html", reports)
-
-
 def _out(run: RunWatch, one: Anomaly, *, reports: Path) -> _Out:
     kind, name = subject_of(one.subject)
     return _Out(
@@ -116,7 +86,7 @@ def _out(run: RunWatch, one: Anomaly, *, reports: Path) -> _Out:
         far=f"{one.score:.3g}" if math.isfinite(one.score) else MISSING,
         command=expect_command(one),
         at=run.at,
-        page=_run_page(run.run, reports),
+        page=run_page(run.run, reports),
         watch_page=monitoring_page(name) if kind == "dataset" else None,
     )
 
@@ -124,75 +94,8 @@ def _out(run: RunWatch, one: Anomaly, *, reports: Path) -> _Out:
 # --- one dataset ---
 
 
-def _drawn(
-    series: BandSeries, raised: Mapping[tuple[str | None, str], Mapping[str, bool]], number: int, *, most: int = _POINTS
-) -> _Drawn:
-    points = series.points[-most:]
-    marked = raised.get((series.column, series.metric), {})
-    inside = {point.run for point in points}
-    here = {run: out for run, out in marked.items() if run in inside}
-    drawing = chart(points, here)
-    last = points[-1] if points else None
-    known = last is not None and (last.low is not None or last.high is not None)
-    ordinary = spread(series.metric, last.low, last.high) if last else ""
-    basis = short(series.expected.basis, 200) if series.expected is not None else ""
-    if series.expected is None and len(points) > 2:  # noqa: PLR2004
-        ordinary = f"usually {told(series.metric, median(sorted(point.value for point in points)))}"
-    return _Drawn(
-        title=series_name(series.metric),
-        column=short(series.column, 60) if series.column else "",
-        anchor=f"s{number}",
-        chart=drawing,
-        now=told(series.metric, last.value) if last else "",
-        ordinary=ordinary,
-        basis=basis if known else "",
-        out=sum(here.values()),
-        accepted=len(here) - sum(here.values()),
-        runs=len(points),
-        top=told(series.metric, drawing.top) if drawing else "",
-        bottom=told(series.metric, drawing.bottom) if drawing else "",
-        first_at=points[0].at if points else "",
-        last_at=last.at if last else "",
-        rhythm=short(series.rhythm, 200),
-        state="unusual"
-        if last is not None and here.get(last.run)
-        else "learning"
-        if not known and series.expected is not None
-        else "",
-    )
-
-
 def _series_state(series: BandSeries, *, out: bool, known: bool) -> str:
     return "unusual" if out else "learning" if not known and series.expected is not None else ""
-
-
-def _raised(watch: Watch, subject: str) -> dict[tuple[str | None, str], dict[str, bool]]:
-    found: dict[tuple[str | None, str], dict[str, bool]] = {}
-    for run, one in watch.raised(subject):
-        marks = found.setdefault((one.column, one.metric), {})
-        marks[run.run] = marks.get(run.run, False) or one.accepted is None
-    return found
-
-
-def _numbers(
-    drawn: Sequence[BandSeries], raised: Mapping[tuple[str | None, str], Mapping[str, bool]], reports: Path
-) -> list[dict[str, Any]]:
-    """Return the numbers of all large drawings, the newest run first; what was expected where it was not met, and now."""
-    at: dict[str, str] = {}
-    cells: dict[tuple[str, int], tuple[str, str, str]] = {}
-    for number, series in enumerate(drawn):
-        marked = raised.get((series.column, series.metric), {})
-        for point in series.points[-_POINTS:]:
-            at.setdefault(point.run, point.at)
-            word = "" if point.run not in marked else "unusual" if marked[point.run] else "expected"
-            text = told(series.metric, point.value)
-            ordinary = spread(series.metric, point.low, point.high) if word or point is series.points[-1] else ""
-            cells[point.run, number] = (text, ordinary, word)
-    runs = sorted(at, key=lambda run: (at[run], run), reverse=True)[:_POINTS]
-    return [
-        {"at": at[run], "page": _run_page(run, reports), "cells": [cells.get((run, number)) for number in range(len(drawn))]}
-        for run in runs
-    ]
 
 
 def dataset_watch_context(
@@ -207,12 +110,14 @@ def dataset_watch_context(
         series: The dataset's series, those to draw first.
         reports: The project's ``reports`` folder.
     """
-    raised = _raised(watch, f"dataset:{item.name}")
+    raised = raised_of(watch, f"dataset:{item.name}")
     now = [_out(run, one, reports=reports) for run, one in now_unusual(watch, item.name)]
     before = [_out(run, one, reports=reports) for run, one in watch.raised(f"dataset:{item.name}")]
-    drawn = [_drawn(one, raised, number) for number, one in enumerate(series)]
+    lists = [one for one in series if is_of_lists(one)]
+    series = [one for one in series if not is_of_lists(one)]
+    drawn = [drawn_series(one, raised, number) for number, one in enumerate(series)]
     large = [number for number, one in enumerate(drawn) if one.chart is not None][:_DRAWN]
-    rest = [_drawn(one, raised, at, most=_SMALL_POINTS) for at, one in enumerate(series) if at not in large]
+    rest = [drawn_series(one, raised, at, most=SMALL_POINTS) for at, one in enumerate(series) if at not in large]
     measured = watch.last_of(item.name)
     out = [one for one in now if one.mark != "expected"]
     state = _state(out, drawn)
@@ -221,28 +126,29 @@ def dataset_watch_context(
         "run": latest.run,
         "item": item,
         "mark_of": state,
-        "sentence": _sentence(out, drawn),
         "rhythm": next((one.rhythm for one in drawn if one.rhythm), ""),
+        "sentence": _sentence(out, [*drawn, *(drawn_series(one, raised, 0) for one in lists)]),
         "measured": measured,
-        "measured_page": _run_page(measured.run, reports) if measured else None,
+        "measured_page": run_page(measured.run, reports) if measured else None,
         "page": latest.datasets.get(item.name),
         "now": shown(now, _TOP),
         "large": [drawn[number] for number in large],
-        "numbers": _numbers([series[number] for number in large], raised, reports),
+        "numbers": numbers_of([series[number] for number in large], raised, reports),
         "small_rows": shown(rest, _SMALL),
+        "lists": lists_of(lists, raised, reports, first=len(series)) if lists else None,
         "before": shown(before, _ANOMALIES),
         "runs": len(watch.runs),
         "incidents": _incidents_of(watch.incidents, f"dataset:{item.name}"),
     }
 
 
-def _state(out: Sequence[_Out], drawn: Sequence[_Drawn]) -> str:
+def _state(out: Sequence[_Out], drawn: Sequence[Drawn]) -> str:
     if out:
         return "failed" if any(one.mark == "failed" for one in out) else "unusual"
     return "passed" if any(one.ordinary for one in drawn) else "learning"
 
 
-def _sentence(out: Sequence[_Out], drawn: Sequence[_Drawn]) -> str:
+def _sentence(out: Sequence[_Out], drawn: Sequence[Drawn]) -> str:
     if out:
         return out[0].title.rstrip(".") + (f"; and {plural(len(out) - 1, 'more finding')}" if len(out) > 1 else "")
     runs = max((one.runs for one in drawn), default=0)
@@ -267,9 +173,11 @@ class _Row:
     page: str
     mark: str
     state: str
-    rows: _Drawn | None
-    fresh: _Drawn | None
     rhythm: str
+    rows: Drawn | None
+    fresh: Drawn | None
+    lists: tuple[Drawn, ...]
+    """What is measured of recommendations."""
     updated: str
     out: int
     seen: int
@@ -321,6 +229,7 @@ def monitoring_context(latest: Latest, watch: Watch, *, reports: Path) -> dict[s
         "rows": shown(sorted(rows, key=_worst_first), _DATASETS),
         "left_out": max(0, len(latest.run.datasets) - _DATASETS),
         "fresh": shown(sorted([row for row in rows if row.fresh or row.updated], key=_fresh_first), _DATASETS),
+        "lists": shown([row for row in sorted(rows, key=_worst_first) if row.lists], _LISTS),
         "noisy": shown(_noisy(watch, reports), _NOISY),
         "runs": shown(_eventful(watch, reports), _RUNS),
         "seen": len(watch.runs),
@@ -359,8 +268,9 @@ def _tally(rows: Sequence[_Row], monitors: Sequence[MonitorCount], watch: Watch)
 
 def _row(item: Dataset, latest: Latest, watch: Watch) -> _Row:
     subject = f"dataset:{item.name}"
-    raised = _raised(watch, subject)
-    short_series = {one.metric: _drawn(one, raised, 0, most=_SMALL_POINTS) for one in watch.bands(item.name, True)}  # noqa: FBT003
+    raised = raised_of(watch, subject)
+    overview = watch.bands(item.name, True)  # noqa: FBT003
+    short_series = {one.metric: drawn_series(one, raised, 0, most=SMALL_POINTS) for one in overview}
     out = [one for _, one in now_unusual(watch, item.name) if one.accepted is None]
     rows, fresh = short_series.get("rowCount"), short_series.get("age") or short_series.get("interval")
     learned = any(one.ordinary for one in short_series.values())
@@ -376,6 +286,7 @@ def _row(item: Dataset, latest: Latest, watch: Watch) -> _Row:
         rows=rows,
         fresh=fresh,
         rhythm=next((one.rhythm for one in short_series.values() if one.rhythm), ""),
+        lists=tuple(short_series[one.metric] for one in overview if is_of_lists(one))[:_TOP],
         updated=moment_of(item.from_run or latest.run.id),
         out=len({run.run for run, one in watch.raised(subject) if one.accepted is None}),
         seen=sum(item.name in run.datasets for run in watch.runs),
@@ -428,7 +339,7 @@ def _eventful(watch: Watch, reports: Path) -> list[dict[str, Any]]:
             found.append(
                 {
                     "at": run.at,
-                    "page": _run_page(run.run, reports),
+                    "page": run_page(run.run, reports),
                     "out": len(out),
                     "accepted": len(run.anomalies) - len(out),
                     "datasets": shown([name for name, _ in sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))], 6),

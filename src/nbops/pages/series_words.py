@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbops.pages.text import count, duration, join, short, size, value
 from nbops.quality.powers import from_power
+from nbops.quality.recommender_names import RECOMMENDER_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,6 +55,7 @@ _NAMES = {
     "lag": "age of the newest value",
     "distance": "distance from the usual distribution",
     "topRate": "share of the most frequent value",
+    **RECOMMENDER_WORDS,
 }
 _SEGMENTS = {"middle": "median", "usualRate": "share of usual values"}
 _LONG = 1_000
@@ -124,7 +126,7 @@ _SHOWN: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
     (("lag", "age", "interval", "freshness", "seconds", "cpu"), duration),
     (("bytes", "peakMemory"), lambda number: size(round(number))),
     (("share", "pattern", "magnitude", "others", "novel", "novelPattern"), _percent),
-    (("rowCount", "distinctValues"), lambda number: count(round(number))),
+    (("rowCount", "distinctValues", "itemsRecommended", "usersServed"), lambda number: count(round(number))),
 )
 """Names of metrics, and how their numbers are shown."""
 

@@ -27,6 +27,8 @@ from nbops.quality.measure import measure
 from nbops.quality.plan import base_requests, check_requests
 from nbops.quality.predicates import UnmeasurableError
 from nbops.quality.quarantine import Rejected, broken, collect, set_aside
+from nbops.quality.recommended import Lists, lists_of, looks_like_lists
+from nbops.quality.recommender import Around, measure_lists, unmeasured, users_in
 from nbops.quality.source import Source, format_of, open_source
 from nbops.quality.spread import distributions_of
 from nbops.quality.storage import storage_of
@@ -58,6 +60,7 @@ class _Subject:
     whole: bool
     spread: bool
     spill: Path | None
+    before: Path | None
 
     @property
     def personal(self) -> frozenset[str]:
@@ -95,6 +98,7 @@ def audit(
     whole: bool = True,
     spread: bool = False,
     spill: Path | None = None,
+    before: Path | None = None,
 ) -> Audit:
     """Measure and judge a staged dataset, and set aside the rows that its contract sends to quarantine.
 
@@ -113,6 +117,7 @@ def audit(
         whole: False takes only what the checks need: no numbers of every column, and no content hash.
         spread: Also take how the values of each column are spread, and how a text file is written.
         spill: Folder for what does not fit into memory; ``None`` is the system's temporary one.
+        before: The version that is published; with ``spread``, recommendations are held against it.
 
     Returns:
         The dataset, one result for each check of the contract in its order, and what was set aside.
@@ -130,6 +135,7 @@ def audit(
         whole=whole,
         spread=spread,
         spill=spill,
+        before=before,
     )
     try:
         return _audit(subject, task=task, quarantine_path=quarantine_path, label=quarantine_label)
@@ -198,7 +204,9 @@ def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Meas
         )
         terms = Terms(source, _references(subject, connection, scratch))
         _name_tables(subject, terms)
-        _lock(terms)
+        lists = lists_of(source, subject.contract, name=subject.name) if subject.spread else None
+        around = _around(subject, lists, terms, connection, scratch) if isinstance(lists, Lists) else None
+        _lock(terms, around.sources if around is not None else ())
         base = base_requests(source.columns, personal=subject.personal) if subject.whole else ()
         needed = [request for request in check_requests(subject.checks) if request not in known]
         masked = bool(subject.personal)
@@ -212,6 +220,7 @@ def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Meas
         told = subject.spread and rejected is None
         if told:
             _count_repeats(source, taken)
+            taken |= _measured_lists(source, lists, around, taken) if lists is not None else {}
         return _Look(
             source=source,
             taken=taken,
@@ -244,6 +253,49 @@ def _count_repeats(source: Source, taken: dict[MetricRequest, Measurement]) -> N
     count = repeated_rows(source.connection, f"{source.prefix}scan", [column.key for column in source.columns], rows=source.rows)
     if count is not None:
         taken[MetricRequest(metric="duplicateRows")] = Measurement(metric="duplicateRows", value=count)
+
+
+def _around(subject: _Subject, lists: Lists, terms: Terms, connection: Any, scratch: Path) -> Around:
+    """Open what recommendations are held against, as far as it is not open already."""
+
+    def opened(path: Path | None, name: str, prefix: str) -> Source | str:
+        if path is None or not path.exists():
+            return f"dataset {name!r} is not published"
+        try:
+            return open_source(
+                connection, path, name=path.name, scratch=scratch, contract=None, shown=name, prefix=f"__nbops_{prefix}_"
+            )
+        except (DataError, duckdb.Error):
+            return f"dataset {name!r} cannot be read"
+
+    def found(end: tuple[str, str] | None, prefix: str) -> Source | str | None:
+        if end is None:
+            return None
+        known = terms.references.get(end[0])
+        return known if known is not None else opened(subject.references.get(end[0]), end[0], prefix)
+
+    before = opened(subject.before, subject.name, "before") if subject.before is not None else None
+    return Around(
+        catalogue=found(lists.catalogue, "catalogue"),
+        users=found(lists.users, "users"),
+        interactions=found(lists.interactions, "interactions"),
+        before=before if isinstance(before, Source) else None,
+    )
+
+
+def _measured_lists(
+    source: Source, lists: Lists | str, around: Around | None, taken: Mapping[MetricRequest, Measurement]
+) -> dict[MetricRequest, Measurement]:
+    """Measure what is recommendations; of a dataset that only looked like it, nothing."""
+    if isinstance(lists, str) or around is None:
+        return unmeasured(str(lists))
+    try:
+        users = users_in(source, lists, taken)
+        if not looks_like_lists(source, lists, users=users):
+            return {}
+        return measure_lists(source, lists, around, users=users)
+    except duckdb.Error:  # its words may hold values
+        return unmeasured("the engine could not measure it") if lists.declared else {}
 
 
 def _reject(terms: Terms, results: Sequence[CheckResult]) -> tuple[Rejected | None, str | None]:
@@ -293,8 +345,8 @@ def _name_tables(subject: _Subject, terms: Terms) -> None:
         source.connection.execute(f"CREATE OR REPLACE VIEW {quoted} AS SELECT * FROM {source.prefix}data")
 
 
-def _lock(terms: Terms) -> None:
-    sources = [terms.source, *(other for other in terms.references.values() if isinstance(other, Source))]
+def _lock(terms: Terms, more: Sequence[Source]) -> None:
+    sources = [terms.source, *(other for other in terms.references.values() if isinstance(other, Source)), *more]
     lock(
         terms.source.connection,
         files=[source.path for source in sources if source.path is not None],

@@ -38,6 +38,17 @@ ALIASES: Mapping[str, str] = {
     "distinct_values": "distinctValues",
     "distinct_rate": "distinctRate",
     "median": "quantile:0.5",
+    "coverage": "coverageRate",
+    "items": "itemsRecommended",
+    "unknown_items": "unknownItemRate",
+    "users": "usersServed",
+    "served": "servedRate",
+    "list_length": "listLength",
+    "gini": "exposureGini",
+    "top_ten": "topTenRate",
+    "popularity": "meanPopularity",
+    "similarity": "similarityRate",
+    "overlap": "overlapRate",
     **{f"p{number:02d}": f"quantile:{number / 100:g}" for number in (1, 5, 10, 25, 50, 75, 90, 95, 99)},
 }
 """Short names of metrics; the ones of the history count as well."""
@@ -153,7 +164,8 @@ def _unknown(text: str, measures: list[Measure], *, whole: bool) -> str:
     columns = sorted({one.column for one in measures if one.dataset == name and one.column is not None})
     column = max((c for c in columns if rest == c or rest.startswith(f"{c}.")), key=len, default=None)
     if column is None:
-        of_rows = [alias for alias, metric in ALIASES.items() if metric in {"rowCount", "bytes"}]
+        whole_metrics = {one.metric for one in measures if one.dataset == name and one.column is None}
+        of_rows = [alias for alias, metric in ALIASES.items() if metric in whole_metrics]
         hint = did_you_mean(rest.partition(".")[0][:60], [*columns, *of_rows])
         return f"{name} has no column or measurement {rest[:60]!r}. {hint}"
     metrics = sorted({one.metric for one in measures if (one.dataset, one.column) == (name, column)})

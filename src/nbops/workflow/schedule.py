@@ -243,6 +243,7 @@ class Scheduler:
             threads=threads,
             memory_limit=memory_limit,
             rewrite=not record.carried,
+            published={plan.name: path for plan in record.plans if (path := context.root / plan.final_path).exists()},
         )
         if record.carried:
             return made

@@ -18,6 +18,7 @@ from nbops.errors import ConfigError, LedgerError
 from nbops.history.incidents.store import load_incidents
 from nbops.model import Anomaly, MonitorCount
 from nbops.pages.watch import BandPoint, BandSeries, RunWatch, Watch
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
 from nbops.record.codec import decode, encode
 from nbops.record.plain import clean_text
 from nbops.record.store import ledger_path, loader, newest_ids, read_run, replace_file
@@ -168,11 +169,13 @@ class _Bands:
             return []
         places, every = courses.places(), courses.keys()
         if short:
-            chosen = [key for key in every if key[0] is None and key[1] in _SHORT]
+            chosen = [key for key in every if key[0] is None and key[1] in _SHORT] + _lists(every, courses)
         else:
             subject = f"dataset:{dataset}"
             raised = {(one.column, one.metric) for run in self._runs for one in run.anomalies if one.subject == subject}
-            chosen = _worth_showing(every, courses, places, raised, self._out_now(subject))
+            lists = _lists(every, courses)
+            rest = [key for key in every if key not in lists]
+            chosen = _worth_showing(rest, courses, places, raised, self._out_now(subject)) + lists
         return [_banded(key, courses, places) for key in chosen]
 
     def _of(self, dataset: str, *, short: bool) -> Courses | None:
@@ -206,6 +209,12 @@ class _Bands:
     def _out_now(self, subject: str) -> frozenset[Key]:
         last = next((run for run in reversed(self._runs) if subject.partition(":")[2] in run.datasets), None)
         return frozenset((one.column, one.metric) for one in (last.anomalies if last else ()) if one.subject == subject)
+
+
+def _lists(every: Sequence[Key], courses: Courses) -> list[Key]:
+    """Return the series of recommendations that are measured still, in the order in which they are shown."""
+    keys: list[Key] = [(None, metric) for metric in RECOMMENDER_METRICS]
+    return [key for key in keys if key in every and key in courses.current]
 
 
 def _worth_showing(

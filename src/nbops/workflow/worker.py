@@ -110,6 +110,7 @@ def audit_task(
     threads: int,
     memory_limit: str,
     rewrite: bool = True,
+    published: Mapping[str, Path] | None = None,
 ) -> Made:
     """Measure and judge what is in the staging folder; rows that a rule sets aside are taken out of it.
 
@@ -124,10 +125,12 @@ def audit_task(
         threads: Threads that measuring may use.
         memory_limit: Memory that measuring may use, for example ``2GB``; beyond that it uses the disk.
         rewrite: False for what is published already: no row is taken out, a row that breaks a rule breaks the check.
+        published: Its datasets as they are published, to be held against.
     """
     from nbops.quality.audit import audit  # noqa: PLC0415 - loads DuckDB, see `prepare_audit`
 
     own = {plan.name: Path(staging.staged[plan.key]) for plan in plans}
+    published = published or {}
     audits = []
     for plan in plans:
         quarantine = staging.quarantine / plan.name / f"{run_id}.parquet"
@@ -146,6 +149,7 @@ def audit_task(
                 threads=threads,
                 spread=True,
                 spill=staging.folder,  # a disk that has room for the data
+                before=published.get(plan.name) if rewrite else None,
             )
         )
     noted = tuple(_noted(result, task) for result in read_notes(staging.notes))

@@ -10,6 +10,7 @@ from nbops.contract.config_monitoring import Monitoring
 from nbops.history.expected import accepted_by, holds, taught
 from nbops.history.index_facts import instant_of
 from nbops.history.monitors.freshness import judge_arrival, judge_rhythm
+from nbops.history.monitors.recommender import judge_unchanged, stale_lists, unmeasured_lists, without_echo
 from nbops.history.monitors.rhythm import looks_of
 from nbops.history.monitors.rhythm_words import rhythm_with_last
 from nbops.history.monitors.schema import judge_schema
@@ -167,6 +168,7 @@ class _Watch:
             (found.learning if learning else found.judged)["freshness"] += 1
         except Exception as error:  # noqa: BLE001 - a monitor never stops a run
             found.fail("freshness", subject, error)
+        self._lists(dataset, earlier)
         if new:
             self._ask(subject, timed_columns(dataset.columns), sensitivity)
 
@@ -183,6 +185,13 @@ class _Watch:
             return day in settings.holidays or any(holds(item, run="", day=day) for item in taught_not if item.until is not None)
 
         return judge_rhythm(run, dataset, looks, settings=settings, exempt=exempt)
+
+    def _lists(self, dataset: Dataset, earlier: Sequence[DatasetEntry]) -> None:
+        """Judge what is special of recommendations; a measurement that they lack is counted as what it is."""
+        self.found.anomalies += judge_unchanged(self.run, dataset, earlier)
+        for monitor, error in unmeasured_lists(dataset).items() if dataset.from_run is None else ():
+            self.found.errored[monitor] += 1
+            self.found.errors.append(f"{dataset.name}: {monitor} of recommendations could not be measured: {error}")
 
     def _ask(self, subject: str, timed: frozenset[str], sensitivity: str) -> None:
         current = self.current.get(subject)
@@ -245,10 +254,12 @@ class _Watch:
         from nbops.history.monitors.telling import anomalies_of, counts_of  # noqa: PLC0415
 
         counts_of(judged, self.found.judged, self.found.learning)
+        judged = without_echo(judged, one.table)
         near = nearness_of(judged, sensitivity=one.sensitivity)
         anomalies = anomalies_of(judged, most=_MOST, near=near)
         told = frozenset((item.monitor, item.column) for item in anomalies)
         anomalies += joint_anomalies(judged, told=told, near=near)
+        anomalies += stale_lists(judged, self.run)
         anomalies += drift_anomalies(judged, sensitivity=SENSITIVITY[one.sensitivity])
         anomalies += leak_anomalies(judged, sensitivity=SENSITIVITY[one.sensitivity])
         if not any(item.monitor == "volume" for item in anomalies):

@@ -15,6 +15,7 @@ import numpy as np
 
 from nbops.history.monitors.robust import Smoothed, Smoothing, smooth_all
 from nbops.history.monitors.scales import Scale, monitor_of, scaled
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -30,6 +31,7 @@ LEARN = 14
 _LIMITS = {
     "categories": (9.0, 2.7),
     "clock": (5.5, 1.4),
+    "coverage": (5.0, 1.3),
     "distinct": (4.5, 1.2),
     "distribution": (6.0, 1.5),
     "duplicates": (4.5, 1.2),
@@ -42,10 +44,13 @@ _LIMITS = {
     "nulls": (5.5, 1.3),
     "odd": (6.8, 1.4),
     "patterns": (9.0, 2.5),
+    "personalisation": (5.0, 1.3),
+    "popularity": (5.0, 1.3),
     "quantiles": (6.5, 2.5),
     "range": (8.0, 2.5),
     "segments": (9.0, 2.7),
     "shares": (5.0, 1.5),
+    "turnover": (5.5, 1.3),
     "validity": (5.0, 1.5),
     "volume": (4.5, 1.2),
 }
@@ -55,7 +60,8 @@ SENSITIVITY = {"low": 1.4, "normal": 1.0, "high": 0.75}
 _SEGMENT_ROWS, _ODD_ROWS = 12.0, 30.0
 _ONE_SIDED = {"duration": 1, "memory": 1, "freshness": 1, "duplicates": 1, "categories": 1, "validity": 1, "mode": 1, "odd": -1}
 """Only more is worse (of -1: only less)."""
-_NO_ROWS = frozenset({"volume", "freshness", "clock", "duration", "memory"})
+_ONE_SIDED_METRICS = {"unknownItemRate": 1, "servedRate": -1, "overlapRate": -1, "exposureDistance": 1}
+_NO_ROWS = frozenset({"volume", "freshness", "clock", "duration", "memory", *RECOMMENDER_METRICS.values()})
 _GROUPED = frozenset({"quantiles", "clock", "shares", "patterns", "mean", "range"})
 _ACCIDENT = 1.15
 _MOST = 10.0
@@ -285,7 +291,7 @@ def _root_mean_square(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def one_sided(metric: str) -> int:
     """Return 1 where only more is worse, -1 where only less is, 0 where both are."""
-    return _ONE_SIDED.get(monitor_of(metric) or "", 0)
+    return _ONE_SIDED_METRICS.get(metric) or _ONE_SIDED.get(monitor_of(metric) or "", 0)
 
 
 def sided(metric: str, score: float) -> float:

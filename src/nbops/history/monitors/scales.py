@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbops.quality.recommender_names import RECOMMENDER_METRICS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,6 +48,7 @@ MONITORS = {
     "seconds": "duration",
     "peakMemory": "memory",
     "distance": "distribution",
+    **RECOMMENDER_METRICS,
 }
 _PREFIXES = {
     "quantile:": "quantiles",
@@ -65,6 +68,11 @@ _DURATION_STEP = 0.25
 _NUMBER_STEP = 0.1
 """Of a third of the column's own width: quantiles of prices and counts jump from one value to the next."""
 _USUAL_PART, _WIDTH_PART = 0.01, 0.3
+_PARTS = frozenset({"exposureGini", "exposureDistance"})
+"""From 0 to 1, as rates are."""
+_COUNTED = frozenset({"distinctValues", "itemsRecommended", "usersServed"})
+_LIST_STEP = 0.01
+"""The least spread of shares of recommendations, on the arcsine's scale: they are of items and users, not of rows."""
 _WIDE = frozenset({"quantiles", "mean", "range", "segments"})
 
 
@@ -79,9 +87,9 @@ def monitor_of(metric: str) -> str | None:
 def kind_of(metric: str) -> str:
     """Return the scale of a metric: ``rate``, ``count``, ``size``, ``time`` or ``number``."""
     monitor = monitor_of(metric)
-    if monitor in _RATES or metric.endswith(("Rate", ":nullRate", ":usualRate")):
+    if monitor in _RATES or metric.endswith(("Rate", ":nullRate", ":usualRate")) or metric in _PARTS:
         return "rate"
-    if monitor == "volume" or metric == "distinctValues":
+    if monitor == "volume" or metric in _COUNTED:
         return "count"
     if monitor in {"duration", "memory"}:
         return "size"
@@ -202,6 +210,8 @@ def _floors(
             floors[number] = _LAG_STEP / 3600.0
         elif metric.endswith("Length"):
             floors[number] = _NUMBER_STEP
+        elif metric in RECOMMENDER_METRICS and kinds[number] == "rate":
+            floors[number] = np.maximum(floors[number], _LIST_STEP)
         elif metric == "standardDeviation":
             floors[number] = 2 * _LEAST_STEP
     return floors

@@ -12,6 +12,7 @@ from nbops.history.monitors.numbers import LEARN, Judged, judge_frame, sided
 from nbops.history.monitors.scales import monitor_of
 from nbops.model import Anomaly, Expected
 from nbops.quality.powers import from_power
+from nbops.quality.recommender_names import RECOMMENDER_WORDS
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -177,6 +178,7 @@ _WORDS = {
     "distance": "distance from the usual distribution",
     "seconds": "seconds",
     "peakMemory": "peak memory (bytes)",
+    **RECOMMENDER_WORDS,
 }
 
 
@@ -208,8 +210,27 @@ _DETAILED: Mapping[str, Callable[[str], str]] = {
 }
 
 
+_TOLD_OF_LISTS = {
+    "coverageRate": "lists cover {} of the catalogue",
+    "itemsRecommended": "{} different items are recommended",
+    "unknownItemRate": "{} of all places have items that the catalogue lacks",
+    "usersServed": "{} users are served",
+    "servedRate": "{} of the users are served",
+    "listLength": "a list has {} places on average",
+    "exposureGini": "places are spread over items with a Gini index of {} (0 is evenly, 1 is all to one item)",
+    "topTenRate": "the ten most recommended items take {} of all places",
+    "meanPopularity": "what is recommended was used {} times on average",
+    "similarityRate": "the lists of two users have {} in common",
+    "overlapRate": "lists have {} in common with the version before",
+    "exposureDistance": "what is recommended how often is {} from the version before (0 is the same, 1 has nothing in common)",
+}
+
+
 def _sentence(subject: str, column: str | None, metric: str, observed: float, expected: Expected) -> str:
     name = subject.partition(":")[2]
+    if column is None and metric in _TOLD_OF_LISTS:
+        told = _TOLD_OF_LISTS[metric].format(number_of(metric, observed))
+        return f"{name}: {told}, {band_of(metric, expected).replace(' % to ', ' to ')} expected."
     what = f"{name}.{column}" if column is not None else name
     return f"{what}: {words_of(metric)}: {number_of(metric, observed)}, expected {band_of(metric, expected)}."
 

@@ -95,6 +95,9 @@ function render({ model, el }) {
     simple("owner", "Owner", line()),
     simple("status", "Status", line()),
     simple("version", "Version", line()),
+    simple("recommendations", "Recommendations", line(), {
+      help: "If its rows are lists for users: user: column, item: column, rank: column, catalogue: dataset.column. Or no.",
+    }),
   );
   const fresh = [ageField("value", "Newest row at most"), ageField("unit", "Unit"), ageField("column", "By the time in column")];
   // All three are one field: what was read of one is what was read of all.
