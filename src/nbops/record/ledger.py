@@ -203,7 +203,7 @@ def as_stored(run: Run) -> Run:
         LedgerError: The run does not agree with the schema.
     """
     if not _last or _last[0][0] is not run:
-        _last[:] = [(run, from_json(to_json(run)))]
+        _last[:] = [(run, from_json(json.dumps(_document(run))))]  # where its text stands on lines is no matter
     return _last[0][1]
 
 
