@@ -199,3 +199,27 @@ def test_a_database_that_was_opened_ahead_is_as_shut_off_as_any(tmp_path):
     assert os.waitpid(pid, 0)[1] == 0
     with engine.connect() as (connection, _), pytest.raises(duckdb.Error):
         connection.execute("SELECT * FROM left_behind")
+
+
+def test_databases_that_were_opened_ahead_are_taken_first_each_of_them_once(tmp_path, monkeypatch):
+    from nbops.quality import engine
+
+    if not engine._settings:
+        pytest.skip("this DuckDB has threads of its own and is not opened ahead")
+    monkeypatch.setattr(engine, "_ahead", None)
+    engine.warm(2)
+    engine.warm(2)  # they are there
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            opened = []
+            anew = duckdb.connect
+            duckdb.connect = lambda *given, **options: opened.append(given) or anew(*given, **options)
+            for _ in range(3):
+                with engine.connect(threads=1, short=True) as (connection, _):
+                    connection.execute("CREATE TABLE once AS SELECT 1")
+            code = 0 if len(opened) == 1 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
