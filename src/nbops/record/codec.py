@@ -33,7 +33,8 @@ def encode(record: Any) -> dict[str, Any]:
         record: An instance of one of the dataclasses of :mod:`nbops.model`.
     """
     found: dict[str, Any] = {}
-    for name, encoded, optional, default in _encoders(type(record)):
+    kind: type = type(record)
+    for name, encoded, optional, default in _encoders(kind):
         value = encoded(getattr(record, name))
         if optional:
             empty = value is None or value == "" or (isinstance(value, (dict, list)) and not value)
