@@ -176,15 +176,17 @@ def test_the_tables_name_and_references_can_be_used(tmp_path, look, contract_of)
 def test_a_database_that_was_opened_ahead_is_as_shut_off_as_any(tmp_path):
     from nbops.quality import engine
 
-    engine.warm()
+    engine.warm(2)
     secret = tmp_path / "secret.csv"
     secret.write_text("a\n1\n")
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            for expected_threads in (2, 1):  # the one opened ahead, then one of its own
-                with engine.connect(threads=expected_threads, memory_limit="200MB") as (connection, _):
+            for expected_threads, short in ((2, False), (1, True), (1, True)):  # those opened ahead, then one of its own
+                with engine.connect(threads=expected_threads, memory_limit="200MB", short=short) as (connection, _):
+                    with pytest.raises(duckdb.Error):  # nothing of the one before
+                        connection.execute("SELECT * FROM left_behind")
                     assert connection.execute("SELECT current_setting('threads')").fetchone() == (expected_threads,)
                     connection.execute("CREATE TABLE left_behind AS SELECT 1")
                     engine.lock(connection, files=[], directories=[])
@@ -197,3 +199,27 @@ def test_a_database_that_was_opened_ahead_is_as_shut_off_as_any(tmp_path):
     assert os.waitpid(pid, 0)[1] == 0
     with engine.connect() as (connection, _), pytest.raises(duckdb.Error):
         connection.execute("SELECT * FROM left_behind")
+
+
+def test_databases_that_were_opened_ahead_are_taken_first_each_of_them_once(tmp_path, monkeypatch):
+    from nbops.quality import engine
+
+    if not engine._settings:
+        pytest.skip("this DuckDB has threads of its own and is not opened ahead")
+    monkeypatch.setattr(engine, "_ahead", None)
+    engine.warm(2)
+    engine.warm(2)  # they are there
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            opened = []
+            anew = duckdb.connect
+            duckdb.connect = lambda *given, **options: opened.append(given) or anew(*given, **options)
+            for _ in range(3):
+                with engine.connect(threads=1, short=True) as (connection, _):
+                    connection.execute("CREATE TABLE once AS SELECT 1")
+            code = 0 if len(opened) == 1 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

@@ -7,11 +7,12 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbops.quality._profile_statistics import chi2_contingency, chisquare, entropy, spearmanr
+from nbops.quality._profile_statistics import chi2_contingency, chisquare, crosstab, entropy, provide_crosstab, spearmanr
 
 stats = pytest.importorskip("scipy.stats")
 
@@ -79,3 +80,30 @@ def test_pandas_correlates_without_it() -> None:
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.splitlines() == ["0.400000000", "False False", "AbsentError", "True"]
+
+
+CATEGORIES = st.one_of(st.none(), st.sampled_from(["b", "a", "ä", ""]))
+BINS = st.one_of(st.just(float("nan")), st.integers(0, 4).map(float))
+TRUTHS = st.one_of(st.none(), st.booleans())
+MIXED = st.one_of(st.none(), st.sampled_from(["a", 1, True, 2.5]))
+
+
+@given(rows=st.one_of(*(st.lists(st.tuples(one, other), min_size=1, max_size=40)
+                        for one in (CATEGORIES, BINS, TRUTHS, MIXED) for other in (CATEGORIES, BINS, TRUTHS))))  # fmt: skip
+def test_a_table_of_counts(rows: list[tuple[object, object]]) -> None:
+    frame = pd.DataFrame({"one": [one for one, _ in rows], "other": [other for _, other in rows]})
+    theirs, mine = pd.crosstab(frame["one"], frame["other"]), crosstab(frame["one"], frame["other"])
+    assert mine.empty == theirs.empty
+    if not theirs.empty:
+        assert mine.to_numpy().tolist() == theirs.to_numpy().tolist()
+
+
+def test_the_profiler_counts_with_it() -> None:
+    correlations = pytest.importorskip("ydata_profiling.model.pandas.correlations_pandas")
+    module = type(correlations)("correlations")
+    module.__dict__.update(correlations.__dict__)
+    provide_crosstab(module)
+    assert module._pairwise_cramers is not correlations._pairwise_cramers
+    frame = pd.DataFrame({"one": ["a", "b", "b", None, "c"] * 30, "other": [True, False, False, True, True, None] * 25})
+    theirs = correlations._pairwise_cramers(frame["one"], frame["other"])
+    assert module._pairwise_cramers(frame["one"], frame["other"]) == theirs

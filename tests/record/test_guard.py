@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from nbops.errors import GuardError
+from nbops.record.escapes import _ESCAPE
 from nbops.record.guard import GuardFinding, refuse, scan
+from nbops.record.personal import _ASCII_WORD, _CJK, _WORD
 from nbops.record.scrub import PersonalValues
 from nbops.record.secret_values import SECRET_PATTERNS, _may_hold
 
@@ -145,3 +148,23 @@ def test_what_a_pattern_finds_its_hint_finds_too(kind):
         assert _may_hold(kind, text, text.casefold())
 
     holds()
+
+
+_TEXT = strategies.text(
+    strategies.one_of(strategies.characters(), strategies.sampled_from("aZ09_é\u0301中•\\u%&;#x41D83dDe00 n")), max_size=60
+)
+_DEFINED_WORD = re.compile(rf"[{_CJK}]|(?:[^\W_{_CJK}]|[\u0300-\u036f])+|•+")
+_DEFINED_ESCAPE = re.compile(
+    r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[0-9a-fA-F]{4}|\\U000[0-9a-fA-F]{5}"
+    r"|\\x[0-9a-fA-F]{2}|\\[nrtbf\"'/\\]|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});|(?:%[0-9A-Fa-f]{2})+"
+)
+
+
+@given(text=_TEXT)
+@settings(max_examples=500)
+def test_words_and_escapes_are_what_they_are_defined_to_be(text: str) -> None:
+    """The patterns are written so that they are fast."""
+    for mine, defined in ((_WORD, _DEFINED_WORD), (_ESCAPE, _DEFINED_ESCAPE)):
+        assert [match.span() for match in mine.finditer(text)] == [match.span() for match in defined.finditer(text)]
+    ascii_only = text.encode("ascii", "ignore").decode()
+    assert _ASCII_WORD.findall(ascii_only) == _DEFINED_WORD.findall(ascii_only)

@@ -22,6 +22,7 @@ from nbops.errors import LedgerError
 from nbops.model import Check, CheckResult, Dataset, GitState, LineageEdge, Measurement, Notice, Run, RunError, TaskRun
 from nbops.record import schema
 from nbops.record.codec import field_types
+from nbops.record.layout import laid_out
 from nbops.record.ledger import SCHEMA_VERSION, from_json, stable_view, to_json, validate
 from nbops.record.plain import clean_text, plain, round_number
 
@@ -242,3 +243,33 @@ def test_two_identical_runs_differ_only_in_times_and_ids():
     assert stable_view(one) == stable_view(two)
     assert stable_view(one) != stable_view(replace(two, verdict="failed"))
     assert stable_view(one)["tasks"][0]["notebook"] == "runs/<run>/tasks/load.ipynb"
+
+
+_PLAIN = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=30)),
+    lambda inner: st.one_of(st.lists(inner, max_size=40), st.dictionaries(st.text(max_size=12), inner, max_size=12)),
+    max_leaves=60,
+)
+
+
+def _defined_layout(value: Any, depth: int = 0) -> str:
+    """The layout by its definition: what fits into 120 characters stands on one line."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    if len(text) <= 120 or not isinstance(value, (dict, list)) or not value:
+        return text
+    inner, outer = "\n" + " " * (depth + 1), "\n" + " " * depth
+    if isinstance(value, list):
+        return "[" + inner + f",{inner}".join(_defined_layout(item, depth + 1) for item in value) + outer + "]"
+    items = [f"{json.dumps(key, ensure_ascii=False)}: {_defined_layout(value[key], depth + 1)}" for key in sorted(value)]
+    return "{" + inner + f",{inner}".join(items) + outer + "}"
+
+
+@given(value=_PLAIN)
+def test_what_fits_on_a_line_stands_on_one(value: Any) -> None:
+    assert laid_out({"key": value}) == f'{{\n"key": {_defined_layout(value)}\n}}\n'
+
+
+@pytest.mark.parametrize("length", range(110, 120))
+def test_the_width_of_a_line_is_exact(length: int) -> None:
+    for value in (["x" * length, 1], {"k": "x" * length}, [["x" * length], {}], list(range(length - 73))):
+        assert laid_out({"key": value}) == f'{{\n"key": {_defined_layout(value)}\n}}\n'

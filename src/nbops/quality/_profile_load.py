@@ -121,7 +121,10 @@ def _without() -> Loaded:
     for name in MODULES:
         absence = Absence(name)
         with contextlib.suppress(ImportError), left_out(absence):
-            return Loaded(importlib.import_module(name).ProfileReport, absence)
+            report = importlib.import_module(name).ProfileReport
+            statistics = importlib.import_module("nbops.quality._profile_statistics")
+            statistics.provide_crosstab(sys.modules.get(f"{name}.model.pandas.correlations_pandas"))
+            return Loaded(report, absence)
     raise DoubtfulError
 
 

@@ -193,7 +193,9 @@ def _look(subject: _Subject, *, reject: bool, known: Mapping[MetricRequest, Meas
     """Open the data, measure what is not known yet, and judge; with ``reject``, find the rows to set aside."""
     # Numbers of all columns change when rows are set aside, so they are taken when that is decided.
     later = reject and any(check.quarantine for check in subject.checks)
-    with connect(memory_limit=subject.memory_limit, threads=_threads(subject), spill=subject.spill) as (connection, scratch):
+    short = _is_short(subject.path)
+    threads = 1 if short else subject.threads
+    with connect(memory_limit=subject.memory_limit, threads=threads, spill=subject.spill, short=short) as (connection, scratch):
         source = open_source(
             connection,
             subject.path,
@@ -236,11 +238,11 @@ _SHORT_BYTES = 1_048_576
 """Starting threads takes longer than a second one saves on a file of up to this size."""
 
 
-def _threads(subject: _Subject) -> int | None:
+def _is_short(path: Path) -> bool:
     try:
-        return 1 if subject.path.is_file() and subject.path.stat().st_size <= _SHORT_BYTES else subject.threads
+        return path.is_file() and path.stat().st_size <= _SHORT_BYTES
     except OSError:  # that it cannot be read is said where it is opened
-        return subject.threads
+        return False
 
 
 _REPEATS_ROWS = 200_000

@@ -34,28 +34,48 @@ def encode(record: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     kind: type = type(record)
-    for name, (item, hint) in field_types(kind).items():
-        value = _encode_field(name, getattr(record, name), hint)
-        optional = item.default is not MISSING or item.default_factory is not MISSING
-        empty = value is None or value == "" or (isinstance(value, (dict, list)) and not value)
-        if optional and (empty or (type(value) is type(item.default) and value == item.default)):
-            continue
+    for name, encoded, optional, default in _encoders(kind):
+        value = encoded(getattr(record, name))
+        if optional:
+            empty = value is None or value == "" or (isinstance(value, (dict, list)) and not value)
+            if empty or (type(value) is type(default) and value == default):
+                continue
         found[name] = value
     return found
 
 
-def _encode_field(name: str, value: Any, hint: Any) -> Any:
-    if value is None or hint in _NUMBERS:
-        return _finite(value, decimals=_SECONDS_DECIMALS if name == "seconds" else None)
+@cache
+def _encoders(kind: type) -> tuple[tuple[str, Callable[[Any], Any], bool, Any], ...]:
+    """Return of each field of a record its name, what makes its value plain, whether it has a default, and that default."""
+    return tuple(
+        (
+            name,
+            _encoder(name, hint),
+            item.default is not MISSING or item.default_factory is not MISSING,
+            item.default,
+        )
+        for name, (item, hint) in field_types(kind).items()
+    )
+
+
+def _encoder(name: str, hint: Any) -> Callable[[Any], Any]:
+    if hint in _NUMBERS:
+        decimals = _SECONDS_DECIMALS if name == "seconds" else None
+        return lambda value: _finite(value, decimals=decimals)
     if hint == tuple[float, ...]:
-        return [number for item in value if (number := _finite(item)) is not None]
+        return lambda value: None if value is None else [number for item in value if (number := _finite(item)) is not None]
     if name == "arguments":  # pairs; as an object they read better in a diff
-        return plain(dict(value))
-    if is_dataclass(value):
-        return encode(value)
+        return lambda value: None if value is None else plain(dict(value))
     if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
-        return rows_of(value) if hint == _EDGES else [encode(item) for item in value]
-    return plain(value)
+        rows = rows_of if hint == _EDGES else lambda value: [encode(item) for item in value]
+        return lambda value: None if value is None else rows(value)
+    return _plain
+
+
+def _plain(value: Any) -> Any:
+    if value is None or type(value) is bool or (type(value) is str and value.isascii()):
+        return value  # most values
+    return encode(value) if is_dataclass(value) else plain(value)
 
 
 def _finite(value: Any, *, decimals: int | None = None) -> float | None:

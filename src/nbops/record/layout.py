@@ -26,14 +26,32 @@ def laid_out(document: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+_compact = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False).encode  # `json.dumps` makes one for each call
+
+
+def _length(value: Any) -> int:
+    """Return a length that the compact text of a value reaches at least; it stops counting beyond the width of a line."""
+    if isinstance(value, str):
+        return len(value) + 2
+    if not isinstance(value, (dict, list)):
+        return 1
+    length = 2 * len(value)  # two brackets, and two characters between items
+    for item in value.values() if isinstance(value, dict) else value:
+        if length > _WIDTH:
+            break
+        length += _length(item)
+    if isinstance(value, dict) and length <= _WIDTH:
+        length += sum(len(str(key)) + 4 for key in value)
+    return length
 
 
 def _value(value: Any, depth: int) -> str:
-    text = _compact(value)
-    if len(text) <= _WIDTH or not isinstance(value, (dict, list)) or not value:
-        return text
+    if not isinstance(value, (dict, list)) or not value:
+        return _compact(value)
+    if _length(value) <= _WIDTH:  # else it would be written for nothing, at each depth anew
+        text = _compact(value)
+        if len(text) <= _WIDTH:
+            return text
     inner, outer = "\n" + " " * (depth + 1), "\n" + " " * depth
     if isinstance(value, dict):
         items = [f"{_compact(key)}: {_value(value[key], depth + 1)}" for key in sorted(value)]

@@ -38,6 +38,9 @@ _UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _to_2}
 _VOLATILE = frozenset({"finished_at", "from_run", "last_success", "peak_memory_bytes", "seconds", "started_at"})
 
 
+_sorted_json = json.JSONEncoder(sort_keys=True).encode  # `json.dumps` makes one for each call
+
+
 def _text(item: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     return tuple(str(item.get(name, "")) for name in names)
 
@@ -53,12 +56,12 @@ def _ordered(document: dict[str, Any]) -> dict[str, Any]:
         _sort(task, "upstream", str)
         _sort(task, "cells", lambda cell: cell["index"])
     for dataset in document.get("datasets", ()):
-        _sort(dataset, "measurements", lambda item: (*_text(item, "column", "metric"), json.dumps(item, sort_keys=True)))
+        _sort(dataset, "measurements", lambda item: (*_text(item, "column", "metric"), _sorted_json(item)))
         _sort(dataset, "distributions", lambda item: item["column"])
     _sort(document, "anomalies", lambda item: _text(item, "subject", "monitor", "column", "metric"))
     _sort(document, "monitors", lambda item: _text(item, "monitor"))
     _sort(document, "datasets", lambda item: _text(item, "name", "path"))
-    _sort(document, "checks", lambda item: (*_text(item["check"], "dataset", "id"), json.dumps(item, sort_keys=True)))
+    _sort(document, "checks", lambda item: (*_text(item["check"], "dataset", "id"), _sorted_json(item)))
     _sort(document, "quarantine", lambda item: _text(item, "dataset", "path"))
     _sort(document, "lineage", lambda item: _text(item, "source", "target", "kind", "how"))
     _sort(document, "column_lineage", by_task)
@@ -200,7 +203,7 @@ def as_stored(run: Run) -> Run:
         LedgerError: The run does not agree with the schema.
     """
     if not _last or _last[0][0] is not run:
-        _last[:] = [(run, from_json(to_json(run)))]
+        _last[:] = [(run, from_json(json.dumps(_document(run))))]  # where its text stands on lines is no matter
     return _last[0][1]
 
 

@@ -17,6 +17,7 @@ from nbops.contract.odcs import load_contracts
 from nbops.contract.yamlcache import DocumentCache
 from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError
 from nbops.model import Notice, Run, RunError
+from nbops.pages.vocabulary import page_words
 from nbops.quality.audited import Audit
 from nbops.record.commit import git_state
 from nbops.record.running import alive_here, recover, remove_running, sweep_killed, write_running
@@ -196,6 +197,8 @@ class _Build:
                 raise
             self._prepare(tasks, contracts)
             self.profiles = Profiling(self.root, self.config, contracts)
+            if any(contract.personal_columns for contract in contracts.values()):
+                self.meanwhile.later(page_words)  # which the search for personal values asks for at the end
             cleanup.callback(self.profiles.close)
             cleanup.callback(self.tracing.close)
             early = self._schedule(tasks, scratch)

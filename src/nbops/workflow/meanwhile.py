@@ -49,7 +49,7 @@ class Meanwhile:
         self._reports = reports
         self._make_scrubber = scrubber
         self._scrubber: Scrubber | None = None
-        self._steps: deque[Callable[[], None]] = deque()
+        self._steps: deque[Callable[[], object]] = deque()
         self._begun = False
 
     @property
@@ -63,6 +63,14 @@ class Meanwhile:
             self._begun = True
             self._steps.extend(partial(_load, name) for name in _IMPORTS)
             self._steps.append(lambda: self._pages().load())
+
+    def later(self, step: Callable[[], object]) -> None:
+        """Add a step.
+
+        Args:
+            step: Does something that is remembered for the end.
+        """
+        self._steps.append(step)
 
     def ended(self, record: TaskRecord) -> None:
         """Make the notebook of a task that has come to its end into what its page will show."""

@@ -70,6 +70,8 @@ class Scheduler:
         self._short: dict[str, str] = {}
         """Tasks that wait for memory (or for the machine to be theirs alone), and why."""
         self._imported: tuple[str, ...] | None = None
+        datasets = sorted(len(record.plans) for record in records.values() if record.plans)
+        self._usual_datasets = datasets[len(datasets) // 2] if datasets else 0
         upstream = {name: record.spec.upstream for name, record in records.items()}
         paths = critical_paths(upstream, context.costs) if context.workers > 1 else dict.fromkeys(upstream, 0.0)
         # what runs in this process keeps it from looking after the others, so those are started before
@@ -204,7 +206,7 @@ class Scheduler:
     def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
         context, name = self._context, record.spec.name
         if record.plans:
-            prepare_audit()
+            prepare_audit(datasets=self._usual_datasets)
         process = TaskProcess(
             work,
             environment=child_environment(record.spec, root=context.root, staging=staging, config=context.config),

@@ -30,6 +30,7 @@ __all__ = ["Made", "audit_task", "child_environment", "execute_task", "noted_by"
 
 _NOTED = "notebook of "
 
+_MOST_DATABASES = 4
 _prepared = False
 """Whether this process, or the one that it was forked from, has what audits need."""
 
@@ -85,15 +86,19 @@ def execute_task(runner: Runner, task: TaskSpec, *, staging: Staging, config: Co
         )
 
 
-def prepare_audit() -> None:
-    """Load what audits need, so that processes forked from here have it; a build with nothing to measure does without."""
+def prepare_audit(*, datasets: int) -> None:
+    """Load what audits need, so that processes forked from here have it; a build with nothing to measure does without.
+
+    Args:
+        datasets: How many a process usually looks at; so many databases are opened ahead, up to a bound.
+    """
     global _prepared  # noqa: PLW0603 - inherited by what this process forks
     if _prepared:
         return
     _prepared = True
     engine: Any = importlib.import_module("nbops.quality.engine")
     importlib.import_module("nbops.quality.audit")
-    engine.warm()
+    engine.warm(min(max(datasets, 1), _MOST_DATABASES))
     with suppress(NbopsError):  # the audit says so
         plugins.names("nbops.checks")  # looks through the metadata of all that is installed, once
 
