@@ -21,7 +21,7 @@ from nbops.workflow.decide import Decider
 from nbops.workflow.failure import describe
 from nbops.workflow.finish import Finisher, blocking, checks_failed, utc_now
 from nbops.workflow.process import Outcome, TaskProcess, kill_all
-from nbops.workflow.publish import Staging, flush, set_aside, stage
+from nbops.workflow.publish import Staging, flush, planned, set_aside, stage
 from nbops.workflow.resources import available_memory
 from nbops.workflow.taskqueue import TaskQueue
 from nbops.workflow.worker import Made, audit_task, child_environment, execute_task, prepare_audit
@@ -69,6 +69,11 @@ class Scheduler:
         """Tasks that must run and have not ended."""
         self._short: dict[str, str] = {}
         """Tasks that wait for memory (or for the machine to be theirs alone), and why."""
+        self._early: dict[str, _Running] = {}
+        """Tasks whose kernels are started, and which wait for their turn."""
+        self._foreseen: frozenset[str] = frozenset()
+        """The running tasks after which it was looked for what comes next."""
+        self._selected = selected
         self._imported: tuple[str, ...] | None = None
         upstream = {name: record.spec.upstream for name, record in records.items()}
         paths = critical_paths(upstream, context.costs) if context.workers > 1 else dict.fromkeys(upstream, 0.0)
@@ -90,6 +95,7 @@ class Scheduler:
         try:
             while not self._context.stop.stopped() and self._finisher.early_stop is None:
                 self._start_ready()
+                self._start_early()
                 if not self._running and not self._finisher.retry_at and self._finisher.early_stop is None:
                     return
                 self._wait()
@@ -125,6 +131,8 @@ class Scheduler:
                 self._hold(record, above)
                 return
             decision = self._decider.decide(record)
+            if decision != "run":
+                self._withdraw(name)
             if decision == "audit":
                 staging = self._published_as_staging(record.spec)
                 self._launch(record, staging, partial(self._audit, record, staging), kind="audit")
@@ -159,6 +167,7 @@ class Scheduler:
         return set_by_user if set_by_user is not None else self._context.costs.get(name, UNKNOWN).memory
 
     def _hold(self, record: TaskRecord, above: list[TaskRecord]) -> None:
+        self._withdraw(record.spec.name)
         causes = ", ".join(sorted(item.spec.name for item in above if item.status not in _READY))
         record.reasons = (f"held: {causes} did not end well",)
         self._decider.recall(record)
@@ -177,7 +186,7 @@ class Scheduler:
         record.started_at = record.started_at or utc_now()
         record.status = "interrupted"
         context.live.note(name, "running")
-        staging = stage(context.root, run_id=context.run_id, task=spec)
+        staging = (planned if name in self._early else stage)(context.root, run_id=context.run_id, task=spec)
         record.aliases = staging.aliases()
         context.exports.task_begun(record, above=[self._records[up] for up in spec.upstream if up in self._records])
         if record.plans:
@@ -203,19 +212,61 @@ class Scheduler:
 
     def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
         context, name = self._context, record.spec.name
-        if record.plans:
-            prepare_audit()
-        process = TaskProcess(
-            work,
-            environment=child_environment(record.spec, root=context.root, staging=staging, config=context.config),
-            log=staging.log,
-            close=(context.lock,),
-            time_limit=context.config.for_task(name).time_limit,
-        )
+        process = self._early.pop(name).process if name in self._early else None
+        if isinstance(process, TaskProcess) and not process.begin():
+            process.withdraw()
+            process, staging = None, stage(context.root, run_id=context.run_id, task=record.spec)
+        process = process or self._fork(record, staging, work)
         self._running[name] = _Running(process=process, staging=staging, work=kind, expected=self._expected(name))
         if record.spec.kind == "notebook":
             context.meanwhile.expect()
         context.share.running = len(self._running)
+
+    def _fork(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, early: bool = False) -> TaskProcess:
+        context = self._context
+        if record.plans:
+            prepare_audit()
+        return TaskProcess(
+            work,
+            environment=child_environment(record.spec, root=context.root, staging=staging, config=context.config),
+            log=staging.log,
+            close=(context.lock,),
+            time_limit=context.config.for_task(record.spec.name).time_limit,
+            early=early,
+        )
+
+    # -- starting early ---------------------------------------------------------------------------------------------------
+
+    def _start_early(self) -> None:
+        """Have the kernels of what comes next started while there are cores with nothing to do: it waits before its first cell."""
+        context, running = self._context, frozenset(self._running)
+        free = context.workers - len(running) - len(self._early)
+        if not running or free <= 0 or running == self._foreseen or self._queue.ready or self._short or not kernels.running():
+            return
+        if not all(self._is_under_way(name) for name in running):
+            return  # what runs is not to be slowed
+        self._foreseen = running
+        for name in [name for name in self._queue.coming(running) if self._may_start_early(name)][:free]:
+            record = self._records[name]
+            staging = stage(context.root, run_id=context.run_id, task=record.spec)
+            process = self._fork(record, staging, partial(self._execute_and_audit, record, staging), early=True)
+            self._early[name] = _Running(process=process, staging=staging, work="execute")
+
+    def _is_under_way(self, name: str) -> bool:
+        process = self._running[name].process
+        return not self._records[name].spec.can_wait or (isinstance(process, TaskProcess) and process.has_kernel)
+
+    def _may_start_early(self, name: str) -> bool:
+        record = self._records[name]
+        selected = self._selected is None or name in self._selected
+        return selected and record.spec.can_wait and name not in self._early and self._why_wait(record) is None
+
+    def _withdraw(self, name: str) -> None:
+        """End a task that was started early and is not to run."""
+        item = self._early.pop(name, None)
+        if item is not None and isinstance(item.process, TaskProcess):
+            item.process.withdraw()
+            shutil.rmtree(item.staging.folder, ignore_errors=True)
 
     # -- in the task's process --------------------------------------------------------------------------------------------
 
@@ -339,7 +390,11 @@ class Scheduler:
 
     def _stop(self) -> None:
         """End what is running; what waits stays ``interrupted`` (or ``held``, when a task asked for the stop)."""
-        kill_all([item.process for item in self._running.values() if isinstance(item.process, TaskProcess)])
+        items = [*self._running.values(), *self._early.values()]
+        kill_all([item.process for item in items if isinstance(item.process, TaskProcess)])
+        for item in self._early.values():
+            shutil.rmtree(item.staging.folder, ignore_errors=True)
+        self._early.clear()
         for name, item in self._running.items():
             record = self._records[name]
             self._finisher.keep_notebook(record, item.staging)
