@@ -54,7 +54,7 @@ class TaskSpec:
     in_process: bool = False
     """Holds a live database connection and so cannot be moved to another process."""
     can_wait: bool = False
-    """Its execution calls :func:`nbops.kernels.await_turn` before anything of its own runs, so that it may be begun before its turn."""
+    """Its execution calls :func:`nbops.kernels.await_turn` before anything of its own runs: it may be started before its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

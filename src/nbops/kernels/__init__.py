@@ -112,7 +112,7 @@ def await_turn() -> bool:
 
     Whoever executes notebooks calls this before the first cell.
     """
-    global _turn  # noqa: PLW0603
+    global _turn
     wait, _turn = _turn, None
     if wait is None:
         return False

@@ -78,8 +78,8 @@ class TaskProcess:
         log: Where the child's standard output and error go.
         close: Descriptors that the child must not keep (the project's lock).
         time_limit: Seconds until the child is killed, or None.
-        early: Start it before its turn: it waits, where it calls :func:`nbops.kernels.await_turn`, until :meth:`begin`, and its time
-            counts from there.
+        early: Start it before its turn: it waits, where it calls :func:`nbops.kernels.await_turn`, until :meth:`begin`, and its
+            time counts from there.
     """
 
     def __init__(

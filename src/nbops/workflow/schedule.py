@@ -18,10 +18,11 @@ from nbops import kernels
 from nbops.workflow.ahead import imported_by
 from nbops.workflow.costs import UNKNOWN, Cost, Holder, critical_paths, shortage
 from nbops.workflow.decide import Decider
+from nbops.workflow.early import Early, EarlyStarts
 from nbops.workflow.failure import describe
 from nbops.workflow.finish import Finisher, blocking, checks_failed, utc_now
 from nbops.workflow.process import Outcome, TaskProcess, kill_all
-from nbops.workflow.publish import Staging, flush, planned, set_aside, stage
+from nbops.workflow.publish import Staging, flush, set_aside, stage
 from nbops.workflow.resources import available_memory
 from nbops.workflow.taskqueue import TaskQueue
 from nbops.workflow.worker import Made, audit_task, child_environment, execute_task, prepare_audit
@@ -69,10 +70,7 @@ class Scheduler:
         """Tasks that must run and have not ended."""
         self._short: dict[str, str] = {}
         """Tasks that wait for memory (or for the machine to be theirs alone), and why."""
-        self._early: dict[str, _Running] = {}
-        """Tasks whose kernels are started, and which wait for their turn."""
-        self._foreseen: frozenset[str] = frozenset()
-        """The running tasks after which it was looked for what comes next."""
+        self._early = EarlyStarts(self._fork_early)
         self._selected = selected
         self._imported: tuple[str, ...] | None = None
         upstream = {name: record.spec.upstream for name, record in records.items()}
@@ -132,7 +130,7 @@ class Scheduler:
                 return
             decision = self._decider.decide(record)
             if decision != "run":
-                self._withdraw(name)
+                self._early.withdraw(name)
             if decision == "audit":
                 staging = self._published_as_staging(record.spec)
                 self._launch(record, staging, partial(self._audit, record, staging), kind="audit")
@@ -167,7 +165,7 @@ class Scheduler:
         return set_by_user if set_by_user is not None else self._context.costs.get(name, UNKNOWN).memory
 
     def _hold(self, record: TaskRecord, above: list[TaskRecord]) -> None:
-        self._withdraw(record.spec.name)
+        self._early.withdraw(record.spec.name)
         causes = ", ".join(sorted(item.spec.name for item in above if item.status not in _READY))
         record.reasons = (f"held: {causes} did not end well",)
         self._decider.recall(record)
@@ -186,7 +184,8 @@ class Scheduler:
         record.started_at = record.started_at or utc_now()
         record.status = "interrupted"
         context.live.note(name, "running")
-        staging = (planned if name in self._early else stage)(context.root, run_id=context.run_id, task=spec)
+        early = None if spec.in_process else self._early.begin(name)
+        staging = early.staging if early is not None else stage(context.root, run_id=context.run_id, task=spec)
         record.aliases = staging.aliases()
         context.exports.task_begun(record, above=[self._records[up] for up in spec.upstream if up in self._records])
         if record.plans:
@@ -202,7 +201,7 @@ class Scheduler:
             work: Callable[[], Made] = partial(self._audit, record, staging)
         else:
             work = partial(self._execute_and_audit, record, staging)
-        self._launch(record, staging, work, kind="execute")
+        self._launch(record, staging, work, kind="execute", early=early)
 
     def _imports(self) -> tuple[str, ...]:
         if self._imported is None:
@@ -210,13 +209,11 @@ class Scheduler:
             self._imported = imported_by(specs, fingerprinter=self._context.fingerprinter)
         return self._imported
 
-    def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
+    def _launch(
+        self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str, early: Early | None = None
+    ) -> None:
         context, name = self._context, record.spec.name
-        process = self._early.pop(name).process if name in self._early else None
-        if isinstance(process, TaskProcess) and not process.begin():
-            process.withdraw()
-            process, staging = None, stage(context.root, run_id=context.run_id, task=record.spec)
-        process = process or self._fork(record, staging, work)
+        process = early.process if early is not None else self._fork(record, staging, work)
         self._running[name] = _Running(process=process, staging=staging, work=kind, expected=self._expected(name))
         if record.spec.kind == "notebook":
             context.meanwhile.expect()
@@ -238,19 +235,15 @@ class Scheduler:
     # -- starting early ---------------------------------------------------------------------------------------------------
 
     def _start_early(self) -> None:
-        """Have the kernels of what comes next started while there are cores with nothing to do: it waits before its first cell."""
-        context, running = self._context, frozenset(self._running)
-        free = context.workers - len(running) - len(self._early)
-        if not running or free <= 0 or running == self._foreseen or self._queue.ready or self._short or not kernels.running():
+        """Have the kernels of what comes next started while there are cores with nothing to do."""
+        running, workers = self._running, self._context.workers
+        if len(running) >= workers or self._queue.ready or self._short or not kernels.running():
             return
-        if not all(self._is_under_way(name) for name in running):
-            return  # what runs is not to be slowed
-        self._foreseen = running
-        for name in [name for name in self._queue.coming(running) if self._may_start_early(name)][:free]:
-            record = self._records[name]
-            staging = stage(context.root, run_id=context.run_id, task=record.spec)
-            process = self._fork(record, staging, partial(self._execute_and_audit, record, staging), early=True)
-            self._early[name] = _Running(process=process, staging=staging, work="execute")
+        if all(self._is_under_way(name) for name in running):  # what runs is not to be slowed
+            self._early.start(self._coming, running=frozenset(running), free=workers - len(running))
+
+    def _coming(self) -> list[str]:
+        return [name for name in self._queue.coming(self._running.keys()) if self._may_start_early(name)]
 
     def _is_under_way(self, name: str) -> bool:
         process = self._running[name].process
@@ -259,14 +252,13 @@ class Scheduler:
     def _may_start_early(self, name: str) -> bool:
         record = self._records[name]
         selected = self._selected is None or name in self._selected
-        return selected and record.spec.can_wait and name not in self._early and self._why_wait(record) is None
+        return selected and record.spec.can_wait and self._why_wait(record) is None
 
-    def _withdraw(self, name: str) -> None:
-        """End a task that was started early and is not to run."""
-        item = self._early.pop(name, None)
-        if item is not None and isinstance(item.process, TaskProcess):
-            item.process.withdraw()
-            shutil.rmtree(item.staging.folder, ignore_errors=True)
+    def _fork_early(self, name: str) -> Early:
+        record = self._records[name]
+        staging = stage(self._context.root, run_id=self._context.run_id, task=record.spec)
+        work = partial(self._execute_and_audit, record, staging)
+        return Early(process=self._fork(record, staging, work, early=True), staging=staging)
 
     # -- in the task's process --------------------------------------------------------------------------------------------
 
@@ -390,10 +382,8 @@ class Scheduler:
 
     def _stop(self) -> None:
         """End what is running; what waits stays ``interrupted`` (or ``held``, when a task asked for the stop)."""
-        items = [*self._running.values(), *self._early.values()]
-        kill_all([item.process for item in items if isinstance(item.process, TaskProcess)])
-        for item in self._early.values():
-            shutil.rmtree(item.staging.folder, ignore_errors=True)
+        tasks = [item.process for item in self._running.values() if isinstance(item.process, TaskProcess)]
+        kill_all([*tasks, *self._early.processes])
         self._early.clear()
         for name, item in self._running.items():
             record = self._records[name]

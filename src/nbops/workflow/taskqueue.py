@@ -6,7 +6,8 @@ import heapq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence, Set
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 __all__ = ["TaskQueue"]
 
@@ -41,7 +42,7 @@ class TaskQueue:
         """Whether there is a task that may start."""
         return bool(self._ready)
 
-    def coming(self, running: Set[str]) -> list[str]:
+    def coming(self, running: AbstractSet[str]) -> list[str]:
         """Return the tasks that may start once all of ``running`` have ended, the first one first."""
         below = {name for up in running for name in self._below.get(up, ()) if self._lacks[name] <= running}
         return sorted(below, key=lambda name: (self._rank(name), self._position[name]))
