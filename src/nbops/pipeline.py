@@ -53,6 +53,8 @@ class TaskSpec:
     """Of SQL, as sqlglot calls it, where the task's client tells; else empty."""
     in_process: bool = False
     """Holds a live database connection and so cannot be moved to another process."""
+    can_wait: bool = False
+    """Its execution calls :func:`nbops.kernels.await_turn` before anything of its own runs: it may be started before its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,17 @@ def test_tasks_are_described(dag):
     assert "import json" in b.code[1]
     assert (c.kind, c.code) == ("shell", ("touch {{product}}",))
     assert not any(task.in_process for task in (a, b, c))
+    assert [task.can_wait for task in (a, b, c)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    "other", [{"executor_params": {"engine_name": "own"}}, {"executor": "ploomber-engine"}, {"debug_mode": "now"}]
+)
+def test_a_notebook_that_another_engine_runs_is_not_started_before_its_turn(dag, other):
+    for name, value in other.items():
+        setattr(dag["b"], name, value)
+    tasks = {task.name: task for task in adapter.DagRunner(dag, forced=False, parameters={}).tasks()}
+    assert not tasks["b"].can_wait
 
 
 def test_a_task_writes_to_its_staging_path_and_nothing_else_changes(dag, tmp_path):

@@ -296,3 +296,25 @@ def test_ipython_profiles_are_honoured(execute, tmp_path):
     values = [output["data"]["text/plain"] for output in ran.cells[0].outputs if output["output_type"] == "execute_result"]
     assert values == ["7", "8"]
     assert not list((tmp_path / "ipython").rglob("history.sqlite"))
+
+
+def test_no_list_of_modules_is_made_and_ipykernel_is_as_it_was(execute):
+    look = SHOW.format("[list(get_ipython().kernel._kernel_modules), ipykernel.ipkernel.sys is sys, len(sys.modules) > 500]")
+    assert execute(f"import sys, ipykernel.ipkernel\n{look}").value() == [[], True, True]
+
+
+def test_a_module_that_was_written_a_moment_ago_is_found(execute, tmp_path):
+    # in a folder that was looked into before, within the time that file systems tell apart
+    code = f"""
+import sys
+from pathlib import Path
+folder = Path({str(tmp_path)!r}, "late"); folder.mkdir(exist_ok=True)
+sys.path.insert(0, str(folder))
+try:
+    import late_module
+except ImportError:
+    print("missing")
+"""
+    assert execute(code).text() == "missing\n"
+    (tmp_path / "late" / "late_module.py").write_text("value = 1")
+    assert execute(code + "else:\n    print(late_module.value)").text() == "1\n"

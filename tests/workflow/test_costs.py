@@ -52,6 +52,21 @@ def test_the_queue_follows_the_rank_and_then_the_order_of_the_pipeline():
     assert [queue.take(), queue.take()] == ["d", "a"]
 
 
+def test_what_comes_next_is_what_waits_for_the_running_ones_alone():
+    upstream = {"a": (), "b": (), "c": ("a",), "d": ("a", "b"), "e": ("c",), "f": ("a",)}
+    rank = dict.fromkeys(upstream, 0.0) | {"c": 1.0}
+    queue = TaskQueue(upstream, rank=lambda name: (rank[name],))
+    assert queue.ready
+    assert [queue.take(), queue.take()] == ["a", "b"]
+    assert not queue.ready
+    assert queue.coming({"a", "b"}) == ["d", "f", "c"]
+    assert queue.coming({"a"}) == ["f", "c"]
+    assert queue.coming({"b"}) == []
+    queue.done("b")
+    assert queue.coming({"a"}) == ["d", "f", "c"]
+    assert queue.coming({"e"}) == []
+
+
 def test_alone_every_task_may_run():
     assert shortage(10**15, running=[], available=0) is None
 

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 import psutil
 import pytest
 
+from nbops import kernels
 from nbops.workflow.process import Outcome, TaskProcess, kill_all
 
 
@@ -140,6 +141,63 @@ def test_its_events_tell_of_its_end_although_a_grandchild_holds_its_pipes(tmp_pa
     os.kill(int((tmp_path / "orphan").read_text()), signal.SIGKILL)
     assert outcome.error is not None
     assert "exit code 3" in outcome.error.message
+
+
+def test_one_that_is_started_early_waits_and_its_time_counts_from_its_turn(tmp_path):
+    def work() -> list[float]:
+        began = time.monotonic()
+        (tmp_path / "waits").touch()
+        assert kernels.await_turn()
+        (tmp_path / "ran").touch()
+        assert not kernels.await_turn(), "only once"
+        return [began, time.monotonic()]
+
+    process = TaskProcess(work, environment={}, log=tmp_path / "log.txt", early=True)
+    while not (tmp_path / "waits").exists():
+        time.sleep(0.01)
+    assert process.poll() is None
+    assert not (tmp_path / "ran").exists()
+    turn = time.monotonic()
+    assert process.begin()
+    outcome = finish(process)
+    assert outcome.error is None
+    began, ran = outcome.value
+    assert began < turn <= ran
+    assert outcome.seconds <= time.monotonic() - turn
+
+
+def test_one_that_is_withdrawn_clears_up_and_does_nothing_else(tmp_path):
+    def work() -> None:
+        (tmp_path / "waits").touch()
+        try:
+            kernels.await_turn()
+        except Exception:  # noqa: BLE001 - as whoever executes notebooks may do
+            (tmp_path / "failed").touch()
+        finally:
+            (tmp_path / "cleared").touch()
+        (tmp_path / "ran").touch()
+
+    process = TaskProcess(work, environment={}, log=tmp_path / "log.txt", early=True)
+    process.withdraw()
+    assert not psutil.pid_exists(process.pid)
+    assert {path.name for path in tmp_path.iterdir()} - {"log.txt"} == {"waits", "cleared"}
+
+
+def test_one_that_died_while_it_waited_cannot_begin(tmp_path):
+    process = TaskProcess(kernels.await_turn, environment={}, log=tmp_path / "log.txt", early=True)
+    os.kill(process.pid, signal.SIGKILL)
+    wait(process.events)
+    assert not process.begin()
+    process.withdraw()
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_one_that_did_not_wait_cannot_begin(tmp_path):
+    process = TaskProcess(lambda: None, environment={}, log=tmp_path / "log.txt", early=True)
+    wait(process.events)
+    assert not process.begin()
+    process.withdraw()
+    assert not psutil.pid_exists(process.pid)
 
 
 def test_several_are_killed_at_once(tmp_path):

@@ -18,6 +18,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
+from nbops import kernels
 from nbops.kernels.client import ForkedProcess
 from nbops.kernels.manager import PromptManager
 from nbops.kernels.provisioner import use_warm_kernels
@@ -72,6 +73,14 @@ class _BoundedClient(PapermillNotebookClient):  # type: ignore[misc]
             return super().execute(**options)
         finally:
             self.nb_man.save = self._save
+
+    def papermill_execute_cells(self) -> None:
+        """Run the cells, when it is their turn; the notebook's time counts from there."""
+        if kernels.await_turn():
+            self.nb_man.set_timer()
+            self.nb.metadata.papermill["start_time"] = self.nb_man.start_time.isoformat()
+            self._saved = time.monotonic()
+        super().papermill_execute_cells()
 
     async def async_execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
         """Run a cell; when it takes long, the notebook is saved with this cell shown as running."""

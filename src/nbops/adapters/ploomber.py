@@ -154,7 +154,7 @@ class _DagBase:
         with _redirected(task, staged):
             for path in staged.values():
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(task, NotebookRunner) and task.executor == "papermill" and not task.debug_mode:
+            if _runs_by_our_engine(task):
                 from nbops.adapters.papermill import ENGINE_NAME, register_engine  # noqa: PLC0415 - costs what only a run needs
 
                 register_engine(max_output_bytes=options.max_output_bytes, copy_to=options.notebook)
@@ -343,7 +343,12 @@ def _describe(task: Any) -> TaskSpec:
         function=function,
         dialect=_dialect(task) if language == "sql" else "",
         in_process=_holds_client(task),
+        can_wait=kind == "notebook" and _runs_by_our_engine(task) and "engine_name" not in task.executor_params,
     )
+
+
+def _runs_by_our_engine(task: Any) -> bool:
+    return isinstance(task, NotebookRunner) and task.executor == "papermill" and not task.debug_mode
 
 
 def _relative(path: str) -> str:

@@ -16,10 +16,22 @@ if TYPE_CHECKING:
     from nbops.contract.config import Config
     from nbops.kernels.server import Server
 
-__all__ = ["address", "notices", "observe", "prestart", "remembers", "report_start", "running", "stop"]
+__all__ = [
+    "address",
+    "await_turn",
+    "hold",
+    "notices",
+    "observe",
+    "prestart",
+    "remembers",
+    "report_start",
+    "running",
+    "stop",
+]
 
 _server: Server | None = None
 _observer: Callable[[int], None] | None = None
+_turn: Callable[[], None] | None = None
 
 
 def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None) -> None:
@@ -87,3 +99,22 @@ def report_start(pid: int) -> None:
     """Tell the observer, if any, that a kernel runs in process ``pid``."""
     if _observer is not None:
         _observer(pid)
+
+
+def hold(wait: Callable[[], None] | None) -> None:
+    """Have the next notebook of this process wait for its turn once its kernel is ready: ``wait`` returns then, or raises."""
+    global _turn  # noqa: PLW0603
+    _turn = wait
+
+
+def await_turn() -> bool:
+    """Return when the turn of this process's notebook has come; whether it had to be waited for.
+
+    Whoever executes notebooks calls this before the first cell.
+    """
+    global _turn
+    wait, _turn = _turn, None
+    if wait is None:
+        return False
+    wait()
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import importlib
 import io
 import os
 import random
@@ -133,7 +132,6 @@ def _forget() -> None:
         current: Any = process.current_process()
         current._config["authkey"] = process.AuthenticationString(os.urandom(32))  # noqa: SLF001 - no public way to renew it
         process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined]  # noqa: PTH109 - as the module itself does
-    importlib.invalidate_caches()
 
 
 def _blas_threads(environment: dict[str, str]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -76,8 +77,8 @@ class _Zygote:
         self._set_by_imports = {name: value for name, value in os.environ.items() if before.get(name) != value}
         sys.stdout.flush()
         sys.stderr.flush()
-        gc.collect()
-        gc.freeze()
+        importlib.invalidate_caches()  # a kernel looks anew for what is to be imported
+        gc.freeze()  # without a collection: a kernel would fill, and so copy, the pages that it makes room in
         gc.enable()
         self._tell({"ready": loading.threads()})
 

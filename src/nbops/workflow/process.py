@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ _GRACE_SECONDS = 3.0
 _PR_SET_PDEATHSIG = 1
 _KERNEL = b"kernel "
 """How a message begins that names a kernel's process id; a pickle begins otherwise."""
+_BEGIN, _WITHDRAW = b"begin", b"withdraw"
 _HAS_CHILD_LISTS = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110
 """The kernel lists the children of a thread (CONFIG_PROC_CHILDREN); else every process of the machine is looked at."""
 
@@ -76,6 +78,8 @@ class TaskProcess:
         log: Where the child's standard output and error go.
         close: Descriptors that the child must not keep (the project's lock).
         time_limit: Seconds until the child is killed, or None.
+        early: Start it before its turn: it waits, where it calls :func:`nbops.kernels.await_turn`, until :meth:`begin`, and its
+            time counts from there.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class TaskProcess:
         log: Path,
         close: tuple[int, ...] = (),
         time_limit: float | None = None,
+        early: bool = False,
     ) -> None:
         context = multiprocessing.get_context("fork")
         self._receiver, sender = context.Pipe(duplex=False)
@@ -99,7 +104,11 @@ class TaskProcess:
         """Bytes that it held when it was last looked at, without what it shares with this process since the fork."""
         self._message: bytes | None = None
         self._kernels: list[psutil.Process] = []
-        self._process = context.Process(target=_child, args=(work, environment, log, close, sender, self._receiver))
+        turn: Connection | None = None
+        self._turn: Connection | None = None
+        if early:
+            turn, self._turn = context.Pipe(duplex=False)
+        self._process = context.Process(target=_child, args=(work, environment, log, close, sender, self._receiver, turn))
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
@@ -107,6 +116,8 @@ class TaskProcess:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         sender.close()
+        if turn is not None:
+            turn.close()
         self._death_watch = _watch_for_death(self._process.pid)
 
     @property
@@ -162,6 +173,39 @@ class TaskProcess:
             self._kernels.append(psutil.Process(int(message[len(_KERNEL) :])))
         return False
 
+    @property
+    def has_kernel(self) -> bool:
+        """Whether it has started a kernel, as far as :meth:`poll` knows."""
+        return bool(self._kernels)
+
+    def begin(self) -> bool:
+        """Tell a process that was started early that its turn has come; False when it is not as it was left, and of no use."""
+        while self._receiver.poll():
+            if self._is_over():
+                return False
+        if self._turn is None or not self._process.is_alive() or not all(kernel.is_running() for kernel in self._kernels):
+            return False
+        try:
+            self._turn.send_bytes(_BEGIN)
+        except OSError:
+            return False
+        self._turn.close()
+        self._turn = None
+        self.started = time.monotonic()
+        return True
+
+    def withdraw(self) -> None:
+        """End a process that was started early and whose turn does not come: it clears up after itself, its kernel included."""
+        if self._turn is not None:
+            with contextlib.suppress(OSError):
+                self._turn.send_bytes(_WITHDRAW)
+            self._turn.close()
+            self._turn = None
+        while self._receiver.poll(_GRACE_SECONDS):
+            if self._is_over():
+                break
+        kill_all([self])
+
     def family(self) -> list[psutil.Process]:
         """Return the child, all that it started, and its kernels: a forked one is no descendant of it; the child comes last."""
         found = [process for kernel in self._kernels for process in _with_children(kernel)]
@@ -187,6 +231,8 @@ class TaskProcess:
 
     def _close(self) -> None:
         self._receiver.close()
+        if self._turn is not None:
+            self._turn.close()
         if self._death_watch is not None:
             os.close(self._death_watch)
             self._death_watch = None
@@ -251,6 +297,7 @@ def _child(  # noqa: PLR0917 - handed over by multiprocessing
     close: tuple[int, ...],
     sender: Connection,
     receiver: Connection,
+    turn: Connection | None,
 ) -> None:
     os.setsid()
     _die_with_parent()
@@ -273,6 +320,7 @@ def _child(  # noqa: PLR0917 - handed over by multiprocessing
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     os.environ.update(environment)
     kernels.observe(lambda pid: sender.send_bytes(_KERNEL + str(pid).encode()))
+    kernels.hold(None if turn is None else partial(_wait_for, turn))
     try:
         message = pickle.dumps((True, work()))
     except BaseException as error:  # noqa: BLE001 - also SystemExit and KeyboardInterrupt of the user's code
@@ -280,6 +328,12 @@ def _child(  # noqa: PLR0917 - handed over by multiprocessing
     with contextlib.suppress(OSError):
         sender.send_bytes(message)
     sender.close()
+
+
+def _wait_for(turn: Connection) -> None:
+    if turn.recv_bytes() != _BEGIN:
+        raise SystemExit("its turn does not come")  # no Exception: what catches those would report a failure
+    turn.close()
 
 
 def _die_with_parent() -> None:

@@ -18,6 +18,7 @@ from nbops import kernels
 from nbops.workflow.ahead import imported_by
 from nbops.workflow.costs import UNKNOWN, Cost, Holder, critical_paths, shortage
 from nbops.workflow.decide import Decider
+from nbops.workflow.early import Early, EarlyStarts
 from nbops.workflow.failure import describe
 from nbops.workflow.finish import Finisher, blocking, checks_failed, utc_now
 from nbops.workflow.process import Outcome, TaskProcess, kill_all
@@ -69,6 +70,8 @@ class Scheduler:
         """Tasks that must run and have not ended."""
         self._short: dict[str, str] = {}
         """Tasks that wait for memory (or for the machine to be theirs alone), and why."""
+        self._early = EarlyStarts(self._fork_early)
+        self._selected = selected
         self._imported: tuple[str, ...] | None = None
         datasets = sorted(len(record.plans) for record in records.values() if record.plans)
         self._usual_datasets = datasets[len(datasets) // 2] if datasets else 0
@@ -92,6 +95,7 @@ class Scheduler:
         try:
             while not self._context.stop.stopped() and self._finisher.early_stop is None:
                 self._start_ready()
+                self._start_early()
                 if not self._running and not self._finisher.retry_at and self._finisher.early_stop is None:
                     return
                 self._wait()
@@ -127,6 +131,8 @@ class Scheduler:
                 self._hold(record, above)
                 return
             decision = self._decider.decide(record)
+            if decision != "run":
+                self._early.withdraw(name)
             if decision == "audit":
                 staging = self._published_as_staging(record.spec)
                 self._launch(record, staging, partial(self._audit, record, staging), kind="audit")
@@ -161,6 +167,7 @@ class Scheduler:
         return set_by_user if set_by_user is not None else self._context.costs.get(name, UNKNOWN).memory
 
     def _hold(self, record: TaskRecord, above: list[TaskRecord]) -> None:
+        self._early.withdraw(record.spec.name)
         causes = ", ".join(sorted(item.spec.name for item in above if item.status not in _READY))
         record.reasons = (f"held: {causes} did not end well",)
         self._decider.recall(record)
@@ -179,7 +186,8 @@ class Scheduler:
         record.started_at = record.started_at or utc_now()
         record.status = "interrupted"
         context.live.note(name, "running")
-        staging = stage(context.root, run_id=context.run_id, task=spec)
+        early = None if spec.in_process else self._early.begin(name)
+        staging = early.staging if early is not None else stage(context.root, run_id=context.run_id, task=spec)
         record.aliases = staging.aliases()
         context.exports.task_begun(record, above=[self._records[up] for up in spec.upstream if up in self._records])
         if record.plans:
@@ -195,7 +203,7 @@ class Scheduler:
             work: Callable[[], Made] = partial(self._audit, record, staging)
         else:
             work = partial(self._execute_and_audit, record, staging)
-        self._launch(record, staging, work, kind="execute")
+        self._launch(record, staging, work, kind="execute", early=early)
 
     def _imports(self) -> tuple[str, ...]:
         if self._imported is None:
@@ -203,21 +211,56 @@ class Scheduler:
             self._imported = imported_by(specs, fingerprinter=self._context.fingerprinter)
         return self._imported
 
-    def _launch(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str) -> None:
+    def _launch(
+        self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, kind: str, early: Early | None = None
+    ) -> None:
         context, name = self._context, record.spec.name
-        if record.plans:
-            prepare_audit(datasets=self._usual_datasets)
-        process = TaskProcess(
-            work,
-            environment=child_environment(record.spec, root=context.root, staging=staging, config=context.config),
-            log=staging.log,
-            close=(context.lock,),
-            time_limit=context.config.for_task(name).time_limit,
-        )
+        process = early.process if early is not None else self._fork(record, staging, work)
         self._running[name] = _Running(process=process, staging=staging, work=kind, expected=self._expected(name))
         if record.spec.kind == "notebook":
             context.meanwhile.expect()
         context.share.running = len(self._running)
+
+    def _fork(self, record: TaskRecord, staging: Staging, work: Callable[[], Made], *, early: bool = False) -> TaskProcess:
+        context = self._context
+        if record.plans:
+            prepare_audit(datasets=self._usual_datasets)
+        return TaskProcess(
+            work,
+            environment=child_environment(record.spec, root=context.root, staging=staging, config=context.config),
+            log=staging.log,
+            close=(context.lock,),
+            time_limit=context.config.for_task(record.spec.name).time_limit,
+            early=early,
+        )
+
+    # -- starting early ---------------------------------------------------------------------------------------------------
+
+    def _start_early(self) -> None:
+        """Have the kernels of what comes next started while there are cores with nothing to do."""
+        running, workers = self._running, self._context.workers
+        if len(running) >= workers or self._queue.ready or self._short or not kernels.running():
+            return
+        if all(self._is_under_way(name) for name in running):  # what runs is not to be slowed
+            self._early.start(self._coming, running=frozenset(running), free=workers - len(running))
+
+    def _coming(self) -> list[str]:
+        return [name for name in self._queue.coming(self._running.keys()) if self._may_start_early(name)]
+
+    def _is_under_way(self, name: str) -> bool:
+        process = self._running[name].process
+        return not self._records[name].spec.can_wait or (isinstance(process, TaskProcess) and process.has_kernel)
+
+    def _may_start_early(self, name: str) -> bool:
+        record = self._records[name]
+        selected = self._selected is None or name in self._selected
+        return selected and record.spec.can_wait and self._why_wait(record) is None
+
+    def _fork_early(self, name: str) -> Early:
+        record = self._records[name]
+        staging = stage(self._context.root, run_id=self._context.run_id, task=record.spec)
+        work = partial(self._execute_and_audit, record, staging)
+        return Early(process=self._fork(record, staging, work, early=True), staging=staging)
 
     # -- in the task's process --------------------------------------------------------------------------------------------
 
@@ -342,7 +385,9 @@ class Scheduler:
 
     def _stop(self) -> None:
         """End what is running; what waits stays ``interrupted`` (or ``held``, when a task asked for the stop)."""
-        kill_all([item.process for item in self._running.values() if isinstance(item.process, TaskProcess)])
+        tasks = [item.process for item in self._running.values() if isinstance(item.process, TaskProcess)]
+        kill_all([*tasks, *self._early.processes])
+        self._early.clear()
         for name, item in self._running.items():
             record = self._records[name]
             self._finisher.keep_notebook(record, item.staging)

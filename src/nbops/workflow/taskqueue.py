@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 __all__ = ["TaskQueue"]
 
@@ -35,6 +36,16 @@ class TaskQueue:
     def take(self) -> str | None:
         """Return the next task and take it out, or None when there is none that may start."""
         return heapq.heappop(self._ready)[2] if self._ready else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a task that may start."""
+        return bool(self._ready)
+
+    def coming(self, running: AbstractSet[str]) -> list[str]:
+        """Return the tasks that may start once all of ``running`` have ended, the first one first."""
+        below = {name for up in running for name in self._below.get(up, ()) if self._lacks[name] <= running}
+        return sorted(below, key=lambda name: (self._rank(name), self._position[name]))
 
     def put(self, name: str) -> None:
         """Put a task (back) among those that may start."""
