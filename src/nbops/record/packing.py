@@ -123,7 +123,7 @@ def pack_runs(root: Path, cache: Path, *, commit: str, first: str) -> None:
     with suppress(GitError, OSError), _alone(cache) as mine:
         if not mine:
             return
-        git = Git(folder=root, settings=("pack.threads=1",), seconds=3600.0)
+        git = Git(folder=root.absolute(), settings=("pack.threads=1",), seconds=3600.0)
         settings = dict(_setting(line) for line in (git.maybe("config", "--get-regexp", _SETTINGS) or "").splitlines())
         objects, *busy = _places(git, "objects", *_BUSY)
         if settings.get("gc.auto") == "0" or settings.get("maintenance.auto") in {"false", "no", "off", "0"}:
