@@ -46,7 +46,6 @@ _FULL_BYTES = 32 * 1024 * 1024
 _MERGED = 100_000  # objects; larger packs stay
 _LOOSE_KIB = 64 * 1024  # above, the user has committed data of their own: that is left to git
 _FACTOR = 2
-_WINDOW = 20  # objects that each is compared with; versions of one page stand side by side
 _STALE_SECONDS = 24 * 3600
 _BUSY = ("gc.pid", "objects/maintenance.lock")
 _SETTINGS = r"^(gc\.auto|maintenance\.auto|pack\.compression|core\.compression|extensions\.partialclone|remote\..*\.promisor)$"
@@ -67,6 +66,9 @@ class _State:
     """The pack that is still made anew."""
     full: tuple[str, ...] = ()
     """Packs that stay, the oldest first."""
+    made: str | None = None
+    """A pack that is just put in the place of others: of the newest, or of full ones when they are ``merged``."""
+    merged: bool = False
 
 
 def pack_later(root: Path, cache: Path, *, commit: str, files: int) -> bool:
@@ -183,36 +185,51 @@ class _Packs:
         others = [path.name for path in self._folder.glob("pack-*.pack") if path.stem != state.newest]
         data = f"{commit}\n" + (f"--not\n{state.since}\n" if state.since else "")
         keep = [f"--keep-pack={name}" for name in others]
-        made = self._made("--revs", "--local", "--no-reuse-delta", f"--window={_WINDOW}", *keep, data=data)
+        made = self._made("--revs", "--local", "--no-reuse-delta", *keep, data=data)
         if made is None:
             return
-        newest = self._in_place(made, replaces=[state.newest] if state.newest else [])
-        full = _count(self._folder / f"{newest}.idx") >= _FULL or self._size(newest) >= _FULL_BYTES
-        kept = state.full
-        if state.newest not in {None, newest} and self._there(state.newest):  # it holds what the branch has lost since
-            kept = (*kept, state.newest or "")
-        if full:
-            kept = (*kept, newest)
-        state = _State(since=commit, full=kept) if full else replace(state, upto=commit, newest=newest, full=kept)
+        state = replace(state, made=made.name)
+        self._put(made, state)
+        state = replace(self._settled(state), upto=commit)
+        newest = made.name
+        if _count(self._folder / f"{newest}.idx") >= _FULL or self._size(newest) >= _FULL_BYTES:
+            state = _State(since=commit, full=(*state.full, newest))
         self._keep(state)
-        if full:
-            self._keep(replace(state, full=self._merged(state.full)))
+        if state.newest is None:
+            self._merge(state)
         self._git.call("prune-packed", "--quiet")
 
-    def _merged(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Merge the last packs until each holds as many objects as geometry has it."""
-        counts = [_count(self._folder / f"{name}.idx") for name in names]
+    def _merge(self, state: _State) -> None:
+        """Merge the last of the full packs until each holds as many objects as geometry has it."""
+        counts = [_count(self._folder / f"{name}.idx") for name in state.full]
         taken = 1
-        while taken < len(names) and _MERGED > counts[-taken - 1] < _FACTOR * sum(counts[-taken:]):
+        while taken < len(counts) and _MERGED > counts[-taken - 1] < _FACTOR * sum(counts[-taken:]):
             taken += 1
         if taken == 1:
-            return tuple(names)
-        old = list(names[-taken:])
-        made = self._made("--stdin-packs", f"--window={_WINDOW}", data="".join(f"{name}.pack\n" for name in old))
-        if made is None:
-            return tuple(names)
-        name = self._in_place(made, replaces=old)
-        return (*names[:-taken], *(other for other in old if other != name and self._there(other)), name)
+            return
+        made = self._made("--stdin-packs", data="".join(f"{name}.pack\n" for name in state.full[-taken:]))
+        if made is not None:
+            state = replace(state, made=made.name, merged=True)
+            self._put(made, state)
+            self._keep(self._settled(state))
+
+    def _settled(self, state: _State) -> _State:
+        """Remove packs that hold nothing but what the one that was put in their place holds, also after a kill."""
+        made = state.made
+        rest = replace(state, made=None, merged=False, full=tuple(name for name in state.full if self._there(name)))
+        if made is None or not self._there(made):
+            return rest
+        holds = self._names(made)
+        for old in state.full if state.merged else [state.newest]:
+            if old and old != made and self._there(old) and self._names(old) <= holds:
+                for part in _PARTS:
+                    (self._folder / f"{old}{part}").unlink(missing_ok=True)
+        full = [name for name in rest.full if name != made and self._there(name)]
+        if state.merged:
+            return replace(rest, full=(*full, made))
+        if state.newest not in {None, made} and self._there(state.newest):  # it holds what the branch has lost since
+            full.append(state.newest or "")
+        return replace(rest, newest=made, full=tuple(full))
 
     def _made(self, *options: str, data: str) -> Path | None:
         """Make a pack beside the others; return it without its ending, None when there is nothing to pack."""
@@ -228,19 +245,13 @@ class _Packs:
             return None
         return folder / f"pack-{name}"
 
-    def _in_place(self, made: Path, *, replaces: Sequence[str]) -> str:
-        """Put a pack where git finds it, and remove those that hold nothing else; return its name."""
+    def _put(self, made: Path, state: _State) -> None:
+        """Put a pack where git finds it, which is noted first."""
+        self._keep(state)
         for part in reversed(_PARTS):  # it counts from when its index is there
             with suppress(FileNotFoundError):  # older versions of git make no .rev
                 made.with_name(made.name + part).replace(self._folder / f"{made.name}{part}")
         shutil.rmtree(made.parent, ignore_errors=True)
-        holds = self._names(made.name)
-        for old in replaces:
-            if old != made.name and self._there(old) and self._names(old) <= holds:
-                for part in _PARTS:
-                    with suppress(OSError):
-                        (self._folder / f"{old}{part}").unlink(missing_ok=True)
-        return made.name
 
     def _names(self, pack: str) -> set[bytes]:
         said = self._git.call("show-index", data=(self._folder / f"{pack}.idx").read_bytes())
@@ -268,15 +279,15 @@ class _Packs:
         state = None
         with suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
             note = json.loads((self._cache / _STATE).read_bytes())
-            names = [str(name) for name in (*note["full"], note["newest"] or "")]
+            names = [str(name) for name in (*note["full"], note["newest"] or "", note["made"] or "")]
             if all(_NAME.fullmatch(name) for name in names if name):
-                state = _State(since=note["since"], upto=note["upto"], newest=note["newest"], full=tuple(names[:-1]))
+                state = self._settled(_State(**{**note, "full": tuple(note["full"])}))
         if state is None or not all(self._known(one) for one in (state.since, state.upto) if one is not None):
             full = () if state is None else (*state.full, *([state.newest] if state.newest else []))
-            state = _State(since=self._git.maybe("rev-parse", "--quiet", "--verify", f"{first}^^{{commit}}"), full=full)
+            return _State(since=self._git.maybe("rev-parse", "--quiet", "--verify", f"{first}^^{{commit}}"), full=full)
         if state.newest and not self._there(state.newest):
-            state = _State(since=state.upto, full=state.full)
-        return replace(state, full=tuple(name for name in state.full if self._there(name)))
+            return _State(since=state.upto, full=state.full)
+        return state
 
     def _known(self, commit: str) -> bool:
         return self._git.maybe("rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}") is not None
