@@ -1,7 +1,7 @@
 """Objects of the commits that runs make, packed: what they add to git is then what changed, not all of each file again.
 
 Pages and ledgers of one run resemble those of the run before: as deltas in a pack they cost a third of what they do as loose
-objects, of which each is stored whole. `git gc --auto` packs only after some 7,000 loose objects. Here a process of its own does
+objects, each of which is whole. `git gc --auto` packs only after some 7,000 loose objects. Here a process of its own does
 it once a build has committed, at lowest priority, so that no build waits for it.
 
 The newest runs are in one pack that is made anew each time, with all its deltas looked for again: git keeps a delta that it finds
@@ -46,6 +46,9 @@ _FULL_BYTES = 32 * 1024 * 1024
 _MERGED = 100_000  # objects; larger packs stay
 _LOOSE_KIB = 64 * 1024  # above, the user has committed data of their own: that is left to git
 _FACTOR = 2
+_COMPARED = 20_000
+"""How often two objects are compared, about, while a pack is made: in a small pack each with more others."""
+_WINDOW = range(10, 100)  # git's own is 10
 _STALE_SECONDS = 24 * 3600
 _BUSY = ("gc.pid", "objects/maintenance.lock")
 _SETTINGS = r"^(gc\.auto|maintenance\.auto|pack\.compression|core\.compression|extensions\.partialclone|remote\..*\.promisor)$"
@@ -185,7 +188,9 @@ class _Packs:
         others = [path.name for path in self._folder.glob("pack-*.pack") if path.stem != state.newest]
         data = f"{commit}\n" + (f"--not\n{state.since}\n" if state.since else "")
         keep = [f"--keep-pack={name}" for name in others]
-        made = self._made("--revs", "--local", "--no-reuse-delta", *keep, data=data)
+        window = _COMPARED // (_count(self._folder / f"{state.newest}.idx") if state.newest else 1)
+        window = max(_WINDOW.start, min(window, _WINDOW.stop))
+        made = self._made("--revs", "--local", "--no-reuse-delta", f"--window={window}", *keep, data=data)
         if made is None:
             return
         state = replace(state, made=made.name)
