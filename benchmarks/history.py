@@ -1,14 +1,16 @@
 """What a run adds to git: the reference pipeline on real days, one day later each run, every tenth run with nothing to do.
 
 ``python -m benchmarks.history --runs 100 --out history.json``. In a fresh clone of this repository. What a run adds is weighed on
-disk: by how much ``.git/objects`` has grown when the run has ended; beside it the sizes of the run's own objects (blobs, trees,
-commit), each compressed by itself, which is what git would store without packing. ``.git`` is weighed as a whole besides, as it
-is and, in a copy, after ``git gc``.
+disk: by how much ``.git`` has grown once the run, and the packing that goes on after it, have ended; as packs are begun and
+merged, also over each ten runs of a kind in a row. Beside it stand the sizes of the run's own objects (blobs, trees, commit),
+each compressed by itself, which is what git holds until it is packed; how much ``.git`` had grown when the build returned; and
+the thin pack that a push or a fetch transfers. ``.git`` is weighed as a whole besides, as it is and, in a copy, after ``git gc``.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import shutil
@@ -24,6 +26,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared/data/ecommerce/online_retail/by_day"
+WINDOW = 10
+"""Runs of a kind over which growth is averaged, since a pack that is begun holds one version of each page whole."""
+_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER: what a build leaves behind becomes a child of this process
+_WAIT_SECONDS = 900.0
 WEIGHED_AFTER = (1, 10, 50, 100)
 """Runs after which ``.git`` is weighed and pages are rendered again."""
 _RENDER = """
@@ -124,6 +130,28 @@ def build(folder: Path, command: Sequence[str], log: Path) -> tuple[int, float]:
     return done.returncode, after.children_user + after.children_system - before.children_user - before.children_system
 
 
+def settle() -> float:
+    """Wait for what builds have left to go on after them, such as packing; return its CPU seconds."""
+    until, spent = time.monotonic() + _WAIT_SECONDS, 0.0
+    while time.monotonic() < until:
+        try:
+            process, _, used = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return spent
+        spent += used.ru_utime + used.ru_stime
+        if not process:
+            time.sleep(0.05)
+    raise SystemExit(f"What a build left behind did not end in {_WAIT_SECONDS:g} seconds.")
+
+
+def pushed(folder: Path, before: str, after: str) -> int:
+    """Return the bytes of the thin pack of some commits: what a push or fetch transfers of them."""
+    names = git(folder, "rev-list", "--objects", f"{before}..{after}").encode()
+    command = ["git", "-C", str(folder), "pack-objects", "--thin", "--stdout", "-q", "--delta-base-offset", "--revs"]
+    revisions = f"{after}\n--not\n{before}\n".encode()
+    return len(subprocess.run(command, input=revisions, check=True, capture_output=True).stdout) if names else 0
+
+
 def measure(
     *, runs: int, data: Path, window: int, tool: Sequence[str], work: Path, every: int = 10, source: Path = ROOT
 ) -> dict[str, Any]:
@@ -147,11 +175,13 @@ def measure(
     folder = clone(work, source)
     git(folder, "gc", "--quiet", "--prune=now")
     base, start, found = size_of(folder / ".git"), 0, []
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_ORPHANS, 1, 0, 0, 0)
     for number in range(1, runs + 1):
         idle = number % every == 0
         start = min(start + (0 if idle or number == 1 else 1), len(days) - window)
         parameters = ["--env--source", str(data), "--env--since", days[start], "--env--until", days[start + window - 1]]
-        before, weight, began = git(folder, "rev-parse", "HEAD"), size_of(folder / ".git/objects"), time.monotonic()
+        before, weight, began = git(folder, "rev-parse", "HEAD"), size_of(folder / ".git"), time.monotonic()
         code, cpu = build(folder, [*tool, "build", *parameters], work / "log.txt")
         one: dict[str, Any] = {
             "run": number,
@@ -159,8 +189,12 @@ def measure(
             "exit_code": code,
         }
         one |= {"cpu_seconds": round(cpu, 2), "seconds": round(time.monotonic() - began, 2)}
-        one["bytes"] = size_of(folder / ".git/objects") - weight
-        one |= added(folder, before, git(folder, "rev-parse", "HEAD"))
+        one["bytes_at_once"] = size_of(folder / ".git") - weight
+        one["packing_cpu_seconds"] = round(settle(), 2)
+        one["bytes"] = size_of(folder / ".git") - weight
+        after = git(folder, "rev-parse", "HEAD")
+        one["pushed_bytes"] = pushed(folder, before, after)
+        one |= added(folder, before, after)
         one |= weigh(folder, work, base=base) if number in WEIGHED_AFTER or number == runs else {}
         found.append(one)
         print(json.dumps(one), file=sys.stderr, flush=True)
@@ -173,13 +207,18 @@ def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for kind in ("first", "changed", "unchanged"):
         sizes = [one["bytes"] for one in found if one["kind"] == kind]
         if sizes:
-            unpacked = [one["unpacked_bytes"] for one in found if one["kind"] == kind]
+            windows = windowed(sizes)
             said[kind] = {
                 "runs": len(sizes),
                 "median_bytes": statistics.median(sizes),
                 "mean_bytes": round(statistics.mean(sizes)),
                 "most_bytes": max(sizes),
-                "median_unpacked_bytes": statistics.median(unpacked),
+                "median_window_bytes": round(statistics.median(windows)),
+                "most_window_bytes": round(max(windows)),
+                **{
+                    f"median_{name}": statistics.median(one[name] for one in found if one["kind"] == kind)
+                    for name in ("unpacked_bytes", "bytes_at_once", "pushed_bytes", "packing_cpu_seconds")
+                },
             }
     said["git"] = {
         str(one["run"]): {key: one[key] for key in ("git_bytes", "git_bytes_after_gc", "render_cpu_seconds")}
@@ -187,6 +226,12 @@ def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if "git_bytes" in one
     }
     return said
+
+
+def windowed(sizes: Sequence[float]) -> list[float]:
+    """Return the mean of each ``WINDOW`` sizes in a row, of all where there are fewer."""
+    width = min(WINDOW, len(sizes))
+    return [statistics.mean(sizes[at : at + width]) for at in range(len(sizes) - width + 1)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

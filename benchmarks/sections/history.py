@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,24 @@ __all__ = ["MINUTES", "TITLE", "experiments", "real_days"]
 TITLE = "History"
 MINUTES = 3.0
 
-ADDED = Metric(key="added_kb", label="added to git, compressed", unit="KB", digits=1)
+ADDED = Metric(key="added_kb", label=".git has grown by", unit="KB", digits=1)
+WINDOW = Metric(key="window_kb", label="a run, over ten in a row", unit="KB", digits=1)
+LOOSE = Metric(key="loose_kb", label="its objects unpacked", unit="KB", digits=1)
+PUSHED = Metric(key="pushed_kb", label="thin pack to push", unit="KB", digits=1)
+PACKING = Metric(key="packing_cpu", label="packing after the build, CPU", unit="s", digits=2)
 WHOLE = Metric(key="git_kb", label=".git, what all runs added", unit="KB", digits=0)
 PACKED = Metric(key="git_gc_kb", label="the same after git gc", unit="KB", digits=0)
 _SCRIPT = Path(__file__).parents[1] / "history.py"
 _DAYS = Path(__file__).parents[3] / "shared" / "data" / "ecommerce" / "online_retail" / "by_day"
 _RUNS = 9
-_NAMES = {"bytes": "added_kb", "git_bytes": "git_kb", "git_bytes_after_gc": "git_gc_kb"}
+_NAMES = {
+    "bytes": "added_kb",
+    "unpacked_bytes": "loose_kb",
+    "pushed_bytes": "pushed_kb",
+    "git_bytes": "git_kb",
+    "git_bytes_after_gc": "git_gc_kb",
+}
+_TEN = 10
 
 
 def real_days() -> Path:
@@ -71,8 +83,13 @@ class _Runs:
         def figures(number: int) -> Mapping[str, float]:
             if self._why:
                 raise SkippedError(self._why)
-            one = [run for run in self._runs if run["kind"] == kind][number]
+            runs = [run for run in self._runs if run["kind"] == kind]
+            one = runs[number]
             sizes = {name: one[key] / 1e3 for key, name in _NAMES.items() if key in one}
+            if "packing_cpu_seconds" in one:
+                sizes["packing_cpu"] = one["packing_cpu_seconds"]
+            if number + 1 >= _TEN:
+                sizes["window_kb"] = statistics.mean(run["bytes"] for run in runs[number + 1 - _TEN : number + 1]) / 1e3
             return {"cpu": one["cpu_seconds"], "wall": one["seconds"], **sizes}
 
         return figures
@@ -92,8 +109,9 @@ def experiments(context: Context) -> Iterator[Experiment]:
         key="history.days",
         title="What a run of the reference pipeline adds to git",
         about=(
-            "A shop's real days, the window one day later each run; now and then a run with nothing to do. Sizes of the loose "
-            "objects that the run's commit added, as git stores them, compressed. Made by benchmarks/history.py."
+            "A shop's real days, the window one day later each run; now and then a run with nothing to do. By how much .git has "
+            "grown when the packing that follows a build has ended; the run's objects as git holds them until then, each "
+            "compressed by itself; and what a push of the run's commit transfers. Made by benchmarks/history.py."
         ),
         baseline="changed",
         contestants=[
@@ -102,5 +120,5 @@ def experiments(context: Context) -> Iterator[Experiment]:
             Contestant(key="unchanged", label="nothing to do", run=runs.of("unchanged"), rounds=runs.count("unchanged")),
         ],
         rounds=max(changed, 1),
-        metrics=(ADDED, WHOLE, PACKED, CPU, WALL),
+        metrics=(ADDED, WINDOW, LOOSE, PUSHED, WHOLE, PACKED, PACKING, CPU, WALL),
     )

@@ -38,12 +38,38 @@ def test_any_numbers_stay_in_the_frame(numbers: list[float]) -> None:
     points = [point(at % 28, check=number, mean=number) for at, number in enumerate(numbers)]
     course = check_courses([RESULT], points)["c"]
     assert course is not None
-    drawn = [float(number) for number in re.findall(r"-?[\d.]+", course.line)]
-    assert all(0 <= x <= 84 for x in drawn[::2])
-    assert all(0 <= y <= 18 for y in drawn[1::2])
+    drawn = places_of(course.line)
+    assert all(0 <= x <= course.width and 0 <= y <= 18 for x, y in drawn)
     assert bool(drawn) == (len(set(numbers)) > 1 and math.isfinite(max(numbers) - min(numbers)))
     bad = sum(number != 0 for number in numbers)
-    assert (f"{bad} of {len(numbers)} objected" in course.text) == (bad > 0)
+    assert course.objected == (f"{bad} of {len(numbers)} objected" if bad else "")
+    if drawn:
+        assert "objected" not in course.text  # it stands beside
+        assert len(drawn) == len(numbers)
+        assert drawn[0][0] == 0
+        assert drawn[-1][0] == course.width
+        assert drawn[numbers.index(max(numbers))][1] == 2
+        assert drawn[numbers.index(min(numbers))][1] == 16
+        spots = [place for _, path in course.spots for place in places_of(path.replace("h0", ""))]
+        assert spots == [place for place, number in zip(drawn, numbers, strict=True) if number]
+    else:
+        assert course.objected in course.text
+        assert not course.spots
+
+
+def places_of(path: str) -> list[tuple[int, int]]:
+    """Follow a path of relative steps."""
+    numbers = [int(number) for number in re.findall(r"-?\d+", path)]
+    steps = list(zip(numbers[::2], numbers[1::2], strict=True))
+    return [(sum(x for x, _ in steps[: at + 1]), sum(y for _, y in steps[: at + 1])) for at in range(len(steps))]
+
+
+def test_a_drawing_that_gets_a_run_more_keeps_its_steps() -> None:
+    lines = []
+    for runs in (10, 11):
+        courses, _, _ = measured_courses([point(at, rows=(at % 7) * 100) for at in range(runs)], most=1)
+        lines.append(courses[0].line)
+    assert lines[1].startswith(lines[0])
 
 
 def test_one_run_has_no_course_and_a_check_that_was_not_there_has_none() -> None:

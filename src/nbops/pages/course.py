@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nbops.pages.series_words import told as series_told
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Course", "Version", "check_courses", "course_of", "measured_courses", "versions"]
 
-_WIDTH, _HEIGHT, _EDGE = 84.0, 18.0, 2.0
+_STEP, _HEIGHT, _EDGE = 10, 18, 2
 _RUN_ID = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 _BAD = frozenset({"failed", "errored", "warned"})
 _NAMES = {
@@ -39,11 +40,12 @@ class Course:
     title: str
     column: str
     line: str
-    """Path of the drawing, 84 by 18 CSS pixels; empty when the number never changed."""
-    spots: tuple[tuple[float, float, str], ...]
-    """Places of points whose check objected, with the verdict."""
+    """Path of the drawing, ``width`` by 18 units; empty when the number never changed."""
+    width: int
+    spots: tuple[tuple[str, str], ...]
+    """Each verdict of a check that objected, with the path of its points."""
     text: str
-    """The same in words."""
+    """The same in words; where nothing is drawn also in how many runs the check objected."""
     objected: str
     """In how many runs the check objected; empty when in none."""
     first: str
@@ -72,18 +74,30 @@ def _instant(run_id: str) -> str:
     return "{}-{}-{}T{}:{}:{}Z".format(*found.groups()) if found else run_id
 
 
-def _line(numbers: Sequence[float]) -> tuple[str, list[tuple[float, float]]]:
-    """Return a line through numbers, the first at the left, and the place of each."""
+def _line(numbers: Sequence[float]) -> list[tuple[int, int]]:
+    """Return the places of a line through numbers, the first at the left; none where there is nothing to draw."""
     low, high = min(numbers), max(numbers)
-    step = (_WIDTH - 2 * _EDGE) / max(1, len(numbers) - 1)
     span = high - low
-    if not span or not math.isfinite(span):  # so far apart that they overflow: nothing that a drawing can show
-        return "", [(_EDGE + step * at, _HEIGHT / 2) for at in range(len(numbers))]
-    places = [
-        (float(round(_EDGE + step * at)), float(round(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * ((number - low) / span))))
+    if not span or not math.isfinite(span):  # so far apart that they overflow
+        return []
+    return [
+        (_STEP * at, round(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * ((number - low) / span)))
         for at, number in enumerate(numbers)
     ]
-    return "M" + " ".join(f"{x:g} {y:g}" for x, y in places), places  # whole pixels, and no letters between: it is kept for ever
+
+
+def _steps(places: Sequence[tuple[int, int]]) -> list[str]:
+    """Return the way from each place to the next: a drawing is kept for ever, and most steps are those of the run before."""
+    return [f"{x - before_x} {y - before_y}" for (before_x, before_y), (x, y) in pairwise(places)]
+
+
+def _path(places: Sequence[tuple[int, int]]) -> str:
+    return f"M{places[0][0]} {places[0][1]}l{' '.join(_steps(places))}".replace(" -", "-")
+
+
+def _dots(places: Sequence[tuple[int, int]]) -> str:
+    """Return a path that draws a dot at each place, with a line's round ends."""
+    return f"M{places[0][0]} {places[0][1]}h0" + "".join(f"m{step}h0" for step in _steps(places)).replace(" -", "-")
 
 
 def check_courses(results: Sequence[CheckResult], points: Sequence[Point]) -> Mapping[str, Course | None]:
@@ -100,19 +114,22 @@ def _of_check(result: CheckResult, points: Sequence[Point]) -> Course | None:
     objected = sum(one.verdict in _BAD for one in seen)
     said = f"{count(objected)} of {count(len(seen))} objected" if objected else ""
     if not numbers:
-        return _course(result.check.metric, [], line="", said=said, unit=unit)
-    line, places = _line([number for number, _ in numbers])
-    spots = [(x, y, mark(verdict)) for (x, y), (_, verdict) in zip(places, numbers, strict=True) if verdict in _BAD]
-    return _course(result.check.metric, [number for number, _ in numbers], line=line, spots=spots, said=said, unit=unit)
+        return _course(result.check.metric, [], said=said, unit=unit)
+    places = _line([number for number, _ in numbers])
+    spots: dict[str, list[tuple[int, int]]] = {}
+    for place, (_, verdict) in zip(places, numbers, strict=False):
+        if verdict in _BAD:
+            spots.setdefault(mark(verdict), []).append(place)
+    return _course(result.check.metric, [number for number, _ in numbers], places=places, spots=spots, said=said, unit=unit)
 
 
 def _course(
     metric: str,
     numbers: Sequence[float],
     *,
-    line: str,
+    places: Sequence[tuple[int, int]] = (),
     column: str = "",
-    spots: Sequence[tuple[float, float, str]] = (),
+    spots: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     said: str = "",
     unit: str = "",
 ) -> Course:
@@ -130,12 +147,13 @@ def _course(
     elif len(set(numbers)) == 1:
         text = f"always {texts[0]}" + (f"; {said}" if said else "")
     else:
-        text = f"{texts[0]} to {texts[-1]}, from {low} to {high}" + (f"; {said}" if said else "")
+        text = f"{texts[0]} to {texts[-1]}, from {low} to {high}" + (f"; {said}" if said and not places else "")
     return Course(
         title=_NAMES.get(metric, metric),
         column=column,
-        line=line,
-        spots=tuple(spots) if line else (),
+        line=_path(places) if places else "",
+        width=places[-1][0] if places else 0,
+        spots=tuple((word, _dots(taken)) for word, taken in (spots or {}).items()),
         text=text,
         objected=said,
         first=texts[0] if texts else "",
@@ -160,19 +178,19 @@ def measured_courses(points: Sequence[Point], *, most: int) -> tuple[tuple[Cours
     for title, taken in whole:
         numbers = [float(number) for number in taken if number is not None]
         if len(numbers) > 1:
-            courses.append((float("inf"), _course(title, numbers, line=_line(numbers)[0])))
+            courses.append((float("inf"), _course(title, numbers, places=_line(numbers))))
     for metric, column in points[-1].measured:
         if metric in RECOMMENDER_METRICS:
             continue  # told on their own
         numbers = [point.measured[metric, column] for point in points if (metric, column) in point.measured]
         if len(numbers) < 2:  # noqa: PLR2004
             continue
-        line, _ = _line(numbers)
-        if not line:
+        places = _line(numbers)
+        if not places:
             constant += 1
             continue
         moved = (max(numbers) - min(numbers)) / max(abs(max(numbers)), abs(min(numbers)))
-        courses.append((moved, _course(metric, numbers, line=line, column=column)))
+        courses.append((moved, _course(metric, numbers, places=places, column=column)))
     courses.sort(key=lambda pair: (-pair[0], pair[1].title != "rows", pair[1].column, pair[1].title))
     found = tuple(course for _, course in courses[:most])
     return found, constant, len(courses) - len(found)

@@ -64,7 +64,7 @@ def task_context(run: Run, task: TaskRun, body: Body, *, reports: Path, origins:
         "task": task,
         "mark_of": min([mark(task.status), *(["failed"] if task.error and task.status == "succeeded" else [])], key=rank),
         "fault": fault(task.error) if task.error else "",
-        "facts": _facts(task),
+        "facts": _facts(task, run.id),
         "problem": problem,
         "lost_anchor": cell if lost else None,
         "parameters": sorted(task.parameters.items()),
@@ -106,7 +106,8 @@ def _ends(run: Run, task: TaskRun, *, reads: bool) -> Shown:
     return shown(ends, _SIDES)
 
 
-def _facts(task: TaskRun) -> list[tuple[str, Any]]:
+def _facts(task: TaskRun, run_id: str) -> list[tuple[str, Any]]:
+    earlier = task.last_success if task.last_success != run_id else None
     return [
         ("Kind", task.kind),
         ("Source", markup("<code>{}</code>", short(task.source, 160)) if task.source else ""),
@@ -114,7 +115,7 @@ def _facts(task: TaskRun) -> list[tuple[str, Any]]:
         ("Took", duration(task.seconds) if task.seconds is not None else ""),
         ("Peak memory", size(task.peak_memory_bytes) if task.peak_memory_bytes is not None else ""),
         ("Attempts", count(task.attempts) if task.attempts else ""),
-        ("Last success", markup("<code>{}</code>", short(task.last_success, 60)) if task.last_success else ""),
+        ("Last success", markup("<code>{}</code>", short(earlier, 60)) if earlier else ""),
     ]
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nbops.record.git import Git, GitError, NoGitError
 from nbops.record.indexes import ConflictsError, WorkIndex, replaced_by, start_from, sweep_killed, work_index
-from nbops.record.packing import pack_objects
+from nbops.record.packing import pack_later
 from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def commit_reports(
         )
     if recent is not None and outcome.commit and outcome.status in {"committed", "nothing"}:
         recent.keep(outcome.commit)
+        pack_later(root, recent.cache, commit=outcome.commit, files=outcome.files)
     return outcome
 
 
@@ -232,7 +233,6 @@ class _Job:
         if not self._move(writer, commit, head):
             self._refresh_index(self._git.line("rev-parse", "--verify", "HEAD^{tree}"))  # as it was
             return None
-        pack_objects(self._git)
         text = f"Committed {len(changes)} file{'s' if len(changes) != 1 else ''} as {commit[:10]}.{note}{index_note}"
         return CommitOutcome(status="committed", commit=commit, message=text, files=len(changes))
 
