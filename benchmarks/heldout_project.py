@@ -118,8 +118,10 @@ _NOTEBOOKS: Mapping[str, tuple[str, ...]] = {
             'priced["energy"] = gridprice.cost(priced["kwh"], priced["rate"])\n'
             'priced["idle"] = gridprice.idle(priced["minutes"], priced["kwh"])'
         ),
-        'priced["cost"] = priced["energy"] + priced["fee"] + priced["idle"]\n'
-        'priced["invoice"] = priced["cost"] * (1 + surcharge)',
+        (
+            'priced["cost"] = priced["energy"] + priced["fee"] + priced["idle"]\n'
+            'priced["invoice"] = priced["cost"] * (1 + surcharge)'
+        ),
         'priced["ref"] = labelling.ref(priced["vehicle"], priced["plan"])',
         'priced.to_parquet(product["priced"], index=False)',
     ),
