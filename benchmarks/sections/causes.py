@@ -1,12 +1,14 @@
 """Causes of planted faults: is the right one ranked first, or among the first three?
 
-Each fault is planted in a copy of a small shop that was built once (five notebooks, a module, two packages, three inputs), in
-one of several commits; the others are innocent. The shop is built with ``nbops build``, and the causes of what a monitor would
-say are asked for. ``python -m benchmarks.sections.causes FOLDER`` does it by itself and prints a line for each fault.
+Each fault is planted in a copy of a small project that was built once, in one of several commits; the others are innocent. The
+project is built with ``nbops build``, and the causes of what a monitor would say are asked for. There are two: the shop (five
+notebooks, a module, two packages, three inputs), by whose faults the rules were set, and the depot, which was held out.
+``python -m benchmarks.sections.causes FOLDER depot`` does it by itself and prints a line for each fault.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -109,14 +111,14 @@ def _is_right(cause: Mapping[str, Any], fault: Fault) -> bool:
     return cause["kind"] == fault.kind and fnmatch(cause["subject"], fault.subject)
 
 
-def outcomes(folder: Path, nbops: Path, python: Path, faults: Sequence[Fault]) -> Iterator[Outcome]:
+def outcomes(trial: Trial, folder: Path, nbops: Path, python: Path, chosen: Sequence[Fault]) -> Iterator[Outcome]:
     """Plant faults one by one, and yield where the right cause stood."""
-    for fault in faults:
-        place = _planted(folder, nbops, fault, FAULTS.index(fault))
-        causes = _asked(python, Shop(place, nbops), fault)
+    for fault in chosen:
+        project = trial.planted(folder, nbops, fault)
+        causes = _asked(python, project, fault)
         rank = next((number for number, cause in enumerate(causes, 1) if _is_right(cause, fault)), None)
         first = f"{causes[0]['kind']} {causes[0]['subject']}" if causes else "none"
-        shutil.rmtree(place)
+        shutil.rmtree(project.root.parent)
         yield Outcome(fault=fault, rank=rank, first=first)
 
 
@@ -127,13 +129,32 @@ def _figures(found: Sequence[Outcome]) -> dict[str, float]:
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
-    """Yield one experiment."""
+    """Yield an experiment for each project."""
+    yield _experiment(
+        context,
+        SHOP,
+        key="causes.faults",
+        title="Faults with a known cause, and innocent changes beside them",
+        about="How often the right cause stands first, and among the first three, in the shop by which the rules were set.",
+        kinds=_KINDS,
+    )
+    yield _experiment(
+        context,
+        DEPOT,
+        key="causes.heldout",
+        title="The same in a project by which no rule was set",
+        about="Nine notebooks of charging points, SQL in one, faults that were written down before any of them was tried.",
+        kinds=_KINDS[:2] if context.quick else _KINDS,
+    )
+
+
+def _experiment(context: Context, trial: Trial, *, key: str, title: str, about: str, kinds: Sequence[str]) -> Experiment:
     found: list[Outcome] = []
 
     def run(kind: str) -> Callable[[int], Mapping[str, float]]:
         def work(_: int) -> Mapping[str, float]:
-            chosen = [fault for fault in FAULTS if fault.kind == kind][: 1 if context.quick else None]
-            mine = list(outcomes(context.folder("causes"), context.tool("nbops"), context.python, chosen))
+            chosen = [fault for fault in trial.faults if fault.kind == kind][: 1 if context.quick else None]
+            mine = list(outcomes(trial, context.folder(key), context.tool("nbops"), context.python, chosen))
             found.extend(mine)
             return _figures(mine)
 
@@ -144,13 +165,13 @@ def experiments(context: Context) -> Iterator[Experiment]:
             raise SkippedError("no kind of fault was measured")
         return _figures(found)
 
-    yield Experiment(
-        key="causes.faults",
-        title="Faults with a known cause, and innocent changes beside them",
-        about="How often the right cause stands first, and among the first three.",
+    return Experiment(
+        key=key,
+        title=title,
+        about=about,
         baseline="code",
         contestants=[
-            *(Contestant(key=kind, label=kind, run=run(kind)) for kind in _KINDS),
+            *(Contestant(key=kind, label=kind, run=run(kind)) for kind in kinds),
             Contestant(key="all", label="all", run=summed),
         ],
         rounds=1,
@@ -165,11 +186,15 @@ def experiments(context: Context) -> Iterator[Experiment]:
 
 
 def main() -> int:
-    """Plant all faults, print where the right cause stood, and the table."""
-    folder = Path(sys.argv[1])
+    """Plant all faults of a project, print where the right cause stood, and the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sections.causes", description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="where to work")
+    parser.add_argument("project", choices=("shop", "depot"), nargs="?", default="shop", help="the depot is the one held out")
+    given = parser.parse_args()
+    trial = {"shop": SHOP, "depot": DEPOT}[given.project]
     python = Path(sys.executable)
     found: list[Outcome] = []
-    for one in outcomes(folder, python.with_name("nbops"), python, FAULTS):
+    for one in outcomes(trial, given.folder / given.project, python.with_name("nbops"), python, trial.faults):
         found.append(one)
         print(f"{one.rank or '-':>2}  {one.fault.kind:<9}  {one.fault.name}  (first: {one.first})", flush=True)
     print(f"\n{'kind':<10}{'faults':>7}{'first':>8}{'of three':>10}")
