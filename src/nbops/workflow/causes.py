@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -279,7 +280,7 @@ class _Gathering:
         now = self.root / path
         if not now.is_file() or now.stat().st_size > _MOST_BYTES or old is None:
             return None
-        columns = upstream.reached.get(f"file:{path}", {})
+        columns = _columns_of(path, upstream)
         items = [next((d for d in run.datasets if d.name == focus.dataset), None) for run in (self.before, self.run)]
         way = turned(items[0], items[1], focus.column, focus.kind)
         return look_at(old, now, columns=columns, kind=focus.kind, size=size, same=_SAME, little=_LITTLE, way=way)
@@ -292,6 +293,17 @@ class _Gathering:
         with suppress(Exception):  # likewise
             return segments_of(self.root, self._focus[0], self.before, self.run)
         return ()
+
+
+def _columns_of(path: str, upstream: Upstream) -> Mapping[str | None, float]:
+    """Return the columns of a file that count, also where lineage names it by a pattern or by its folder."""
+    found: dict[str | None, float] = {}
+    for name, columns in upstream.reached.items():
+        source = name.removeprefix("file:")
+        if name.startswith("file:") and (source == path or fnmatch(path, source) or path.startswith(f"{source.rstrip('/')}/")):
+            for column, strength in columns.items():
+                found[column] = max(strength, found.get(column, 0.0))
+    return found
 
 
 def commits_between(repository: Repository, first: str, last: str, *, reports: str = "reports") -> tuple[CommitOf, ...]:

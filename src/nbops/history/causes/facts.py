@@ -47,6 +47,8 @@ class InputLook:
     """Its columns that moved."""
     text: str = ""
     """A sentence about its rows and columns then and now."""
+    more: bool = False
+    """It holds each row that it held, and others besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from nbops.history.causes.codewords import NAMING, ROWS, SQL, WORD, texts_of
-from nbops.history.causes.differing import columns_using
+from nbops.history.causes.differing import columns_using, selected_for
 
 __all__ = ["Slice", "Statement", "slice_of", "statements_of"]
 
@@ -58,6 +58,11 @@ class Statement:
     """It is no Python, or holds SQL: what it does is not known part by part."""
     idle: bool = False
     """It only shows something."""
+
+    @property
+    def words(self) -> frozenset[str]:
+        """All words in it, also those within texts."""
+        return frozenset(WORD.findall(self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,10 +288,30 @@ def slice_of(statements: Sequence[Statement], columns: Mapping[str, float], *, r
             strength = max(strengths[place], _strength(item, wanted, names, frames, rows=rows))
             strengths[place] = strength
             if item.writes & wanted.keys() or item.stores & names.keys() or strength >= _TOLD_FURTHER:
-                made = dict.fromkeys(item.mentions if item.writes & wanted.keys() else (), strength * _KEPT)
+                made = dict.fromkeys(_feeding(item, wanted) if item.writes & wanted.keys() else (), strength * _KEPT)
                 _raise(wanted, made)
                 _raise(names, dict.fromkeys(item.loads - frames, strength * _KEPT))
     return Slice(statements=tuple(statements), strengths=tuple(strengths), columns=wanted)
+
+
+def _feeding(item: Statement, wanted: Mapping[str, float]) -> frozenset[str]:
+    """Return what a statement mentions for the wanted columns; of one that makes several, not what is for the others."""
+    if not item.writes - wanted.keys():
+        return item.mentions
+    try:
+        tree = ast.parse(item.text)
+    except (SyntaxError, ValueError, RecursionError):
+        reduced = selected_for(item.text, wanted) if item.whole else None
+        return item.mentions if reduced is None else item.mentions & frozenset(WORD.findall(reduced))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in NAMING:
+            if any(keyword.arg in wanted for keyword in node.keywords):
+                node.keywords = [keyword for keyword in node.keywords if keyword.arg is None or keyword.arg in wanted]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
+            node.value = selected_for(node.value, wanted) or node.value
+    found = _Look()
+    found.visit(tree)
+    return frozenset(found.mentions)
 
 
 def _raise(known: dict[str, float], found: Mapping[str, float]) -> None:
