@@ -96,7 +96,7 @@ class _Gathering:
             cells={new.name: (self._cells(self.before, old), self._cells(self.run, new)) for old, new in changed},
             commits=self.commits,
         )
-        candidates = candidates_of(self.before, self.run)
+        candidates = candidates_of(self.before, self.run, touched=facts.touched)
         imports = {one.name: _imported(one.name) for one in candidates if one.kind == "package"}
         facts = replace(facts, imports={name: names for name, names in imports.items() if names})
         if not self.rows:
@@ -280,7 +280,7 @@ class _Gathering:
         now = self.root / path
         if not now.is_file() or now.stat().st_size > _MOST_BYTES or old is None:
             return None
-        columns = _columns_of(path, upstream)
+        columns = _columns_of(path, upstream, self.run)
         items = [next((d for d in run.datasets if d.name == focus.dataset), None) for run in (self.before, self.run)]
         way = turned(items[0], items[1], focus.column, focus.kind)
         return look_at(old, now, columns=columns, kind=focus.kind, size=size, same=_SAME, little=_LITTLE, way=way)
@@ -295,15 +295,29 @@ class _Gathering:
         return ()
 
 
-def _columns_of(path: str, upstream: Upstream) -> Mapping[str | None, float]:
-    """Return the columns of a file that count, also where lineage names it by a pattern or by its folder."""
+def _columns_of(path: str, upstream: Upstream, run: Run) -> Mapping[str | None, float]:
+    """Return the columns of a file that count, also where lineage names it by a pattern or by its folder.
+
+    Where all of the file flows into a task's data, the columns that count there count under the same name here.
+    """
     found: dict[str | None, float] = {}
     for name, columns in upstream.reached.items():
-        source = name.removeprefix("file:")
-        if name.startswith("file:") and (source == path or fnmatch(path, source) or path.startswith(f"{source.rstrip('/')}/")):
+        if _is_of(path, name):
             for column, strength in columns.items():
                 found[column] = max(strength, found.get(column, 0.0))
+    whole = found.get(None, 0.0)
+    readers = {edge.target for edge in run.lineage if _is_of(path, edge.source)}
+    for item in run.datasets if whole else ():
+        if f"task:{item.task}" in readers:
+            for column, strength in upstream.reached.get(item.name, {}).items():
+                found[column] = max(strength, found.get(column, 0.0))
     return found
+
+
+def _is_of(path: str, source: str) -> bool:
+    """Tell whether a node of lineage stands for a file: by its path, a pattern, or a folder."""
+    name = source.removeprefix("file:")
+    return source.startswith("file:") and (name == path or fnmatch(path, name) or path.startswith(f"{name.rstrip('/')}/"))
 
 
 def commits_between(repository: Repository, first: str, last: str, *, reports: str = "reports") -> tuple[CommitOf, ...]:

@@ -23,6 +23,10 @@ __all__ = ["look_at", "measured_file"]
 _NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
 
 
+_OF_VALUES = 0.6
+"""Strength from which on values of a column flow on; below it only decides something about them."""
+
+
 def look_at(
     old: bytes,
     now: Path,
@@ -72,7 +76,8 @@ def look_at(
     ways = {turned(was, is_, name, kind) for name in ((None,) if kind == "rows" else tuple(moved))} - {0}
     if way and ways and way not in ways:
         return InputLook(same=False, text=f"{text}; that is the other way", more=more)
-    told = True if most >= same * size else False if most < little * size and rows < little else None
+    sure = kind in {"rows", "task"} or any(name is not None and strength >= _OF_VALUES for name, strength in known.items())
+    told = True if most >= same * size else False if sure and most < little * size and rows < little else None
     return InputLook(same=told, columns=tuple(sorted(name for name, one in moved.items() if one > 0)), text=text, more=more)
 
 

@@ -55,7 +55,7 @@ def causes_of(incident: Incident, run: Run, last_good: Run | None, facts: Facts 
     cases = [
         Case(before=last_good, after=whole, facts=facts, focus=focus, upstream=upstream_of(focus, whole, graph)) for focus in foci
     ]
-    found = [_cause(candidate, cases, facts) for candidate in candidates_of(last_good, whole)]
+    found = [_cause(candidate, cases, facts) for candidate in candidates_of(last_good, whole, touched=facts.touched)]
     found = _alone(_pointed(found))
     found += _contracts(foci, run, last_good)
     found += _ages(foci, run, last_good)

@@ -90,3 +90,8 @@ class Facts:
     segments: tuple[SegmentFound, ...] = ()
     replay: str = ""
     """What a replay said of code and data, if there was one."""
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Files that the commits between the two runs changed."""
+        return frozenset(path for one in self.commits for path in one.files)
