@@ -106,11 +106,11 @@ class Case:
         known = {edge.target_column for edge in edges}
         spelt = {name for item in code.statements for name in item.writes}
         unseen = {name: strength for name, strength in columns.items() if name not in spelt}
+        untold = max((strength for name, strength in unseen.items() if name not in known), default=0.0)
         way: dict[int, float] = {}
         for edge in edges:
             if edge.kind == "derived" and edge.target in self.upstream.reached:
-                named = [edge.target_column] if edge.target_column else [name for name in unseen if name not in known]
-                strength = max((unseen.get(name, 0.0) for name in named), default=0.0)
+                strength = unseen.get(edge.target_column, 0.0) if edge.target_column else untold
                 way.update({cell: max(strength, way.get(cell, 0.0)) for cell in edge.cells})
         kept = {c.name for d in self.after.datasets if d.task == task for c in d.columns}
         strengths = [

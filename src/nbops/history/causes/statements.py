@@ -21,6 +21,7 @@ __all__ = ["Slice", "Statement", "slice_of", "statements_of"]
 _MAGIC = re.compile(r"^\s*[%!?]")
 _ALIAS = re.compile(r"\bas\s+[\"`]?([A-Za-z_]\w*)", re.IGNORECASE)
 _SQL_ROWS = re.compile(r"\b(where|join|having|limit|distinct|group\s+by|qualify|union|sample)\b", re.IGNORECASE)
+_SQL_COMMENT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 _EXPRESSION = re.compile(r"[<>=!]=?\s*\S|@[A-Za-z_]")
 _GIVEN = re.compile(r"@([A-Za-z_]\w*)")
 _DICT = frozenset({"fillna", "astype", "replace", "agg", "aggregate", "cast", "round", "with_columns", "assign", "fill_null"})
@@ -117,14 +118,21 @@ def _of_cell(index: int, text: str) -> tuple[Statement, ...]:
 
 def _foreign(index: int, text: str) -> Statement:
     words = frozenset(WORD.findall(text))
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    query = SQL.search(text) and (not first.startswith("%%") or "sql" in first or "duck" in first)
+    code = _SQL_COMMENT.sub(_blank, text) if query else text
     return Statement(
         cell=index,
-        text=" ".join(text.split()),
+        text=" ".join(code.split()),
         writes=frozenset(_ALIAS.findall(text)),
         mentions=words,
         rows=bool(_SQL_ROWS.search(text)),
         whole=True,
     )
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " if found[0].startswith(("-", "/")) else found[0]
 
 
 def _statement(index: int, node: ast.stmt) -> Statement:
