@@ -482,11 +482,13 @@ def test_a_segment_stands_above_an_input_of_which_all_speaks() -> None:
     facts = Facts(
         segments=(segment,),
         inputs={"in.csv": InputLook(same=True, text="in.csv: 100 rows, 90 now")},
-        code={"load": CodeOf(before=CELLS, after=CELLS)},
+        code=_with(1, 'sales = pd.read_csv("in.csv", dtype="string")').code,
         cells={"load": (shown[0], shown[1])},
     )
     item = replace(_dataset(content="b"), rows=90)
-    found = causes_of(_incident(("rowCount", None)), _bad(item=item, recipe={"files": {"in.csv": "g"}}), GOOD, facts)
+    found = causes_of(
+        _incident(("rowCount", None)), _bad(item=item, recipe={"code": "k2", "files": {"in.csv": "g"}}), GOOD, facts
+    )
     assert found[1].score >= 0.98
     assert [one.kind for one in found[:2]] == ["segment", "input"]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nbops.history.causes.focus import Focus, Upstream
     from nbops.model import Cause, CellRun, Incident, Run, TaskRun
 
-__all__ = ["causes_for", "commits_between", "gather"]
+__all__ = ["causes_for", "columns_of_file", "commits_between", "gather"]
 
 _PINS = ("*requirements*", "constraints*.txt", "pyproject.toml", "environment*.y*ml", "*.lock", "setup.*")
 """Files that say versions."""
@@ -280,7 +280,7 @@ class _Gathering:
         now = self.root / path
         if not now.is_file() or now.stat().st_size > _MOST_BYTES or old is None:
             return None
-        columns = _columns_of(path, upstream, self.run)
+        columns = columns_of_file(path, upstream, self.run)
         items = [next((d for d in run.datasets if d.name == focus.dataset), None) for run in (self.before, self.run)]
         way = turned(items[0], items[1], focus.column, focus.kind)
         return look_at(old, now, columns=columns, kind=focus.kind, size=size, same=_SAME, little=_LITTLE, way=way)
@@ -295,10 +295,15 @@ class _Gathering:
         return ()
 
 
-def _columns_of(path: str, upstream: Upstream, run: Run) -> Mapping[str | None, float]:
+def columns_of_file(path: str, upstream: Upstream, run: Run) -> Mapping[str | None, float]:
     """Return the columns of a file that count, also where lineage names it by a pattern or by its folder.
 
     Where all of the file flows into a task's data, the columns that count there count under the same name here.
+
+    Args:
+        path: The file, relative to the project.
+        upstream: What counts, of everything.
+        run: With all lineage that is known.
     """
     found: dict[str | None, float] = {}
     for name, columns in upstream.reached.items():
