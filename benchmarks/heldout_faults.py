@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyarrow import parquet
 
-from benchmarks.faults import Change, Fault, Row
+from benchmarks.faults import Change, Fault, Kind, Row
 from benchmarks.heldout_project import STATIONS, Depot
 
 if TYPE_CHECKING:
@@ -352,4 +352,27 @@ def _thrice(shop: Shop) -> None:
         _depot(shop).write_lines(f"data/sessions/{path.name}", [*rows, *more, *more])
 
 
-FAULTS: tuple[Fault, ...] = (*_code(), *_parameters(), *_packages(), *_inputs(), *_segments())
+def _later() -> Iterator[Fault]:
+    """Yield the faults that were written after rules had been mended by those above, and before any of these was tried."""
+    sessions, weather, tariffs = "file:data/sessions/*", "file:data/weather.csv", "file:data/tariffs.parquet"
+    listed: list[tuple[str, Kind, str, Change, tuple[str, ...], tuple[str, ...]]] = [
+        ("Fahrenheit after all", "code", "task:weather", _cell("weather", '["celsius"].agg', '["value"].agg'), ("weather.mean_c:mean",), ("units patch", "sensor", "cold")),
+        ("sum for mean in SQL", "code", "task:usage", _cell("usage", "avg(p.speed)", "sum(p.speed)"), ("usage.speed:mean",), ("longest", "access", "grid patch")),
+        ("multiplied, not divided", "code", "task:board", _cell("board", 'board["kwh"] / board["kwh"].sum()', 'board["kwh"] * board["kwh"].sum()'), ("board.outlook:mean",), ("round", "label", "look")),
+        ("an hour at least", "code", "file:depot/gate.py", _text("depot/gate.py", '["minutes"] > 0', '["minutes"] > 60'), ("checked:rowCount",), ("renamed", "cards", "plug")),
+        ("dear nights, seen in usage", "parameter", "parameter:night_factor", _set(night_factor=5.0), ("usage.revenue:mean",), ("tariff", "moved", "order")),
+        ("large groups only, seen in days", "parameter", "parameter:least_sessions", _set(least_sessions=9), ("daily.sessions:mean",), ("week", "lower", "station")),
+        ("never below 30, seen in the forecast", "package", "package:tinyunits", _package("tinyunits", "0.6.0", "return (fahrenheit - 32) * 5 / 9", "return ((fahrenheit - 32) * 5 / 9).clip(lower=30)"), ("forecast.heat:mean",), ("look", "week", "sensor")),
+        ("standing is free", "package", "package:gridprice", _package("gridprice", "2.5.0", "A_MINUTE = 0.01", "A_MINUTE = 0"), ("priced.idle:mean",), ("layout", "tariff", "cards")),
+        ("another name in a package", "package", "package:labelling", _package("labelling", "3.0.0", "def ref(", "def reference("), ("task:priced",), ("comment", "order", "grid patch")),
+        ("another year's weather", "input", weather, _table("data/weather.csv", lambda row, _: {**row, "timestamp": row["timestamp"].replace("2013", "2014")}), ("usage.mean_c:nullRate",), ("units patch", "lower", "cold")),
+        ("fees, seen on the board", "input", tariffs, _tariffs(lambda row: {**row, "fee": row["fee"] * 20}), ("board.revenue:mean",), ("round", "order", "longest")),
+        ("seconds, seen in what is left", "input", sessions, _sessions(_times("minutes", 60)), ("checked:rowCount",), ("gate", "renamed", "label")),
+        ("nothing from New Haven, seen in usage", "segment", "New Haven", _sessions(_without(_in("New Haven"))), ("usage:rowCount",), ("longest", "grid patch", "names")),
+        ("the zoe's energy thirtyfold", "segment", "zoe", _sessions(_times("kwh", 30, _is("vehicle", "zoe"))), ("sessions.kwh:mean",), ("path", "label", "tariff")),
+    ]  # fmt: skip
+    for name, kind, subject, plant, shows, beside in listed:
+        yield Fault(name=name, kind=kind, subject=subject, plant=plant, shows=shows, beside=beside)
+
+
+FAULTS: tuple[Fault, ...] = (*_code(), *_parameters(), *_packages(), *_inputs(), *_segments(), *_later())

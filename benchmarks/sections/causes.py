@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["MINUTES", "TITLE", "Outcome", "experiments"]
 
 TITLE = "Causes of planted faults"
-MINUTES = 15.0
+MINUTES = 35.0
 _KINDS = ("code", "parameter", "package", "input", "segment")
 _PROGRAM = Path(__file__).parents[1] / "contestants" / "causes.py"
 _FIRST, _THREE = 0.80, 0.95

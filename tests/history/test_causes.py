@@ -524,3 +524,22 @@ def test_what_moved_upstream_says_where_and_stands_below_what_says_why() -> None
     found = causes_of(MEAN, bad, with_raw(GOOD, 5.0))
     assert [one.kind for one in found[:3]] == ["parameter", "upstream", "package"]
     assert 0.1 <= found[0].score < 0.3
+
+
+def test_a_function_of_a_package_is_no_column_of_the_same_name() -> None:
+    text = 'sales["energy"] = tinyfx.amount(sales["price"])'
+    cells = (*CELLS[:3], (3, text), (4, 'sales["amount"] = sales["energy"] + 1'), CELLS[5])
+    columns = tuple(Column(name=name, physical_type="DOUBLE") for name in ("amount", "energy"))
+
+    def moved(run: Run, mean: float) -> Run:
+        found = [Measurement(metric="mean", column=name, value=mean) for name in ("amount", "energy")]
+        item = replace(run.datasets[0], columns=columns, measurements=tuple(found))
+        return replace(run, datasets=(item,))
+
+    bad, good = moved(_bad(recipe={"packages": {"tinyfx": "2.0"}}), 50.0), moved(GOOD, 5.0)
+    near, far = (
+        causes_of(_incident(("mean", "energy")), bad, good, Facts(code={"load": CodeOf(before=code, after=code)}))
+        for code in (cells, tuple((i, c.replace("tinyfx.amount(", 'tinyfx.x(sales["amount"], ')) for i, c in cells))
+    )
+    assert near[0].kind == far[0].kind == "package"
+    assert near[0].score > far[0].score

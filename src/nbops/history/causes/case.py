@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nbops.history.causes.codediff import slices
 from nbops.history.causes.codewords import COMPUTED
 from nbops.history.causes.focus import is_telling, moved_by
+from nbops.history.causes.statements import parts_of_modules
 
 if TYPE_CHECKING:
     from nbops.history.causes.codediff import CodeChange
@@ -126,12 +127,13 @@ class Case:
         """
         moved = self._columns_moved(task)
         strengths = []
-        for item, strength in zip(code.statements, code.strengths, strict=True):
+        parts = parts_of_modules(code.statements)
+        for item, strength, imported in zip(code.statements, code.strengths, parts, strict=True):
             made = [moved.get(name) for name in item.writes]
             factor = 1.0
             if made and None not in made:
                 most = max(size for size in made if size is not None)
-                read = max((moved[name] for name in item.mentions - item.writes if name in moved), default=0.0)
+                read = max((moved[name] for name in item.mentions - item.writes - imported if name in moved), default=0.0)
                 factor = _AS_BEFORE if most == 0.0 else _FROM_ABOVE if read >= AS_MUCH * most else 1.0
             strengths.append(strength * factor)
         columns = {name: s * (_AS_BEFORE if moved.get(name) == 0.0 else 1.0) for name, s in code.columns.items()}

@@ -16,7 +16,7 @@ from functools import lru_cache
 from nbops.history.causes.codewords import NAMING, ROWS, SQL, WORD, texts_of
 from nbops.history.causes.differing import columns_using, selected_for
 
-__all__ = ["Slice", "Statement", "slice_of", "statements_of"]
+__all__ = ["Slice", "Statement", "parts_of_modules", "slice_of", "statements_of"]
 
 _MAGIC = re.compile(r"^\s*[%!?]")
 _ALIAS = re.compile(r"\bas\s+[\"`]?([A-Za-z_]\w*)", re.IGNORECASE)
@@ -300,6 +300,30 @@ def slice_of(statements: Sequence[Statement], columns: Mapping[str, float], *, r
                 _raise(wanted, made)
                 _raise(names, dict.fromkeys(item.loads - frames, strength * _KEPT))
     return Slice(statements=tuple(statements), strengths=tuple(strengths), columns=wanted)
+
+
+def parts_of_modules(statements: Sequence[Statement]) -> tuple[frozenset[str], ...]:
+    """Return of each statement the names that it uses only as parts of what is imported.
+
+    The ``cost`` of ``prices.cost(x)`` is no column.
+    """
+    imported = {name for item in statements if item.text.startswith(("import ", "from ")) for name in item.stores}
+    return tuple(_parts(item, imported) if item.loads & imported else frozenset() for item in statements)
+
+
+def _parts(item: Statement, imported: set[str]) -> frozenset[str]:
+    try:
+        tree = ast.parse(item.text)
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    found, others = set[str](), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            of_module = isinstance(node.value, ast.Name) and node.value.id in imported
+            (found if of_module else others).add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            others.add(node.value)
+    return frozenset(found - others)
 
 
 def _feeding(item: Statement, wanted: Mapping[str, float]) -> frozenset[str]:
