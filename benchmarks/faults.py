@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from benchmarks.faults_project import Shop
 
-__all__ = ["DISTRACTORS", "FAULTS", "Fault"]
+__all__ = ["DISTRACTORS", "FAULTS", "Change", "Fault", "Kind", "Row"]
 
 Change = Callable[["Shop"], None]
 Kind = Literal["code", "parameter", "package", "input", "segment"]

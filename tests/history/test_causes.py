@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from nbops.history.causes import CodeOf, CommitOf, Facts, InputLook, SegmentFound, causes_of
 from nbops.history.causes.codediff import changes_of
 from nbops.history.causes.differing import columns_between
+from nbops.history.causes.focus import moved_by
 from nbops.history.causes.statements import slice_of, statements_of
 from nbops.model import (
+    CellRun,
+    CellTable,
     Column,
     ColumnEdge,
     Dataset,
@@ -285,3 +288,258 @@ def test_a_variable_within_a_query_is_used() -> None:
     cells = [(0, 'o = pd.read_csv("i").query("price > @least").assign(b=1)'), (1, 'o.to_parquet("o")')]
     found = slice_of(statements_of(cells), {}, rows=0.9)
     assert found.using({"least"}) == (0.9, (0,))
+
+
+def _numbers(**values: float) -> Dataset:
+    measured = tuple(Measurement(metric=name, column="amount", value=value) for name, value in values.items())
+    return replace(_dataset(content=str(sorted(values.items()))), measurements=measured)
+
+
+def test_sums_that_were_added_up_in_another_order_did_not_move() -> None:
+    before = {"nullValues": 0, "mean": 4.68972501, "standardDeviation": 3.5, "minimum": 0.9, "maximum": 35.8}
+    was = _numbers(**before, distinctValues=2022)
+    assert moved_by(was, _numbers(**{**before, "mean": 4.689725010000004}, distinctValues=2021), "amount", "values") == 0.0
+    assert moved_by(was, _numbers(**before, distinctValues=1500), "amount", "values") != 0.0
+    assert moved_by(was, _numbers(**{**before, "mean": 4.6898}, distinctValues=2022), "amount", "values") != 0.0
+
+
+QUERY = "SELECT city, sum(kwh) AS kwh, max(minutes) AS longest FROM sessions WHERE plug = 'DC' GROUP BY city"
+
+
+@pytest.mark.parametrize("form", ["%%sql\n{}", 'q = """{}"""'])
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (QUERY.replace("SELECT", "select\n ").replace("FROM", "from").replace("GROUP BY", "-- each\ngroup  by"), False),
+        (QUERY.replace("'DC'", "'dc'"), True),
+        (QUERY.replace("sum", "avg"), True),
+    ],
+)
+def test_sql_in_other_letters_and_lines_is_the_same_but_not_what_is_quoted(form: str, other: str, differs: bool) -> None:
+    code = CodeOf(before=((0, form.format(QUERY)),), after=((0, form.format(other)),))
+    assert bool(changes_of(code)) is differs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"%%sql\n{QUERY.replace('sessions', '(SELECT * FROM rows)')}",
+        f'u = c.execute("""{QUERY}""").df()',
+        'u = s.groupby("city").agg(kwh=("kwh", "sum"), longest=("minutes", "max"))',
+    ],
+)
+def test_of_a_statement_that_makes_several_columns_only_what_is_for_one_of_them_counts(text: str) -> None:
+    found = slice_of(statements_of([(0, text)]), {"kwh": 1.0}, rows=0.3)
+    assert "minutes" not in found.columns
+    assert "longest" not in found.columns
+    assert "city" in found.columns
+
+
+COMPUTED = (
+    (0, "import pandas as pd\nimport tinyfx"),
+    (1, 't = pd.read_csv("in.csv")'),
+    (2, 't["celsius"] = tinyfx.celsius(t["price"])'),
+    (3, 'w = t.resample("D")["celsius"].agg(["mean"]).add_suffix("_c")'),
+    (4, 'w["label"] = tinyfx.words(t["name"])'),
+    (5, 'w.to_parquet(product["data"])'),
+)
+
+
+def _computed(run: Run, mean: float, content: str) -> Run:
+    edge = ColumnEdge(
+        source="file:in.csv",
+        source_column="price",
+        target="orders",
+        target_column="mean_c",
+        kind="derived",
+        how="assumed",
+        cells=(1, 2, 3),
+    )
+    measured = (
+        Measurement(metric="mean", column="mean_c", value=mean),
+        Measurement(metric="nullValues", column="mean_c", value=0),
+    )
+    columns = tuple(Column(name=name, physical_type="DOUBLE") for name in ("mean_c", "label"))
+    item = replace(_dataset(content=content), columns=columns, measurements=measured)
+    return replace(run, datasets=(item,), column_lineage=(TaskLineage(task="load", edges=(edge,)),))
+
+
+def test_a_column_whose_name_no_code_spells_comes_by_the_way_that_lineage_tells() -> None:
+    bad = _computed(_bad(recipe={"packages": {"tinyfx": "2.0"}}), 50.0, "b")
+    good = _computed(GOOD, 5.0, "a")
+    found = causes_of(_incident(("mean", "mean_c")), bad, good, Facts(code={"load": CodeOf(before=COMPUTED, after=COMPUTED)}))
+    assert (found[0].kind, found[0].score > 0.6) == ("package", True)
+    # where the package serves other columns only, it is none
+    other = tuple((i, 't["celsius"] = t["price"] / 2' if i == 2 else text) for i, text in COMPUTED)
+    found = causes_of(_incident(("mean", "mean_c")), bad, good, Facts(code={"load": CodeOf(before=other, after=other)}))
+    assert found[0].kind == "unknown"
+
+
+MODULE = """
+class Gate:
+    def plausible(self, frame):
+        return frame[frame["price"] > {least}]
+
+    def __str__(self):
+        return "{words}"
+
+    def unused(self):
+        return {number}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "likely"),
+    [({"least": 5}, True), ({"words": "other"}, False), ({"number": 2}, False)],
+)
+def test_of_a_class_the_methods_count_that_changed(changed: dict[str, Any], likely: bool) -> None:
+    texts = [MODULE.format(**{"least": 0, "words": "a gate", "number": 1, **more}) for more in ({}, changed)]
+    cells = (
+        (0, "import pandas as pd\n\nfrom gate import Gate"),
+        (1, 'sales = pd.read_csv("in.csv")'),
+        (2, "gate = Gate()\nsales = sales.pipe(gate.plausible)"),
+        (3, 'sales.to_parquet(product["data"])'),
+    )
+    facts = Facts(
+        code={"load": CodeOf(before=cells, after=cells)},
+        modules={"gate.py": CodeOf(before=((0, texts[0]),), after=((0, texts[1]),))},
+    )
+    good = replace(GOOD, tasks=(replace(GOOD.tasks[0], fingerprint={**GOOD.tasks[0].fingerprint, "modules": {"gate.py": "a"}}),))
+    bad = _bad(recipe={"modules": {"gate.py": "b"}}, item=replace(_dataset(content="b"), rows=50))
+    found = causes_of(_incident(("rowCount", None)), bad, good, facts)
+    assert (found[0].subject == "file:gate.py") is likely
+
+
+def test_a_module_that_names_a_column_makes_it_where_the_notebook_does_not() -> None:
+    cells = (
+        (0, "import pandas as pd\n\nfrom geo import places"),
+        (1, 'sales = pd.read_csv("in.csv")'),
+        (2, 'sales = pd.concat([sales, places(sales["point"])], axis=1)'),
+        (3, 'sales.to_parquet(product["data"])'),
+    )
+    texts = [
+        f'def places(points):\n    return points.str.extract(r"{way}")'
+        for way in ("(?P<amount>.) (?P<b>.)", "(?P<b>.) (?P<amount>.)")
+    ]
+    facts = Facts(
+        code={"load": CodeOf(before=cells, after=cells)},
+        modules={"geo.py": CodeOf(before=((0, texts[0]),), after=((0, texts[1]),))},
+        inputs={"in.csv": InputLook(text="in.csv: as many rows")},
+    )
+    good = replace(GOOD, tasks=(replace(GOOD.tasks[0], fingerprint={**GOOD.tasks[0].fingerprint, "modules": {"geo.py": "a"}}),))
+    found = causes_of(MEAN, _bad(recipe={"modules": {"geo.py": "b"}, "files": {"in.csv": "g"}}), good, facts)
+    assert next(one.score for one in found if one.subject == "file:geo.py") > 0.7
+
+
+def test_rows_that_were_only_added_to_an_input_are_less_likely_where_no_rows_came_of_them() -> None:
+    recipe = {"files": {"in.csv": "g"}, "parameters": {"factor": "x"}}
+    bad = _bad(recipe=recipe, parameters={"factor": 7, "least": 1})
+    code = _with(3, CELLS[3][1])
+    looks = {
+        more: replace(code, inputs={"in.csv": InputLook(same=True, text="in.csv: moved", more=more)}) for more in (True, False)
+    }
+    assert causes_of(MEAN, bad, GOOD, looks[False])[0].kind == "input"
+    assert causes_of(MEAN, bad, GOOD, looks[True])[0].kind == "parameter"
+    grown = replace(bad, datasets=(replace(bad.datasets[0], rows=130),))
+    assert causes_of(MEAN, grown, GOOD, looks[True])[0].kind == "input"
+
+
+def test_files_of_a_folder_are_looked_at_as_one_candidate() -> None:
+    paths = [f"in/{number}.csv" for number in range(6)]
+    good, bad = (
+        replace(
+            run, tasks=(replace(run.tasks[0], fingerprint={**run.tasks[0].fingerprint, "files": dict.fromkeys(paths, run.id)}),)
+        )
+        for run in (GOOD, _bad())
+    )
+    none = {path: InputLook(same=False, text=f"{path}: as before") for path in paths}
+    scores = [
+        next(one.score for one in causes_of(MEAN, bad, good, Facts(inputs=looks)) if one.kind == "input")
+        for looks in (none, {paths[0]: none[paths[0]]}, {**none, paths[3]: InputLook(same=True, text="it moved")})
+    ]
+    assert scores[0] == scores[1]
+    assert scores[2] > 2 * scores[0]
+
+
+def test_an_input_that_was_only_seen_to_be_read_is_one_also_where_the_task_failed() -> None:
+    observed = {"in/a.csv": "f", "in/b.csv": "f"}
+    good = replace(GOOD, tasks=(replace(GOOD.tasks[0], fingerprint={**GOOD.tasks[0].fingerprint, "observed": observed}),))
+    task = replace(GOOD.tasks[0], status="failed", attempted=GOOD.tasks[0].fingerprint)
+    failed = IncidentFinding(key="task:load", kind="task", subject="task:load")
+    incident = replace(_incident(), findings=(failed,))
+    commit = CommitOf(commit="c" * 40, author="Ada", subject="a field renamed", files=("in/b.csv", "README.md"))
+    found = causes_of(incident, replace(_bad(), tasks=(task,)), good, Facts(commits=(commit,)))
+    assert (found[0].kind, found[0].subject) == ("input", "file:in/b.csv")
+    assert "in/a.csv" not in str(found)
+    assert causes_of(incident, replace(_bad(), tasks=(task,)), good)[0].kind == "unknown"
+
+
+def test_a_segment_stands_above_an_input_of_which_all_speaks() -> None:
+    segment = SegmentFound(
+        dataset="orders", column=None, conditions=(("country", "EIRE"),), explained=1.0, share=0.1, text="100 % have EIRE"
+    )
+    shown = tuple((CellRun(index=1, tables=(CellTable(name="sales", rows=rows, columns=3),)),) for rows in (100, 90))
+    facts = Facts(
+        segments=(segment,),
+        inputs={"in.csv": InputLook(same=True, text="in.csv: 100 rows, 90 now")},
+        code=_with(1, 'sales = pd.read_csv("in.csv", dtype="string")').code,
+        cells={"load": (shown[0], shown[1])},
+    )
+    item = replace(_dataset(content="b"), rows=90)
+    found = causes_of(
+        _incident(("rowCount", None)), _bad(item=item, recipe={"code": "k2", "files": {"in.csv": "g"}}), GOOD, facts
+    )
+    assert found[1].score >= 0.98
+    assert [one.kind for one in found[:2]] == ["segment", "input"]
+
+
+def test_what_moved_upstream_says_where_and_stands_below_what_says_why() -> None:
+    def with_raw(run: Run, mean: float) -> Run:
+        raw = replace(_dataset("raw", mean=mean, content=str(mean)), task="fetch")
+        edge = ColumnEdge(
+            source="raw",
+            source_column="amount",
+            target="orders",
+            target_column="amount",
+            kind="derived",
+            how="static",
+            cells=(1, 3),
+        )
+        lineage = (
+            LineageEdge(source="dataset:raw", target="task:load", kind="reads"),
+            LineageEdge(source="task:fetch", target="dataset:raw", kind="writes"),
+            *run.lineage,
+        )
+        fetch = TaskRun(name="fetch", kind="notebook", status="succeeded", source="fetch.ipynb", fingerprint={"code": "f"})
+        return replace(
+            run,
+            datasets=(*run.datasets, raw),
+            tasks=(fetch, replace(run.tasks[0], upstream=("fetch",))),
+            lineage=lineage,
+            column_lineage=(TaskLineage(task="load", edges=(edge,)),),
+        )
+
+    recipe = {"parameters": {"factor": "x"}, "packages": {"tinyfx": "1.1"}}
+    bad = with_raw(_bad(recipe=recipe, parameters={"factor": 7, "least": 1}), 50.0)
+    found = causes_of(MEAN, bad, with_raw(GOOD, 5.0))
+    assert [one.kind for one in found[:3]] == ["parameter", "upstream", "package"]
+    assert 0.1 <= found[0].score < 0.3
+
+
+def test_a_function_of_a_package_is_no_column_of_the_same_name() -> None:
+    text = 'sales["energy"] = tinyfx.amount(sales["price"])'
+    cells = (*CELLS[:3], (3, text), (4, 'sales["amount"] = sales["energy"] + 1'), CELLS[5])
+    columns = tuple(Column(name=name, physical_type="DOUBLE") for name in ("amount", "energy"))
+
+    def moved(run: Run, mean: float) -> Run:
+        found = [Measurement(metric="mean", column=name, value=mean) for name in ("amount", "energy")]
+        item = replace(run.datasets[0], columns=columns, measurements=tuple(found))
+        return replace(run, datasets=(item,))
+
+    bad, good = moved(_bad(recipe={"packages": {"tinyfx": "2.0"}}), 50.0), moved(GOOD, 5.0)
+    near, far = (
+        causes_of(_incident(("mean", "energy")), bad, good, Facts(code={"load": CodeOf(before=code, after=code)}))
+        for code in (cells, tuple((i, c.replace("tinyfx.amount(", 'tinyfx.x(sales["amount"], ')) for i, c in cells))
+    )
+    assert near[0].kind == far[0].kind == "package"
+    assert near[0].score > far[0].score

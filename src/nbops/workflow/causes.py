@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from nbops.history.causes.focus import Focus, Upstream
     from nbops.model import Cause, CellRun, Incident, Run, TaskRun
 
-__all__ = ["causes_for", "commits_between", "gather"]
+__all__ = ["causes_for", "columns_of_file", "commits_between", "gather"]
 
 _PINS = ("*requirements*", "constraints*.txt", "pyproject.toml", "environment*.y*ml", "*.lock", "setup.*")
 """Files that say versions."""
@@ -96,7 +97,7 @@ class _Gathering:
             commits=self.commits,
             ran=self._earlier(both),
         )
-        candidates = candidates_of(self.before, self.run)
+        candidates = candidates_of(self.before, self.run, touched=facts.touched)
         imports = {one.name: _imported(one.name) for one in candidates if one.kind == "package"}
         facts = replace(facts, imports={name: names for name, names in imports.items() if names})
         if not self.rows:
@@ -291,7 +292,7 @@ class _Gathering:
         now = self.root / path
         if not now.is_file() or now.stat().st_size > _MOST_BYTES or old is None:
             return None
-        columns = upstream.reached.get(f"file:{path}", {})
+        columns = columns_of_file(path, upstream, self.run)
         items = [next((d for d in run.datasets if d.name == focus.dataset), None) for run in (self.before, self.run)]
         way = turned(items[0], items[1], focus.column, focus.kind)
         return look_at(old, now, columns=columns, kind=focus.kind, size=size, same=_SAME, little=_LITTLE, way=way)
@@ -304,6 +305,36 @@ class _Gathering:
         with suppress(Exception):  # likewise
             return segments_of(self.root, self._focus[0], self.before, self.run)
         return ()
+
+
+def columns_of_file(path: str, upstream: Upstream, run: Run) -> Mapping[str | None, float]:
+    """Return the columns of a file that count, also where lineage names it by a pattern or by its folder.
+
+    Where all of the file flows into a task's data, the columns that count there count under the same name here.
+
+    Args:
+        path: The file, relative to the project.
+        upstream: What counts, of everything.
+        run: With all lineage that is known.
+    """
+    found: dict[str | None, float] = {}
+    for name, columns in upstream.reached.items():
+        if _is_of(path, name):
+            for column, strength in columns.items():
+                found[column] = max(strength, found.get(column, 0.0))
+    whole = found.get(None, 0.0)
+    readers = {edge.target for edge in run.lineage if _is_of(path, edge.source)}
+    for item in run.datasets if whole else ():
+        if f"task:{item.task}" in readers:
+            for column, strength in upstream.reached.get(item.name, {}).items():
+                found[column] = max(strength, found.get(column, 0.0))
+    return found
+
+
+def _is_of(path: str, source: str) -> bool:
+    """Tell whether a node of lineage stands for a file: by its path, a pattern, or a folder."""
+    name = source.removeprefix("file:")
+    return source.startswith("file:") and (name == path or fnmatch(path, name) or path.startswith(f"{name.rstrip('/')}/"))
 
 
 def commits_between(repository: Repository, first: str, last: str, *, reports: str = "reports") -> tuple[CommitOf, ...]:

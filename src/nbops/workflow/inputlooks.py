@@ -24,6 +24,10 @@ __all__ = ["look_at", "measured_file"]
 _NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
 
 
+_OF_VALUES = 0.6
+"""Strength from which on values of a column flow on; below it only decides something about them."""
+
+
 def look_at(
     old: bytes,
     now: Path,
@@ -59,6 +63,7 @@ def look_at(
             was, is_ = measured_file(path), measured_file(now)
         except DataError:
             return InputLook(same=True, text=f"{now.name} cannot be read as rows any more")
+        more = bool(was.rows and is_.rows and was.rows < is_.rows and was.columns == is_.columns and _holds(path, now))
     names = {column.name for item in (was, is_) for column in item.columns}
     known = {name: strength for name, strength in columns.items() if name in names and strength >= 0.4}  # noqa: PLR2004
     moved = {name: moved_by(was, is_, name, kind) or 0.0 for name in known if name is not None}
@@ -68,12 +73,13 @@ def look_at(
     text = _text(now.name, was, is_, moved, gone)
     most = max(sizes, default=None)
     if most is None or size is None or size <= 0:
-        return InputLook(text=text, columns=tuple(sorted(moved)))
+        return InputLook(text=text, columns=tuple(sorted(moved)), more=more)
     ways = {turned(was, is_, name, kind) for name in ((None,) if kind == "rows" else tuple(moved))} - {0}
     if way and ways and way not in ways:
-        return InputLook(same=False, text=f"{text}; that is the other way")
-    told = True if most >= same * size else False if most < little * size and rows < little else None
-    return InputLook(same=told, columns=tuple(sorted(name for name, one in moved.items() if one > 0)), text=text)
+        return InputLook(same=False, text=f"{text}; that is the other way", more=more)
+    sure = kind in {"rows", "task"} or any(name is not None and strength >= _OF_VALUES for name, strength in known.items())
+    told = True if most >= same * size else False if sure and most < little * size and rows < little else None
+    return InputLook(same=told, columns=tuple(sorted(name for name, one in moved.items() if one > 0)), text=text, more=more)
 
 
 def _text(name: str, was: Dataset, now: Dataset, moved: Mapping[str, float], gone: set[str]) -> str:
@@ -84,6 +90,16 @@ def _text(name: str, was: Dataset, now: Dataset, moved: Mapping[str, float], gon
     strong = [column for column, size in sorted(moved.items(), key=lambda item: -item[1]) if size > 0.01][:3]  # noqa: PLR2004
     parts.append(f"{', '.join(strong)} moved" if strong else "the columns that matter are as they were")
     return f"{name}: {'; '.join(parts)}"
+
+
+def _holds(old: Path, now: Path) -> bool:
+    """Tell whether a file holds each row that it held before."""
+    with connect(threads=2) as (connection, scratch):
+        for path, prefix in ((old, "was_"), (now, "is_")):
+            open_source(connection, path, name=path.name, scratch=scratch, contract=None, shown=path.name, prefix=prefix)
+        query = "SELECT count(*) FROM (SELECT * FROM was_scan EXCEPT ALL SELECT * FROM is_scan)"
+        lost = connection.execute(query).fetchone()
+        return bool(lost is not None and lost[0] == 0)
 
 
 def measured_file(path: Path) -> Dataset:

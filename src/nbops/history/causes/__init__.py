@@ -57,7 +57,7 @@ def causes_of(incident: Incident, run: Run, last_good: Run | None, facts: Facts 
     cases = [
         Case(before=last_good, after=whole, facts=facts, focus=focus, upstream=upstream_of(focus, whole, graph)) for focus in foci
     ]
-    found = [_cause(candidate, cases, facts) for candidate in candidates_of(last_good, whole)]
+    found = [_cause(candidate, cases, facts) for candidate in candidates_of(last_good, whole, touched=facts.touched)]
     found = _alone(_pointed(found))
     found += _contracts(foci, run, last_good)
     found += _ages(foci, run, last_good)
@@ -186,10 +186,12 @@ def _moved_first(cases: Sequence[Case], *, strongest: float) -> Iterator[Cause]:
                 continue
             seen.add(name)
             what = name if column is None else f"{column} of {name}"
+            score = min(0.5, 0.2 + size) * (0.4 if strongest >= _SURE else 1.0)
             yield Cause(
                 kind="upstream",
                 message=f"{what} moved as well, upstream of it.",
-                score=min(0.5, 0.2 + size) * (0.4 if strongest >= _SURE else 1.0),
+                # it says where to look; what changed there says why
+                score=min(score, 0.9 * strongest) if strongest >= _LIKELY else score,
                 subject=f"dataset:{name}",
             )
 
@@ -203,7 +205,7 @@ def _with_segments(found: list[Cause], facts: Facts) -> list[Cause]:
     telling = best.explained >= _EXPLAINED and best.share <= _PART
     if leader is None or leader.score < _LIKELY or leader.kind in {"input", "upstream", "unknown"}:
         top = max(leader.score if leader else 0.0, 0.5)
-        score = min(0.99, top + 0.01) if telling and best.categorical else min(top * 0.8, 0.6)
+        score = min(0.999, top + 0.01) if telling and best.categorical else min(top * 0.8, 0.6)
     else:
         score = min(leader.score * 0.6, 0.5)
     brought = [one.message.rstrip(".") for one in found if one is leader and one.kind == "input"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -37,8 +37,14 @@ def recipe_of(task: TaskRun) -> Mapping[str, Any]:
     return task.attempted or task.fingerprint
 
 
-def candidates_of(before: Run, after: Run) -> tuple[Candidate, ...]:
-    """Return what changed from one run to another, in no order."""
+def candidates_of(before: Run, after: Run, *, touched: Collection[str] = ()) -> tuple[Candidate, ...]:
+    """Return what changed from one run to another, in no order.
+
+    Args:
+        before: The earlier run.
+        after: The later one.
+        touched: Files that commits between them changed: what a task only was seen to read is not recorded where it failed.
+    """
     old, new = {task.name: task for task in before.tasks}, {task.name: task for task in after.tasks}
     both = [(old[name], new[name]) for name in new if name in old]
     return (
@@ -47,7 +53,7 @@ def candidates_of(before: Run, after: Run) -> tuple[Candidate, ...]:
         *_pipeline(old, new),
         *_parameters(before, after, both),
         *_packages(before, after, both),
-        *_inputs(both),
+        *_inputs(both, frozenset(touched)),
     )
 
 
@@ -193,8 +199,11 @@ def _prior(was: str, now: str) -> float:
     return 0.75 if one[:2] != other[:2] else 0.62
 
 
-def _inputs(both: list[tuple[TaskRun, TaskRun]]) -> Iterator[Candidate]:
+def _inputs(both: list[tuple[TaskRun, TaskRun]], touched: frozenset[str]) -> Iterator[Candidate]:
     found = _parts(both, "files", "observed")
+    for old, new in both:
+        for path in touched & (recipe_of(old).get("observed") or {}).keys() if new.attempted else ():
+            found.setdefault(path, ("as it was", "as it is", set()))[2].add(new.name)
     folders: dict[tuple[str, str], list[str]] = {}
     for path in found:
         pure = PurePosixPath(path)

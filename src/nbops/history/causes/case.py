@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nbops.history.causes.codediff import slices
+from nbops.history.causes.codewords import COMPUTED
 from nbops.history.causes.focus import is_telling, moved_by
+from nbops.history.causes.statements import parts_of_modules
 
 if TYPE_CHECKING:
     from nbops.history.causes.codediff import CodeChange
     from nbops.history.causes.facts import Facts
     from nbops.history.causes.focus import Focus, Upstream
-    from nbops.history.causes.statements import Slice
+    from nbops.history.causes.statements import Slice, Statement
     from nbops.model import Dataset, Run
 
 __all__ = ["AS_MUCH", "Case", "Weighed"]
@@ -24,6 +26,10 @@ _ROWS_OF_ROWS, _ROWS_MOVED, _ROWS_OF_VALUES, _FEW = 0.9, 0.65, 0.35, 0.02
 """Strength of statements that choose rows: for numbers of rows, for values where rows are more or fewer too, and for values."""
 _AS_BEFORE, _FROM_ABOVE = 0.1, 0.5
 """Factors of a statement whose columns did not move, and of one that reads what moved as much."""
+
+
+_ON_THE_WAY = 0.9
+"""Part of a column's strength that a statement has by which it comes about as lineage tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +92,33 @@ class Case:
                 columns = {**columns, **_named_in(self.facts.code[task].after, until)}
             strength = _ROWS_OF_ROWS if rows else _ROWS_MOVED if self._rows_moved(task) else _ROWS_OF_VALUES
             now, before = slices(self.facts.code[task], columns, rows=strength, until=until)
+            now, before = self._traced(now, self.after, task, columns), self._traced(before, self.before, task, columns)
             self._slices[task] = self._seen(now, task), self._seen(before, task)
         return self._slices[task]
+
+    def _traced(self, code: Slice, run: Run, task: str, columns: Mapping[str, float]) -> Slice:
+        """Raise statements on the way of lineage to columns whose names no code spells, as those of a pivot or with a suffix.
+
+        Such are statements whose columns none of the task's data has, and those that make names when they run.
+        """
+        edges = [
+            edge for part in run.column_lineage if part.task == task for edge in part.edges if edge.target_column or edge.cells
+        ]
+        known = {edge.target_column for edge in edges}
+        spelt = {name for item in code.statements for name in item.writes}
+        unseen = {name: strength for name, strength in columns.items() if name not in spelt}
+        untold = max((strength for name, strength in unseen.items() if name not in known), default=0.0)
+        way: dict[int, float] = {}
+        for edge in edges:
+            if edge.kind == "derived" and edge.target in self.upstream.reached:
+                strength = unseen.get(edge.target_column, 0.0) if edge.target_column else untold
+                way.update({cell: max(strength, way.get(cell, 0.0)) for cell in edge.cells})
+        kept = {c.name for d in self.after.datasets if d.task == task for c in d.columns}
+        strengths = [
+            max(strength, _ON_THE_WAY * way.get(item.cell, 0.0)) if _between(item, kept) else strength
+            for item, strength in zip(code.statements, code.strengths, strict=True)
+        ]
+        return replace(code, strengths=tuple(strengths))
 
     def _seen(self, code: Slice, task: str) -> Slice:
         """Weigh statements by what the columns that they make did: those that are as before were made as before.
@@ -96,12 +127,13 @@ class Case:
         """
         moved = self._columns_moved(task)
         strengths = []
-        for item, strength in zip(code.statements, code.strengths, strict=True):
+        parts = parts_of_modules(code.statements)
+        for item, strength, imported in zip(code.statements, code.strengths, parts, strict=True):
             made = [moved.get(name) for name in item.writes]
             factor = 1.0
             if made and None not in made:
                 most = max(size for size in made if size is not None)
-                read = max((moved[name] for name in item.mentions - item.writes if name in moved), default=0.0)
+                read = max((moved[name] for name in item.mentions - item.writes - imported if name in moved), default=0.0)
                 factor = _AS_BEFORE if most == 0.0 else _FROM_ABOVE if read >= AS_MUCH * most else 1.0
             strengths.append(strength * factor)
         columns = {name: s * (_AS_BEFORE if moved.get(name) == 0.0 else 1.0) for name, s in code.columns.items()}
@@ -123,6 +155,11 @@ class Case:
                 if size is not None and is_telling(new, column.name):
                     found[column.name] = max(size, found.get(column.name, 0.0))
         return found
+
+
+def _between(item: Statement, kept: set[str]) -> bool:
+    """Tell whether a statement makes columns that no data keeps, or such whose names it makes up."""
+    return not item.writes & kept if item.writes else bool(item.mentions & COMPUTED)
 
 
 def _named_in(cells: tuple[tuple[int, str], ...], cell: int | None) -> dict[str, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from nbops.history.causes.codewords import SQL, same_query
 from nbops.history.causes.differing import columns_between
 from nbops.history.causes.statements import Slice, Statement, slice_of, statements_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["CodeChange", "affected_names", "changes_of", "relevance_of", "same_cells"]
 
 _SHOWN = 90
+_SHOWING = frozenset({"__str__", "__repr__", "__format__", "_repr_html_"})
 _OTHER = 0.03
 """Relevance of a change to other columns."""
 
@@ -49,9 +51,9 @@ def _short(text: str) -> str:
 
 
 def changes_of(code: CodeOf) -> tuple[CodeChange, ...]:
-    """Return the statements that differ; renamed variables and the order of imports are no difference."""
+    """Return the statements that differ; renamed variables, the order of imports, and how SQL is laid out are no difference."""
     old, new = statements_of(code.before), statements_of(code.after)
-    if [item.text for item in old] == [item.text for item in new] or _renamed(old) == _renamed(new):
+    if list(map(_plain, old)) == list(map(_plain, new)) or _renamed(old) == _renamed(new):
         return ()
     found = list(_paired(old, new))
     gone = {item.before.text for item in found if item.before is not None and item.after is None}
@@ -66,7 +68,7 @@ def _is_in(item: CodeChange, texts: set[str]) -> bool:
 
 
 def _paired(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[CodeChange]:
-    matcher = SequenceMatcher(a=[item.text for item in old], b=[item.text for item in new], autojunk=False)
+    matcher = SequenceMatcher(a=list(map(_plain, old)), b=list(map(_plain, new)), autojunk=False)
     for what, i1, i2, j1, j2 in matcher.get_opcodes():
         if what == "equal":
             continue
@@ -82,6 +84,20 @@ def _paired(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Code
             yield CodeChange(before=item, after=None)
 
 
+def _plain(item: Statement) -> str:
+    """Return a statement's code in which SQL is without case and layout."""
+    if not item.whole:
+        return item.text
+    try:
+        tree = ast.parse(item.text)
+    except (SyntaxError, ValueError, RecursionError):
+        return same_query(item.text) if SQL.search(item.text) else item.text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
+            node.value = same_query(node.value)
+    return ast.unparse(tree)
+
+
 def _alike(one: Statement, other: Statement) -> float:
     same = 0.5 if one.writes and one.writes == other.writes else 0.0
     return same + SequenceMatcher(a=one.text, b=other.text, autojunk=False).ratio()
@@ -94,9 +110,9 @@ def _renamed(statements: Sequence[Statement]) -> list[str]:
     found = []
     for item in statements:
         try:
-            tree = ast.parse(item.text)
+            tree = ast.parse(_plain(item))
         except (SyntaxError, ValueError, RecursionError):
-            found.append(item.text)
+            found.append(_plain(item))
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id in stored:
@@ -153,9 +169,12 @@ def _weigh(change: CodeChange, now: Slice, before: Slice) -> float:
 
 def affected_names(modules: Mapping[str, CodeOf], path: str) -> frozenset[str]:
     """Return the functions, classes and constants, of all modules, that a module's changes reach, by name."""
-    changes = changes_of(modules[path])
     found: set[str] = set()
-    for item in changes:
+    for item in changes_of(modules[path]):
+        methods = _methods_between(item)
+        if methods is not None:
+            found |= methods
+            continue
         for one in (item.before, item.after):
             if one is not None and not one.idle:
                 found |= one.stores
@@ -165,6 +184,35 @@ def affected_names(modules: Mapping[str, CodeOf], path: str) -> frozenset[str]:
         if not more:
             return frozenset(found)
         found |= more
+
+
+def _methods_between(change: CodeChange) -> set[str] | None:
+    """Return the methods in which two versions of a class differ; None where more of it differs, or it is no class.
+
+    Methods that only show an object are left out.
+    """
+    was, now = _class_of(change.before), _class_of(change.after)
+    if was is None or now is None:
+        return None
+    (old, old_rest), (new, new_rest) = was, now
+    names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} - _SHOWING
+    if old_rest != new_rest or any(name.startswith("__") for name in names):
+        return None
+    return names
+
+
+def _class_of(item: Statement | None) -> tuple[dict[str, str], str] | None:
+    """Return the methods of a class, and all else of it."""
+    try:
+        node = ast.parse(item.text).body[0] if item is not None else None
+    except (SyntaxError, ValueError, RecursionError, IndexError):
+        return None
+    if not isinstance(node, ast.ClassDef):
+        return None
+    functions = [part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
+    methods = {part.name: ast.dump(part) for part in functions}
+    node.body = [part for part in node.body if part not in functions]
+    return methods, ast.dump(node)
 
 
 def slices(code: CodeOf, columns: Mapping[str, float], *, rows: float, until: int | None = None) -> tuple[Slice, Slice]:

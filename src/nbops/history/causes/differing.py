@@ -7,12 +7,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nbops.history.causes.codewords import NAMING, ROWS, SQL, WORD, texts_of
+from nbops.history.causes.codewords import NAMING, ROWS, SQL, WORD, same_query, texts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from nbops.history.causes.statements import Statement
 
-__all__ = ["columns_between", "columns_using"]
+__all__ = ["columns_between", "columns_using", "selected_for"]
 
 
 def columns_between(old: Statement, new: Statement) -> frozenset[str] | None:
@@ -69,14 +71,21 @@ def _alias(node: ast.Call) -> str | None:
 def _sql_columns(old: str, new: str) -> frozenset[str] | None:
     """Return the columns in which two queries differ; None where more than what is selected differs."""
     one, other = _selected(old), _selected(new)
-    if one is None or other is None or one[1] != other[1]:
+    if one is None or other is None or same_query(one[1]) != same_query(other[1]):
         return None
     names = one[0].keys() | other[0].keys()
-    return frozenset(name for name in names if one[0].get(name) != other[0].get(name)) or None
+    return frozenset(name for name in names if same_query(one[0].get(name, "")) != same_query(other[0].get(name, ""))) or None
+
+
+def selected_for(text: str, names: Container[str]) -> str | None:
+    """Return a query with only those of its columns that have one of some names; None where none of them is told apart."""
+    found = _selected(text)
+    kept = [item for name, item in found[0].items() if name in names] if found is not None else []
+    return f"select {', '.join(kept)} from {found[1]}" if found is not None and kept else None  # noqa: S608 - it is only read
 
 
 def _selected(text: str) -> tuple[dict[str, str], str] | None:
-    """Return what a query selects, by name, and the rest of it, without regard to blanks and upper case."""
+    """Return what a query selects, by name, and the rest of it."""
     found = re.search(r"\bselect\b(?P<items>.*?)\bfrom\b", text, re.IGNORECASE | re.DOTALL)
     if found is None:
         return None
@@ -89,8 +98,7 @@ def _selected(text: str) -> tuple[dict[str, str], str] | None:
         else:
             items[-1] += sign
     rest = text[: found.start()] + text[found.end() :]
-    named = {(WORD.findall(item) or [item.strip()])[-1]: " ".join(item.lower().split()) for item in items}
-    return named, " ".join(rest.lower().split())
+    return {(WORD.findall(item) or [item.strip()])[-1]: item.strip() for item in items}, rest
 
 
 def _differ(  # noqa: PLR0911 - a case for each kind of node

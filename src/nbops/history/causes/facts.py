@@ -47,6 +47,8 @@ class InputLook:
     """Its columns that moved."""
     text: str = ""
     """A sentence about its rows and columns then and now."""
+    more: bool = False
+    """It holds each row that it held, and others besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +92,8 @@ class Facts:
     """Task to how it ran when it last did before, where the good run found it up to date."""
     replay: str = ""
     """What a replay said of code and data, if there was one."""
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Files that the commits between the two runs changed."""
+        return frozenset(path for one in self.commits for path in one.files)

@@ -37,6 +37,11 @@ _KINDS: Mapping[str, Kind] = {
 _INFLUENCE, _OTHER_ROWS, _STEP = 0.5, 0.3, 0.98
 _MOST_FOCI = 12
 _TINY = 1e-9
+_ROUNDING = 1e-9
+"""Part of a number by which sums of floats differ that were added up in another order."""
+_SHAPE = ("mean", "standardDeviation", "minimum", "maximum")
+_FEW_DISTINCT = 0.01
+"""Of the logarithm of a ratio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,15 +301,24 @@ def _nulls(old: Dataset, was: Mapping[str, Any], new: Dataset, now: Mapping[str,
 
 def _values(was: Mapping[str, Any], now: Mapping[str, Any]) -> float:
     spread = _number(was.get("standardDeviation")) or 0.0
-    found = [_ratio(was, now, "distinctValues"), _ratio(was, now, "standardDeviation")]
+    distinct = _ratio(was, now, "distinctValues")
+    if distinct < _FEW_DISTINCT and all(_is_same(was.get(name), now.get(name)) for name in _SHAPE):
+        distinct = 0.0  # rounding makes equal numbers of some that were not, and the reverse
+    found = [distinct, _ratio(was, now, "standardDeviation")]
     for name in was.keys() & now.keys() - {"nullValues", "distinctValues", "standardDeviation"}:
         one, other = _number(was[name]), _number(now[name])
         if one is None or other is None:
             found.append(0.3 if was[name] != now[name] else 0.0)
-        elif one != other:
+        elif not _is_same(one, other):
             scale = max(spread, 0.05 * abs(one), _TINY)
             found.append(abs(other - one) / scale)
     return max(found)
+
+
+def _is_same(was: Any, now: Any) -> bool:
+    """Tell whether two numbers are the same but for rounding; False where one of them is none."""
+    one, other = _number(was), _number(now)
+    return one is not None and other is not None and math.isclose(one, other, rel_tol=_ROUNDING, abs_tol=_TINY * _TINY)
 
 
 def _shares(old: Dataset, new: Dataset, column: str) -> float:
@@ -318,7 +332,7 @@ def _shares(old: Dataset, new: Dataset, column: str) -> float:
 
 def _ratio(was: Mapping[str, Any], now: Mapping[str, Any], name: str) -> float:
     one, other = _number(was.get(name)), _number(now.get(name))
-    if one is None or other is None or one == other or min(one, other) < 0:
+    if one is None or other is None or _is_same(one, other) or min(one, other) < 0:
         return 0.0
     return min(3.0, abs(math.log((other + _TINY) / (one + _TINY))))
 

@@ -8,7 +8,7 @@ cells above it show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from nbops.history.counting import counted
 if TYPE_CHECKING:
     from nbops.history.causes.candidates import Candidate
     from nbops.history.causes.codediff import CodeChange
+    from nbops.history.causes.facts import InputLook
     from nbops.history.causes.statements import Slice
     from nbops.model import Dataset, TaskRun
 
@@ -33,8 +34,12 @@ _OTHER_WAY = 0.35
 _SAME, _INHERITED = 0.12, 0.3
 """Factors where what is measured is the same, and where the data above had moved already."""
 _TOO_LATE, _THERE, _NOT_THERE = 0.35, 1.15, 0.35
+_NOT_COME = 0.5
+"""Factor of an input that only got more rows, where what is in question did not: they may have come into sums."""
 _DERIVED = 0.7
 """Strength in lineage from which on values are made of values, all the way."""
+_MADE_ELSEWHERE = 0.9
+"""Part of a column's strength that code of a module has which names it, where the notebook does not make it itself."""
 _INFRASTRUCTURE = frozenset({"pandas", "numpy", "polars", "duckdb", "pyarrow", "python", "scipy", "ibis-framework"})
 
 
@@ -116,12 +121,22 @@ def _module(case: Case, candidate: Candidate, task: str) -> _Relevance:
     if not changes:
         return 0.05, (), (), ["the change alters nothing that runs"]
     names = affected_names(modules, candidate.name)
+    if not names:
+        return 0.05, (), changes, ["it changes no more than how something is shown"]
     if found is None:
         return 0.5, (), changes, [f"it changes {_some(names)}"]
     strength, cells = found[0].using(names)
     if not cells:
         return 0.06, (), changes, [f"{task} uses nothing of what changed ({_some(names)})"]
+    strength = max(strength, _MADE_ELSEWHERE * _made_in(changes, case.targets(task)[0], found[0]))
     return strength, cells, changes, [f"{task} uses {_some(names)} in {_cell_words(cells)}: {changes[0].text}"]
+
+
+def _made_in(changes: Iterable[CodeChange], columns: Mapping[str, float], notebook: Slice) -> float:
+    """Return the strength of the columns that changed code names and that no statement of the notebook itself makes."""
+    made = {name for item in notebook.statements for name in item.writes}
+    words = {word for change in changes for one in (change.before, change.after) if one is not None for word in one.words}
+    return max((strength for name, strength in columns.items() if name in words - made), default=0.0)
 
 
 def _some(names: Iterable[str]) -> str:
@@ -340,13 +355,29 @@ def _first_difference(case: Case, task: str) -> tuple[int, str] | None:
 
 def _looked(case: Case, candidate: Candidate) -> Iterator[tuple[float, str]]:
     looks = [case.facts.inputs[path] for path in candidate.paths if path in case.facts.inputs]
-    for look in looks:
-        if look.same is True:
-            yield 1.2, look.text
-        elif look.same is False:
-            yield 0.25, look.text
-        elif look.text:
-            yield 1.0, look.text
+    if not looks:
+        return
+    # of many files that are one candidate, the one that says most counts
+    factor = max(_look_factor(case, look) for look in looks)
+    telling = [look for look in looks if look.text and _look_factor(case, look) == factor]
+    yield factor, ""
+    for look in telling[:3]:
+        more = f"; its earlier rows are as they were, and {case.focus.dataset} has as many as before"
+        yield 1.0, look.text + (more if factor == _NOT_COME else "")
+
+
+def _look_factor(case: Case, look: InputLook) -> float:
+    if look.more and _as_many(case):
+        return _NOT_COME
+    return {True: 1.2, False: 0.25, None: 1.0}[look.same]
+
+
+def _as_many(case: Case) -> bool:
+    """Tell whether what is in question is about values in rows of which there are as many as before."""
+    if case.focus.kind not in {"values", "nulls", "distinct"} or case.focus.dataset is None:
+        return False
+    old, new = case.dataset(case.focus.dataset)
+    return old is not None and new is not None and old.rows is not None and old.rows == new.rows
 
 
 def uses(task: TaskRun, package: str) -> bool:

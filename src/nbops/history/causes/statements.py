@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from nbops.history.causes.codewords import NAMING, ROWS, SQL, WORD, texts_of
-from nbops.history.causes.differing import columns_using
+from nbops.history.causes.differing import columns_using, selected_for
 
-__all__ = ["Slice", "Statement", "slice_of", "statements_of"]
+__all__ = ["Slice", "Statement", "parts_of_modules", "slice_of", "statements_of"]
 
 _MAGIC = re.compile(r"^\s*[%!?]")
 _ALIAS = re.compile(r"\bas\s+[\"`]?([A-Za-z_]\w*)", re.IGNORECASE)
 _SQL_ROWS = re.compile(r"\b(where|join|having|limit|distinct|group\s+by|qualify|union|sample)\b", re.IGNORECASE)
+_SQL_COMMENT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 _EXPRESSION = re.compile(r"[<>=!]=?\s*\S|@[A-Za-z_]")
 _GIVEN = re.compile(r"@([A-Za-z_]\w*)")
 _DICT = frozenset({"fillna", "astype", "replace", "agg", "aggregate", "cast", "round", "with_columns", "assign", "fill_null"})
@@ -58,6 +59,11 @@ class Statement:
     """It is no Python, or holds SQL: what it does is not known part by part."""
     idle: bool = False
     """It only shows something."""
+
+    @property
+    def words(self) -> frozenset[str]:
+        """All words in it, also those within texts."""
+        return frozenset(WORD.findall(self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +118,21 @@ def _of_cell(index: int, text: str) -> tuple[Statement, ...]:
 
 def _foreign(index: int, text: str) -> Statement:
     words = frozenset(WORD.findall(text))
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    query = SQL.search(text) and (not first.startswith("%%") or "sql" in first or "duck" in first)
+    code = _SQL_COMMENT.sub(_blank, text) if query else text
     return Statement(
         cell=index,
-        text=" ".join(text.split()),
+        text=" ".join(code.split()),
         writes=frozenset(_ALIAS.findall(text)),
         mentions=words,
         rows=bool(_SQL_ROWS.search(text)),
         whole=True,
     )
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " if found[0].startswith(("-", "/")) else found[0]
 
 
 def _statement(index: int, node: ast.stmt) -> Statement:
@@ -283,10 +296,54 @@ def slice_of(statements: Sequence[Statement], columns: Mapping[str, float], *, r
             strength = max(strengths[place], _strength(item, wanted, names, frames, rows=rows))
             strengths[place] = strength
             if item.writes & wanted.keys() or item.stores & names.keys() or strength >= _TOLD_FURTHER:
-                made = dict.fromkeys(item.mentions if item.writes & wanted.keys() else (), strength * _KEPT)
+                made = dict.fromkeys(_feeding(item, wanted) if item.writes & wanted.keys() else (), strength * _KEPT)
                 _raise(wanted, made)
                 _raise(names, dict.fromkeys(item.loads - frames, strength * _KEPT))
     return Slice(statements=tuple(statements), strengths=tuple(strengths), columns=wanted)
+
+
+def parts_of_modules(statements: Sequence[Statement]) -> tuple[frozenset[str], ...]:
+    """Return of each statement the names that it uses only as parts of what is imported.
+
+    The ``cost`` of ``prices.cost(x)`` is no column.
+    """
+    imported = {name for item in statements if item.text.startswith(("import ", "from ")) for name in item.stores}
+    return tuple(_parts(item, imported) if item.loads & imported else frozenset() for item in statements)
+
+
+def _parts(item: Statement, imported: set[str]) -> frozenset[str]:
+    try:
+        tree = ast.parse(item.text)
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    found, others = set[str](), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            of_module = isinstance(node.value, ast.Name) and node.value.id in imported
+            (found if of_module else others).add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            others.add(node.value)
+    return frozenset(found - others)
+
+
+def _feeding(item: Statement, wanted: Mapping[str, float]) -> frozenset[str]:
+    """Return what a statement mentions for the wanted columns; of one that makes several, not what is for the others."""
+    if not item.writes - wanted.keys():
+        return item.mentions
+    try:
+        tree = ast.parse(item.text)
+    except (SyntaxError, ValueError, RecursionError):
+        reduced = selected_for(item.text, wanted) if item.whole else None
+        return item.mentions if reduced is None else item.mentions & frozenset(WORD.findall(reduced))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in NAMING:
+            if any(keyword.arg in wanted for keyword in node.keywords):
+                node.keywords = [keyword for keyword in node.keywords if keyword.arg is None or keyword.arg in wanted]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
+            node.value = selected_for(node.value, wanted) or node.value
+    found = _Look()
+    found.visit(tree)
+    return frozenset(found.mentions)
 
 
 def _raise(known: dict[str, float], found: Mapping[str, float]) -> None:
