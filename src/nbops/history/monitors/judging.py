@@ -28,6 +28,8 @@ __all__ = ["Judgement", "bands", "courses_of", "judge"]
 _RUNS = 400
 _SCHEMA_RUNS = 36
 _POINTS, _LEAST_RUNS = 400_000, 30
+_SCHEMA_SPREADS = 1
+"""Only with the last run that told columns are distributions compared."""
 _WIDE, _SCHEMA_RUNS_WIDE = 500, 10
 """Of wide data fewer runs are looked at, so that judging takes seconds."""
 _ROWS: Key = (None, "rowCount")
@@ -147,7 +149,8 @@ class _Watch:
         earlier: Sequence[DatasetEntry] = ()
         try:
             few = len(dataset.columns) > _WIDE
-            earlier = self.history.datasets(dataset.name, before=self.run.id, limit=_SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS)
+            runs = _SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS
+            earlier = self.history.datasets(dataset.name, before=self.run.id, limit=runs, spreads=_SCHEMA_SPREADS)
             if new:
                 found.anomalies += judge_schema(dataset, earlier)
                 (found.judged if earlier else found.learning)["schema"] += 1
