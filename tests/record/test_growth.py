@@ -472,3 +472,13 @@ class TestCommits:
             name = git(root, "rev-parse", what)
             levels.append((root / ".git/objects" / name[:2] / name[2:]).read_bytes()[1] >> 6)
         assert levels == [0, 3]  # https://www.rfc-editor.org/rfc/rfc1950: fastest, best
+
+    def test_a_project_below_the_top_is_committed_by_names(self, root, added):
+        project = root / "a [b]/c"
+        (project / ".nbops").mkdir(parents=True)
+        for number, one in enumerate(NAMES[:4]):
+            add(project / "reports", one, "index.html")
+            (project / f"reports/{number}.html").write_text("x")
+            assert commit(project, one).status == "committed"
+            assert not git(root, "status", "--porcelain", "--untracked-files=all", "--", "a [b]/c/reports")
+        assert None not in added[1:]
