@@ -272,6 +272,42 @@ def test_the_newest_come_first_where_not_all_are_read(places: tuple[Path, Path])
         assert values(history, "rowCount") == [100, 101, 102, 103, 104, 105]
 
 
+def test_distributions_are_put_together_of_as_many_entries_as_asked(places: tuple[Path, Path]) -> None:
+    with open_history(*places) as history:
+        for number in range(4):
+            history.add(run(number))
+        history.add(run(4, replace(dataset(7), columns=(), distributions=())))
+        whole = history.datasets("orders")
+        for asked in (0, 1, 2, 9):
+            found = history.datasets("orders", spreads=asked)
+            told = [bool(entry.distributions) for entry in found]
+            assert told == [place >= 4 - asked and place < 4 for place in range(5)]
+            assert [replace(entry, distributions=()) for entry in found] == [replace(e, distributions=()) for e in whole]
+            assert all(not entry.distributions or entry == other for entry, other in zip(found, whole, strict=True))
+
+
+def test_rows_that_do_not_hold_what_their_layout_says_are_never_taken_for_others(places: tuple[Path, Path]) -> None:
+    """Two that together are as long as they should be are damaged all the same: the index is made anew."""
+    reports, cache = places
+    for number in range(4):
+        write_run(reports, run(number))
+    with open_history(reports, cache) as history:
+        history.sync()
+        whole = history.table("dataset:orders", name(9))
+    connection = sqlite3.connect(cache / FILE)
+    rows = connection.execute(
+        "SELECT f.id, numbers FROM facts f JOIN subjects s ON s.id = f.subject WHERE s.name = 'dataset:orders'"
+    )
+    (first, one), (second, other), *_ = rows.fetchall()
+    for place, numbers in ((first, one + other[:8]), (second, other[8:])):
+        connection.execute("UPDATE facts SET numbers = ? WHERE id = ?", (numbers, place))
+    connection.commit()
+    connection.close()
+    with open_history(reports, cache) as history:
+        found = history.table("dataset:orders", name(9))
+    assert found.values.tobytes() == whole.values.tobytes()
+
+
 @pytest.mark.parametrize("damage", ["text", "other version", "no tables", "torn", "lost pages", "empty"])
 def test_a_damaged_index_is_made_anew(places: tuple[Path, Path], damage: str) -> None:
     reports, cache = places

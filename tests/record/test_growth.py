@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from nbops.pages.archive import renew_archive
 from nbops.record import committed, pruning, store
 from nbops.record.commit import commit_reports
 from nbops.record.committed import Recent, forget_committed
+from nbops.record.git import Git
 from nbops.record.summaries import Listing, summaries
 
 
@@ -365,3 +368,117 @@ class TestCommits:
         (root / ".nbops/cache/committed.json").write_bytes(note.replace(b"NEWEST", NAMES[0].encode()))
         commit(root, NAMES[1])
         assert is_clean(root)
+
+    def test_what_the_user_staged_since_is_neither_committed_nor_lost(self, root):
+        """The index of the commit before is not compared with HEAD again, but one that changed since is."""
+        for number, one in enumerate(NAMES[:5]):
+            add(root / "reports", one)
+            if number in {2, 3}:
+                (root / f"code{number}.py").write_text(one)
+                git(root, "add", f"code{number}.py")
+            assert commit(root, one).status == "committed"
+        assert git(root, "diff", "--cached", "--name-only").split() == ["code2.py", "code3.py"]
+        assert "code" not in git(root, "ls-tree", "-r", "--name-only", "HEAD")
+
+    def test_an_index_that_is_as_it_was_left_is_not_compared(self, root, monkeypatch):
+        asked: list[str] = []
+        real = Git.call
+        monkeypatch.setattr(Git, "call", lambda self, *words, **more: asked.append(words[0]) or real(self, *words, **more))
+        counts = []
+        for one in NAMES[:3]:
+            add(root / "reports", one)
+            commit(root, one)
+            counts.append(asked.count("diff-index"))
+        assert counts[0] >= 1
+        assert counts[2] == counts[1] == counts[0]
+
+    def test_a_note_of_another_index_is_not_believed(self, root):
+        add(root / "reports", NAMES[0])
+        commit(root, NAMES[0])
+        note = json.loads((root / ".nbops/cache/committed.json").read_text())
+        recent = Recent(cache=root / ".nbops/cache", reports=root / "reports", run_id=NAMES[1])
+        assert recent.is_index_of(note["commit"], note["index"])
+        assert not recent.is_index_of("0" * 40, note["index"])
+        assert not recent.is_index_of(note["commit"], None)
+        assert not any(recent.is_index_of(note["commit"], [*note["index"][:at], -1, *note["index"][at + 1 :]]) for at in range(3))
+
+    def test_files_that_are_gone_or_other_are_taken_in_by_name(self, root):
+        monitoring = root / "reports/monitoring"
+        for number, one in enumerate(NAMES[:6]):
+            add(root / "reports", one, "index.html")
+            monitoring.mkdir(exist_ok=True)
+            (monitoring / f"{number}.html").write_text(one)
+            if number == 3:
+                (monitoring / "0.html").unlink()
+                (monitoring / "1.html").unlink()
+                (monitoring / "1.html").mkdir()
+                (monitoring / "1.html/x").write_text("a folder in place of a file")
+                (monitoring / "2.html").chmod(0o755)
+            if number == 4:
+                shutil.rmtree(monitoring / "1.html")
+                (monitoring / "1.html").symlink_to("4.html")
+            assert commit(root, one).status == "committed"
+            assert is_clean(root)
+        assert "reports/monitoring/0.html" not in git(root, "ls-files")
+        assert git(root, "ls-files", "--stage", "reports/monitoring/1.html").startswith("120000")
+
+    def test_what_git_was_told_not_to_look_at_stays(self, root):
+        for number, one in enumerate(NAMES[:3]):
+            folder = add(root / "reports", one).parent.parent / "monitoring"
+            folder.mkdir(exist_ok=True)
+            (folder / f"{number}.html").write_text("x")
+            commit(root, one)
+            if not number:
+                git(root, "update-index", "--skip-worktree", "reports/monitoring/0.html")
+                (folder / "0.html").unlink()
+        assert "reports/monitoring/0.html" in git(root, "ls-tree", "-r", "--name-only", "HEAD")
+
+    def test_another_repository_in_a_runs_folder_is_left_to_git(self, root):
+        for number, one in enumerate(NAMES[:3]):
+            folder = add(root / "reports", one)
+            if number == 2:
+                git(folder, "init", "-q", "inner")
+                (folder / "inner/x").write_text("x")
+                git(folder / "inner", "add", "x")
+                git(folder / "inner", "commit", "-q", "-m", "x")
+            commit(root, one)
+        assert git(root, "ls-files", "--stage", f"reports/runs/{NAMES[2]}/inner").startswith("160000")
+
+    def test_folders_that_grow_are_looked_at_when_they_changed(self, root, added):
+        incidents = root / "reports/incidents"
+        for number, one in enumerate(NAMES[:8]):
+            add(root / "reports", one)
+            incidents.mkdir(exist_ok=True)
+            if number in {0, 4}:
+                store.replace_file(incidents / "one.json", one.encode())
+            if number not in {5, 7}:
+                age(incidents)
+            if number in {4, 5}:
+                os.utime(incidents, ns=(1_700_000_000_000_000_000 + number,) * 2)
+            if number == 6:  # as late as can be: the clock may not tell the next change from this one
+                os.utime(incidents, ns=(time.time_ns() + 3_600 * 10**9,) * 2)
+            assert commit(root, one).status == "committed"
+        looked_at = ["incidents" in (places or ()) for places in added]
+        assert looked_at == [False, False, False, False, True, True, True, True]
+        assert git(root, "show", "HEAD:reports/incidents/one.json") == NAMES[4]
+
+    def test_trees_are_not_pressed_hard(self, root):
+        git(root, "config", "gc.auto", "0")
+        for one in NAMES[:80]:
+            add(root / "reports", one)
+        commit(root, NAMES[79])
+        levels = []
+        for what in ("HEAD:reports/runs", f"HEAD:reports/runs/{NAMES[0]}/run.json"):
+            name = git(root, "rev-parse", what)
+            levels.append((root / ".git/objects" / name[:2] / name[2:]).read_bytes()[1] >> 6)
+        assert levels == [0, 3]  # https://www.rfc-editor.org/rfc/rfc1950: fastest, best
+
+    def test_a_project_below_the_top_is_committed_by_names(self, root, added):
+        project = root / "a [b]/c"
+        (project / ".nbops").mkdir(parents=True)
+        for number, one in enumerate(NAMES[:4]):
+            add(project / "reports", one, "index.html")
+            (project / f"reports/{number}.html").write_text("x")
+            assert commit(project, one).status == "committed"
+            assert not git(root, "status", "--porcelain", "--untracked-files=all", "--", "a [b]/c/reports")
+        assert None not in added[1:]

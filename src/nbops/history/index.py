@@ -206,19 +206,22 @@ class History:
 
         return {key: points[-1] for key, points in self._safely(work).items() if points[-1].run == run}
 
-    def datasets(self, name: str, *, before: str | None = None, limit: int = _ROWS) -> list[DatasetEntry]:
+    def datasets(
+        self, name: str, *, before: str | None = None, limit: int = _ROWS, spreads: int | None = None
+    ) -> list[DatasetEntry]:
         """Return what else is known of a dataset, run by run: columns, distributions, storage, verdict; the oldest first.
 
         Args:
             name: The dataset.
             before: As in :meth:`series`.
             limit: As in :meth:`series`.
+            spreads: Distributions only of so many entries, the newest that have columns: they are what takes time; None: of all.
         """
         subject = f"dataset:{name}"
 
         def work() -> list[DatasetEntry]:
             rows = bounded(self._rows(subject, before), limit)
-            return entries_of(rows, home=self._home(subject), texts=self._texts)
+            return entries_of(rows, home=self._home(subject), texts=self._texts, spreads=spreads)
 
         return self._safely(work)
 

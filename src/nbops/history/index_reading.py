@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbops.history.index_facts import Key, shares_of
@@ -100,6 +101,7 @@ class DatasetEntry:
     storage: Mapping[str, Any] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=4_096)  # the same runs for each subject
 def moment(seconds: float) -> datetime:
     """Return an instant of seconds since 1970; one that is beyond all calendars is moved to their edge."""
     try:
@@ -208,8 +210,11 @@ def spreads_of(row: Row) -> Spreads:
     return {name: tuple(items) for name, items in json.loads(zlib.decompress(row.spreads)).items()}
 
 
-def entries_of(rows: Sequence[Row], *, home: Home, texts: Texts) -> list[DatasetEntry]:
-    """Return what rows say of a dataset beside its series."""
+def entries_of(rows: Sequence[Row], *, home: Home, texts: Texts, spreads: int | None = None) -> list[DatasetEntry]:
+    """Return what rows say of a dataset beside its series; ``spreads`` as for :meth:`nbops.history.index.History.datasets`."""
+    known = list(resolved(rows, home))
+    told = [row.run for row, holder in known if texts.get(holder.columns)]
+    whole = None if spreads is None else {*told[max(0, len(told) - spreads) :]}
     return [
         DatasetEntry(
             run=row.run,
@@ -221,10 +226,10 @@ def entries_of(rows: Sequence[Row], *, home: Home, texts: Texts) -> list[Dataset
             bytes=row.size,
             content_hash=row.content,
             columns=tuple(ColumnSeen(*item) for item in texts.get(holder.columns) or ()),
-            distributions=_distributions(holder, texts),
+            distributions=_distributions(holder, texts) if whole is None or row.run in whole else (),
             storage=texts.get(holder.storage) or {},
         )
-        for row, holder in resolved(rows, home)
+        for row, holder in known
     ]
 
 

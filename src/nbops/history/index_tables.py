@@ -15,8 +15,7 @@ import sqlite3
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbops.record.plain import clean_text, plain
 
@@ -48,9 +47,8 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is kept of one subject in one run, as stored."""
+class Row(NamedTuple):
+    """What is kept of one subject in one run, as stored; a tuple, since hundreds are made to judge a run."""
 
     run: str
     at: float
@@ -180,7 +178,7 @@ def rows_of(connection: sqlite3.Connection, subject: str, *, run: str | None, un
         "ORDER BY f.subject, f.at DESC, f.run DESC"
     )
     for found in connection.execute(query, values):
-        yield Row(*found)
+        yield Row._make(found)
 
 
 def row_of(connection: sqlite3.Connection, subject: str, run: str) -> Row | None:

@@ -85,26 +85,27 @@ def table_of_rows(rows: Iterable[Row], *, home: Home, texts: Texts) -> Table:
     """
     known = list(resolved(rows, home))
     order: dict[Key, int] = {}
-    layouts: dict[int | None, NDArray[np.intp]] = {}
+    layouts: dict[int | None, tuple[NDArray[np.intp], list[int]]] = {}
     spreads: dict[bytes | None, _Shares] = {}
-    cells: list[tuple[NDArray[np.intp], NDArray[np.float64], dict[int, float]]] = []
+    more: list[tuple[int, int, float]] = []
     shares: list[_Shares] = []
-    for row, holder in known:
+    for line, (row, holder) in enumerate(known):
         if holder.layout not in layouts:
-            layouts[holder.layout] = _places(order, holder, texts)
+            layouts[holder.layout] = _places(order, holder, texts), []
+        layouts[holder.layout][1].append(line)
         if holder.spreads not in spreads:
             spreads[holder.spreads] = _shares(holder)
         categories = spreads[holder.spreads]
-        more = {order.setdefault(key, len(order)): value for key, value in categories.numbers.items()}
+        if categories.numbers:
+            more += [(line, order.setdefault(key, len(order)), value) for key, value in categories.numbers.items()]
         if holder.newest is not None:
-            more[order.setdefault(_AGE, len(order))] = row.reference - holder.newest
-        cells.append((layouts[holder.layout], np.frombuffer(holder.numbers or b""), more))
+            more.append((line, order.setdefault(_AGE, len(order)), row.reference - holder.newest))
         shares.append(categories)
     values = np.full((len(known), len(order)), np.nan)
-    for line, (places, numbers, more) in zip(values, cells, strict=True):
-        line[places] = numbers
-        for place, value in more.items():
-            line[place] = value
+    for places, lines in layouts.values():
+        values[np.array(lines, np.intp)[:, None], places] = _block([known[line][1].numbers or b"" for line in lines], len(places))
+    for line, place, value in more:
+        values[line, place] = value
     _fill(values, order, shares)
     return Table(
         keys=tuple(order),
@@ -120,6 +121,14 @@ def table_of_rows(rows: Iterable[Row], *, home: Home, texts: Texts) -> Table:
 def _places(order: dict[Key, int], holder: Row, texts: Texts) -> NDArray[np.intp]:
     layout: Sequence[Any] = (texts.get(holder.layout) or ()) if holder.numbers is not None else ()
     return np.array([order.setdefault((column, metric), len(order)) for column, metric in layout], np.intp)
+
+
+def _block(numbers: Sequence[bytes], count: int) -> NDArray[np.float64]:
+    """Return the numbers of rows of one layout, a row each; rows are taken over whole, not one by one."""
+    size = count * np.dtype(np.float64).itemsize
+    if any(len(one) != size for one in numbers):
+        raise ValueError("a row does not hold what its layout says")
+    return np.frombuffer(b"".join(numbers)).reshape(len(numbers), count)
 
 
 def _shares(holder: Row) -> _Shares:

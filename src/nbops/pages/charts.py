@@ -63,10 +63,10 @@ def chart(points: Sequence[BandPoint], marked: Mapping[str, bool]) -> Chart | No
     if scale is None:
         return None
     bottom, top = scale
-    width = STEP * (len(points) - 1)
+    width, span = STEP * (len(points) - 1), top - bottom
 
     def height(value: float) -> int:
-        return round(HEIGHT * ((top - min(top, max(bottom, value))) / (top - bottom)))
+        return round(HEIGHT * ((top - (bottom if value < bottom else min(value, top))) / span))
 
     places = [(STEP * at, height(point.value)) for at, point in enumerate(points)]
     spots = tuple(

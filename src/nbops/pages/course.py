@@ -201,7 +201,7 @@ def course_of(points: Sequence[Point], metric: str) -> Course | None:
     numbers = [point.measured[metric, ""] for point in points if (metric, "") in point.measured]
     if len(numbers) < 2:  # noqa: PLR2004
         return None
-    return _course(metric, numbers, line=_line(numbers)[0])
+    return _course(metric, numbers, places=_line(numbers))
 
 
 def versions(points: Sequence[Point], *, most: int) -> tuple[Version, ...]:

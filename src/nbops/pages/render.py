@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from nbops.pages.archive import renew_archive
@@ -166,9 +166,14 @@ def _no_rows(_: Sequence[str]) -> list[MatrixRow]:
 
 def _key(part: Sequence[RunSummary], reports: Path, latest: Run | None) -> str:
     """Return a hash of all that a page of older runs is made of but its matrix, which is of the same ledgers."""
-    runs = [(asdict(summary), report_link(f"runs/{summary.id}/index.html", reports) is not None) for summary in part]
+    runs = [(_plain(summary), report_link(f"runs/{summary.id}/index.html", reports) is not None) for summary in part]
     made_of = [template_hash(), latest.pipeline if latest is not None else "", runs]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _plain(summary: RunSummary) -> dict[str, object]:
+    """Return what a summary holds; its values are plain, so that nothing need be copied."""
+    return {item.name: getattr(summary, item.name) for item in fields(summary)}
 
 
 def _has_key(path: Path, key: str) -> bool:

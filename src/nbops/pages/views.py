@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -107,7 +108,7 @@ def report_link(path: str | None, reports: Path) -> str | None:
     if path.startswith("/") or ".." in parts:
         return None
     try:
-        exists = (reports / path).is_file()
+        exists = os.path.isfile(f"{reports}{os.sep}{path}")  # noqa: PTH113 - as text it costs a third
     except (OSError, ValueError):
         return None
     return quote("/".join(parts)) if exists else None

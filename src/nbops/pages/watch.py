@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from nbops.model import Anomaly, Expected, Incident, MonitorCount
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["BandPoint", "BandSeries", "BandsOf", "RunWatch", "Watch"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandPoint:
-    """A number in one run, and what was expected of it before it was known."""
+class BandPoint(NamedTuple):
+    """A number in one run, and what was expected of it before it was known; a tuple, as pages are given thousands."""
 
     run: str
     at: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,10 @@ def _is_as_before(path: Path, key: str, reports: Path) -> bool:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False
-    return f'content="nbops {key}"' in text and all((reports / link).is_file() for link in set(_RUN.findall(text)))
+    return f'content="nbops {key}"' in text and all(
+        os.path.isfile(f"{reports}{os.sep}{link}")  # noqa: PTH113 - as text
+        for link in set(_RUN.findall(text))
+    )
 
 
 def render_incidents(latest: Latest | None, watch: Watch, *, reports: Path, whole: bool = True) -> list[Path]:
@@ -112,9 +116,11 @@ def render_incidents(latest: Latest | None, watch: Watch, *, reports: Path, whol
     context = incidents_context(watch.incidents, latest, reports=reports)
     paths = [put(reports / "incidents.html", page("incidents.html.j2", {**context, "here_is": "incidents.html"}))]
     looked_at = _INCIDENTS if whole else max(_NEWEST, sum(one.state in OPEN_STATES for one in watch.incidents))
+    folder = reports / "incidents"
+    there = _names(folder)
     for position, one in enumerate(newest_first(watch.incidents)):
-        path = reports / "incidents" / incident_page(one.id)
-        known = path.is_file()
+        name = incident_page(one.id)
+        path, known = folder / name, name in there
         if not known or position < looked_at:
             key = _hash(encode(one), latest.run.pipeline if latest is not None else "")
             if not known or not _is_as_before(path, key, reports):
@@ -124,3 +130,10 @@ def render_incidents(latest: Latest | None, watch: Watch, *, reports: Path, whol
                 put(path, page("incident.html.j2", {**context, "key": key}))
         paths.append(path)
     return paths
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - as text
+    except OSError:
+        return frozenset()

@@ -28,6 +28,7 @@ from nbops.record.git import Git, GitError, NoGitError
 from nbops.record.indexes import ConflictsError, WorkIndex, replaced_by, start_from, sweep_killed, work_index
 from nbops.record.packing import pack_later
 from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
+from nbops.record.staging import files_below, take_in
 
 if TYPE_CHECKING:
     from nbops.record.committed import Recent
@@ -41,6 +42,7 @@ _STEP_ASIDE = 0.05  # seconds, more with each attempt
 _LOCK_SECONDS = 10.0
 _LOCK_STEP = 0.1  # seconds between two attempts
 _COMPRESSION = 9  # zlib's best
+_TREES = 1  # zlib's fastest, for folders
 _BLOBS = 64  # files that are held in memory at once
 _FALLBACK = ("nbops", "nbops@localhost")
 _NO_OBJECT = re.compile(r"0+")
@@ -113,7 +115,8 @@ def commit_reports(
     except GitError as error:
         return _no_repository(root, error)
     repository, plain = _as_set(repository)
-    job = _Job(repository, root, reports, files, _full_message(message, trailers), check, lock_seconds, recent, plain)
+    left = _Left()
+    job = _Job(repository, root, reports, files, _full_message(message, trailers), check, lock_seconds, recent, plain, left)
     try:
         outcome = job.run()
     except GitError as error:
@@ -121,7 +124,7 @@ def commit_reports(
             status="failed", message=f"Reports are not committed: {error}. The next run's commit takes them along."
         )
     if recent is not None and outcome.commit and outcome.status in {"committed", "nothing"}:
-        recent.keep(outcome.commit)
+        recent.keep(outcome.commit, index=left.index)
         pack_later(root, recent.cache, commit=outcome.commit, files=outcome.files)
     return outcome
 
@@ -154,6 +157,14 @@ def _full_message(message: str, trailers: Mapping[str, str]) -> bytes:
     return text.replace("\0", "").encode("utf-8", "replace")
 
 
+@dataclass(slots=True)
+class _Left:
+    """What a commit leaves behind."""
+
+    index: Sequence[int] | None = None
+    """What tells the user's index, where it holds nothing but the commit."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     repository: Repository
@@ -166,6 +177,7 @@ class _Job:
     recent: Recent | None
     plain: bool
     """Whether the user's index is of no special kind."""
+    left: _Left
 
     @property
     def _git(self) -> Git:
@@ -216,12 +228,12 @@ class _Job:
         head = self._head()
         with work_index(self.repository, plain=self.plain) as work:
             try:
-                clean = start_from(work, head)
+                clean = self._is_as_left(work, head) or start_from(work, head)
             except ConflictsError:
                 return self._in_the_middle_of("resolving conflicts")
             self._add(work.git, head)
-            changes = _changes(work.git, head)
-            tree = work.git.line("write-tree")
+            tree = _for_trees(work.git).line("write-tree")
+            changes = _changes(work.git, head, tree)
             if not changes:
                 self._refresh_index(tree, work if clean else None)
                 return CommitOutcome(status="nothing", commit=head, message="Reports are unchanged; there is nothing to commit.")
@@ -235,6 +247,10 @@ class _Job:
             return None
         text = f"Committed {len(changes)} file{'s' if len(changes) != 1 else ''} as {commit[:10]}.{note}{index_note}"
         return CommitOutcome(status="committed", commit=commit, message=text, files=len(changes))
+
+    def _is_as_left(self, work: WorkIndex, head: str | None) -> bool:
+        """Tell whether our index is a copy of what an earlier commit left, and that is HEAD still: then nothing differs."""
+        return self.recent is not None and head is not None and self.recent.is_index_of(head, work.identity)
 
     def _written(self, tree: str, head: str | None) -> tuple[Git, str, str]:
         """Write the commit; return git as who commits, the commit, and a note when git does not know who that is."""
@@ -254,7 +270,12 @@ class _Job:
         there = (self._git.folder / self._folder).exists()
         if not there and (head is None or not git.call("ls-files", "-z", "--", f":(top,literal){self._folder}")):
             return
-        paths = self._named(git) if self.files is not None else self._places(head)
+        if self.files is not None:
+            paths = self._named(git)
+        else:
+            paths, files = self._places(head)
+            if head is not None and files and self.plain and take_in(git, head, paths, files):
+                return
         if not paths:
             return
         wanted = [f":(top,literal){path}" for path in paths]
@@ -269,14 +290,15 @@ class _Job:
         options = ["--all", "--force", *sparse, "--pathspec-from-file=-", "--pathspec-file-nul"]
         git.call("add", *options, data=data)
 
-    def _places(self, head: str | None) -> list[str]:
-        """Return the folders and files below which something may have changed, relative to the top."""
-        places = self.recent.places(self._git, head) if self.recent is not None else None
-        there = self._git.folder / self._folder
-        found = [name for name in places or () if os.path.lexists(there / name)]
-        if not found or any(_holds_junk(there / name) for name in found):
-            return [self._folder]
-        return [f"{self._folder}/{name}" for name in found]
+    def _places(self, head: str | None) -> tuple[list[str], list[str]]:
+        """Return the folders and files below which something may have changed, relative to the top, and the files there.
+
+        Where all has to be looked at, the files are not listed.
+        """
+        names = self.recent.places(self._git, head) if self.recent is not None else None
+        there = [f"{self._folder}/{name}" for name in names or () if os.path.lexists(self._git.folder / self._folder / name)]
+        files = files_below(self._git.folder, there, is_junk=_IS_JUNK.fullmatch) if there else None
+        return (there, files) if files else ([self._folder], [])
 
     def _named(self, git: Git) -> list[str]:
         """Return the wanted files relative to the top, those that exist or did."""
@@ -307,7 +329,8 @@ class _Job:
             tree: The tree.
             work: An index of our own that has these entries and all others of the user's, when there is one.
         """
-        if work is not None and replaced_by(self.repository, work):
+        self.left.index = replaced_by(self.repository, work) if work is not None else None
+        if self.left.index is not None:
             return ""
         folder = f":(top,literal){self._folder}"
         until = time.monotonic() + self.lock_seconds
@@ -362,13 +385,6 @@ def _blobs(git: Git, objects: Sequence[str]) -> Iterator[bytes]:
         at = end + 1 + size + 1
 
 
-def _holds_junk(path: Path) -> bool:
-    """Tell whether there is something below a path, or it is something, that is never committed."""
-    if _IS_JUNK.fullmatch(path.name):
-        return True
-    return any(_IS_JUNK.fullmatch(name) for _, folders, files in os.walk(path) for name in (*folders, *files))
-
-
 def _globbed(path: str) -> str:
     return re.sub(r"([*?\[\\])", r"\\\1", path)
 
@@ -383,9 +399,18 @@ def _parsed(raw: bytes) -> list[_Change]:
     return changes
 
 
-def _changes(git: Git, head: str | None) -> list[_Change]:
+def _for_trees(git: Git) -> Git:
+    """Return git that writes trees without pressing them hard, where it was us who asked for that.
+
+    The names of objects do not get smaller, and zlib's best level takes 0.1 s to find that out of a folder of ten thousand runs.
+    """
+    hard = f"core.looseCompression={_COMPRESSION}" in git.settings
+    return replace(git, settings=(*git.settings, f"core.looseCompression={_TREES}")) if hard else git
+
+
+def _changes(git: Git, head: str | None, tree: str) -> list[_Change]:
     if head is not None:
-        return _parsed(git.call("diff-index", "--cached", "--raw", "-z", "--no-renames", "--full-index", head))
+        return _parsed(git.call("diff-tree", "-r", "--raw", "-z", "--no-renames", "--full-index", head, tree))
     staged = os.fsdecode(git.call("ls-files", "--stage", "-z")).split("\0")
     return [_Change(path, *about.split(" ")[:2]) for about, path in (entry.split("\t", 1) for entry in staged if entry)]
 

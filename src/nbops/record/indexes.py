@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,8 @@ _UNMERGED = "U"
 _NONE = "0"
 
 _State = tuple[int, int, int, int]
+_IDENTITY = 3
+"""Of these, without the time at which a second name of the file went."""
 
 
 class ConflictsError(Exception):
@@ -46,6 +48,11 @@ class WorkIndex:
     path: Path
     copied: _State | None
     """What the user's was like when it was copied; None where it was not, or is of a kind that is left to git."""
+
+    @property
+    def identity(self) -> Sequence[int] | None:
+        """What tells the user's from any other that git writes, as each is a new file: inode, size and time of change."""
+        return self.copied[:_IDENTITY] if self.copied is not None else None
 
 
 @contextmanager
@@ -126,29 +133,32 @@ def _taken_to(git: Git, head: str) -> int:
     return len(entries)
 
 
-def replaced_by(repository: Repository, work: WorkIndex) -> bool:
-    """Have our index stand in for the user's, as git itself replaces one; say False where that cannot be done.
+def replaced_by(repository: Repository, work: WorkIndex) -> Sequence[int] | None:
+    """Have our index stand in for the user's, as git itself replaces one.
 
-    It cannot when another process holds the lock, or the user's index changed since it was copied.
+    Returns:
+        What tells the new index from any other, as :attr:`WorkIndex.identity` does. None where it cannot be done: another process
+        holds the lock, or the user's index changed since it was copied.
     """
     index = repository.index
     lock = index.with_name(f"{index.name}.lock")
     if work.copied is None or index.is_symlink():
-        return False
+        return None
     try:
         work.path.chmod(stat.S_IMODE(index.stat().st_mode))
+        identity = _state(work.path)[:_IDENTITY]
         os.link(work.path, lock)  # fails when it is there
     except OSError:
-        return False
+        return None
     try:
         if _state(index) == work.copied:
             lock.replace(index)
-            return True
+            return identity
     except OSError:
         pass
     with suppress(OSError):
         lock.unlink()
-    return False
+    return None
 
 
 def _state(path: Path) -> _State:

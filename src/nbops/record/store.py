@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEDGER",
+    "TICK",
     "latest_run",
     "ledger_path",
     "load_runs",
@@ -48,11 +49,12 @@ __all__ = [
 
 LEDGER = "run.json"
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}", re.ASCII)
+_RUN_IDS = re.compile(rf"(?<=/){_RUN_ID.pattern}(?=/)", re.ASCII)
 _ENDED = frozenset({"succeeded", "failed", "interrupted"})
 _KEPT_DOCUMENTS = 8
 _KEPT_RUNS = 4
 _SHOWN_IDS = 10  # an error names at most this many runs
-_TICK = 50_000_000
+TICK = 50_000_000
 """Nanoseconds after which a change of a folder cannot have the same time as the one before: file systems count in up to 10 ms."""
 
 _HINTS = {
@@ -88,7 +90,7 @@ def ledger_path(reports: Path, run_id: str) -> Path:
     """
     if not _RUN_ID.fullmatch(run_id):
         raise LedgerError(f"run id {run_id[:60]!r}: the form is 20261122T194156Z-1f0c9a. `nbops runs` lists them.")
-    return reports / "runs" / run_id / LEDGER
+    return reports.joinpath("runs", run_id, LEDGER)
 
 
 def write_failure(path: Path, error: OSError) -> LedgerError:
@@ -323,8 +325,8 @@ def run_folders(reports: Path) -> list[str]:
         names = os.listdir(folder)  # noqa: PTH208 - as text it costs a tenth
     except OSError:
         return []
-    found = sorted(name for name in names if _RUN_ID.fullmatch(name))
-    if state is not None and time.time_ns() - state[2] > _TICK:  # else it may change again without a sign of it
+    found = sorted(_RUN_IDS.findall("/".join(("", *names, ""))))  # no name has a slash
+    if state is not None and time.time_ns() - state[2] > TICK:  # else it may change again without a sign of it
         _listed[folder] = (state, tuple(found))
     return found
 

@@ -162,7 +162,9 @@ def conclude(
             exports,
             run,
             code,
-            incidents=tuple(item for item in load_incidents(reports, since=run.id).found if is_live(item)),
+            incidents=tuple(
+                item for item in load_incidents(reports, since=run.id, cache=root / ".nbops/cache").found if is_live(item)
+            ),
             check=lambda text: scan([("events", text)], secrets=secrets, personal=personal, root=root),
         )
     told: tuple[str, ...] = ()

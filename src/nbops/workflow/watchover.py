@@ -65,7 +65,12 @@ def keep_incidents(root: Path, config: Config, run: Run, *, clean: Callable[[str
     try:
         stored = as_stored(run)
         with incidents_lock(root / ".nbops"):
-            updated = update(root / config.reports, stored, finish=lambda change: _explained(root, config, stored, change, clean))
+            updated = update(
+                root / config.reports,
+                stored,
+                finish=lambda change: _explained(root, config, stored, change, clean),
+                cache=root / ".nbops/cache",
+            )
     except Exception as error:  # noqa: BLE001 - the ledger is safe; incidents are made again from it
         why = str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
         return Watched(

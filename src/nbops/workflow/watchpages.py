@@ -10,6 +10,7 @@ import json
 import math
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def watch_of(root: Path, reports: Path, run: Run | None, *, courses: Mapping[str
         courses: Datasets to their series, of those that were judged at the end of this run; others are judged when asked for.
     """
     cache = root / ".nbops/cache"
-    incidents = load_incidents(reports).found
+    incidents = load_incidents(reports, cache=cache).found
     if run is None:
         return Watch(incidents=incidents)
     try:
@@ -260,13 +261,14 @@ def _banded(key: Key, courses: Courses, places: Mapping[Key, int]) -> BandSeries
     runs, values = courses.runs(), courses.values(places[key])
     there = [step for step, value in enumerate(values) if math.isfinite(value)][-_TOLD:]
     banded = [
-        BandPoint(run=runs[step][0], at=_iso(runs[step][1]), value=values[step], low=low, high=high, center=center)
+        BandPoint(runs[step][0], _iso(runs[step][1]), values[step], low, high, center)
         for step, (low, high, center) in zip(there, courses.band(places[key], there), strict=True)
     ]
     expected = courses.expected(places[key], there[-1]) if there else None
     return BandSeries(metric=metric, column=column, points=tuple(banded), expected=expected)
 
 
+@lru_cache(maxsize=1_024)  # the same runs for each series
 def _iso(seconds: float) -> str:
     try:
         return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from nbops import model
 from nbops.errors import LedgerError, did_you_mean
+from nbops.history.incidents.kept import Entry, Kept, stamp_of
 from nbops.model import Incident
 from nbops.record.codec import decode, encode
 from nbops.record.layout import laid_out
 from nbops.record.store import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
     "FOLDER",
@@ -128,6 +129,23 @@ def from_text(text: str) -> Incident:
     Raises:
         LedgerError: It is none, or was written by a newer nbops.
     """
+    return _decoded(_document_of(text))
+
+
+def _decoded(document: Mapping[str, Any]) -> Incident:
+    try:
+        incident: Incident = decode(Incident, document)
+    except (TypeError, ValueError, AttributeError, OverflowError, KeyError) as error:
+        raise LedgerError(f"cannot be read: {error}") from error
+    return incident
+
+
+def _document_of(text: str) -> dict[str, Any]:
+    """Return an incident in its plain form, without the version.
+
+    Raises:
+        LedgerError: As for :func:`from_text`.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -143,41 +161,46 @@ def from_text(text: str) -> Incident:
 
     try:
         _validator()(document)
-        incident: Incident = decode(Incident, document)
     except JsonSchemaValueException as error:
         where = ".".join(str(part) for part in error.path)
         raise LedgerError(f"{where}: {str(error.message)[:300]}") from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LedgerError(f"cannot be read: {error}") from error
-    return incident
+    return document
 
 
-def load_incidents(reports: Path, *, since: str | None = None) -> Incidents:
+def load_incidents(reports: Path, *, since: str | None = None, cache: Path | None = None) -> Incidents:
     """Return the stored incidents.
 
     Args:
         reports: The project's ``reports`` folder.
-        since: Leave out those that a run before this one resolved; they are not even parsed.
+        since: Leave out those that a run before this one resolved.
+        cache: Folder of what was read before, such as ``.nbops/cache``; None reads all files.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(reports / FOLDER) if entry.name.endswith(".json"))
+        there = sorted(
+            (entry for entry in os.scandir(reports / FOLDER) if entry.name.endswith(".json")), key=lambda one: one.name
+        )
     except OSError:
         return Incidents(found=())
+    kept = Kept(cache) if cache is not None else None
     found: list[Incident] = []
     problems, damaged = [], set()
-    for name in names:
+    for file in there:
+        name = file.name
         incident_id = name.removesuffix(".json")
         if not _ID.fullmatch(incident_id):
             continue
         try:
-            data = (reports / FOLDER / name).read_bytes()
-            if since is None or not _is_past(data, since):
-                found.append(_checked(data, incident_id))
+            incident = _read_one(file, incident_id, since=since, kept=kept)
+            found += [incident] if incident is not None else []
         except (OSError, UnicodeDecodeError, LedgerError) as error:
             damaged.add(incident_id)
             reason = str(error.strerror if isinstance(error, OSError) else error).rstrip(".")
             place = f"{reports.name}/{FOLDER}/{name}"
             problems.append(f"{place}: {reason}. It is left as it is; `git checkout -- {place}` restores it.")
+    if kept is not None:
+        kept.write(file.name for file in there)
     return Incidents(found=tuple(found), problems=tuple(problems), damaged=frozenset(damaged))
 
 
@@ -192,17 +215,50 @@ def count_live(reports: Path) -> int:
     return found
 
 
-def _checked(data: bytes, incident_id: str) -> Incident:
-    incident = from_text(data.decode())
+def _read_one(file: os.DirEntry[str], incident_id: str, *, since: str | None, kept: Kept | None) -> Incident | None:
+    """Return the incident of a file; None where a run before ``since`` resolved it.
+
+    Raises:
+        OSError, UnicodeDecodeError, LedgerError: It cannot be read.
+    """
+    stamp = stamp_of(file.stat()) if kept is not None else []
+    known = kept.get(file.name, stamp) if kept is not None else None
+    if known is not None:
+        if _is_before(known.past, since):
+            return None
+        with suppress(LedgerError):  # what is damaged may be the cache
+            return _checked(known.document, incident_id)
+    data = Path(file.path).read_bytes()
+    past = _past(data)
+    try:
+        if kept is None and _is_before(past, since):
+            return None
+        document = _document_of(data.decode())
+        incident = _checked(document, incident_id)
+    except (UnicodeDecodeError, LedgerError):
+        if _is_before(past, since):  # said where all are read
+            return None
+        raise
+    if kept is not None:
+        kept.put(file.name, stamp, Entry(past, document))
+    return None if _is_before(past, since) else incident
+
+
+def _checked(document: Mapping[str, Any], incident_id: str) -> Incident:
+    incident = _decoded(document)
     if incident.id != incident_id:
         raise LedgerError(f"it is the file of {incident.id[:60]!r}; it was renamed or copied")
     return incident
 
 
-def _is_past(data: bytes, since: str) -> bool:
-    """Tell whether a run before another resolved an incident; of what people resolved the findings must be looked at."""
-    ended = _RESOLVED.search(data)
-    return bool(_STATE.search(data) and ended and ended[1].decode("ascii", "replace") < since and not _BY_HAND.search(data))
+def _is_before(past: str | None, since: str | None) -> bool:
+    return past is not None and since is not None and past < since
+
+
+def _past(data: bytes) -> str | None:
+    """Return the run that resolved an incident, None where none did; of what people resolved the findings must be looked at."""
+    ended = _RESOLVED.search(data) if _STATE.search(data) and not _BY_HAND.search(data) else None
+    return ended[1].decode("ascii", "replace") if ended is not None else None
 
 
 def write_incident(reports: Path, incident: Incident) -> Path:

@@ -58,13 +58,14 @@ def before_of(reports: Path, run_id: str) -> Before:
     )
 
 
-def update(reports: Path, run: Run, *, finish: Callable[[Change], Incident] | None = None) -> Updated:
+def update(reports: Path, run: Run, *, finish: Callable[[Change], Incident] | None = None, cache: Path | None = None) -> Updated:
     """Bring the incidents up to a run and write those that it changes. Call it while holding ``incidents_lock``.
 
     Args:
         reports: The project's ``reports`` folder.
         run: The run, as stored; its ledger is there.
         finish: Adds to an incident before it is written, such as its causes.
+        cache: As for :func:`~nbops.history.incidents.store.load_incidents`.
 
     Raises:
         LedgerError: A file cannot be written.
@@ -72,7 +73,7 @@ def update(reports: Path, run: Run, *, finish: Callable[[Change], Incident] | No
     before = before_of(reports, run.id)
     ids = before.ids
     since = ids[-REOPENS_WITHIN] if len(ids) >= REOPENS_WITHIN else None
-    stored = load_incidents(reports, since=since)
+    stored = load_incidents(reports, since=since, cache=cache)
     changes = []
     for change in advance(stored.found, run, before):
         done = replace(change, incident=finish(change)) if finish is not None else change

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbops.history.monitors.medians import row_medians
 from nbops.history.monitors.scales import monitor_of
 from nbops.history.monitors.telling import number_of, words_of
 from nbops.model import Anomaly, Expected
@@ -61,11 +62,14 @@ def _judge(judged: Judged, number: int, *, sensitivity: float) -> Anomaly | None
     scale = judged.scales[number]
     values = scale.to(judged.frame.values[number])
     floor = 0.5 / np.sqrt(np.maximum(np.nan_to_num(judged.frame.rows, nan=1000.0), 1.0))
-    distance, middle, error = _distances(values, float(np.median(floor)))
+    least = float(np.median(floor))
+    now = float(_distances(values[-_NEW - _OLD :], least)[0][-1])
+    if not now > sensitivity * _LIMIT:  # whatever it came to before
+        return None
+    distance, middle, error = _distances(values, least)
     past = distance[:-_LAG]
     past = past[np.isfinite(past)]
-    now = float(distance[-1])
-    if len(past) < _PAST or not np.isfinite(now):
+    if len(past) < _PAST:
         return None
     bound = sensitivity * max(_LIMIT, _WILDER * max(float(past.max()), 0.0))
     if now <= bound:
@@ -111,8 +115,8 @@ def _distances(values: NDArray[np.float64], floor: float) -> tuple[NDArray[np.fl
     if not enough[-1]:
         return distance, np.nan, np.nan
     before, after = old[enough], new[enough]
-    middle = np.nanmedian(before, axis=1)
-    spread = _MAD * np.nanmedian(np.abs(before - middle[:, None]), axis=1)
+    middle = row_medians(before)
+    spread = _MAD * row_medians(np.abs(before - middle[:, None]))
     error = np.maximum(spread, floor) * _MEDIAN_ERROR / np.sqrt(_NEW)
-    distance[enough] = (np.nanmedian(after, axis=1) - middle) / error
+    distance[enough] = (row_medians(after) - middle) / error
     return distance, float(middle[-1]), float(error[-1])

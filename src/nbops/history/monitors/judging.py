@@ -10,7 +10,7 @@ from nbops.contract.config_monitoring import Monitoring
 from nbops.history.expected import accepted_by, holds, taught
 from nbops.history.index_facts import instant_of
 from nbops.history.monitors.freshness import judge_arrival, judge_rhythm
-from nbops.history.monitors.recommender import judge_unchanged, stale_lists, unmeasured_lists, without_echo
+from nbops.history.monitors.recommender import are_lists, judge_unchanged, stale_lists, unmeasured_lists, without_echo
 from nbops.history.monitors.rhythm import looks_of
 from nbops.history.monitors.rhythm_words import rhythm_with_last
 from nbops.history.monitors.schema import judge_schema
@@ -33,6 +33,8 @@ __all__ = ["Judgement", "bands", "courses_of", "judge"]
 _RUNS = 400
 _SCHEMA_RUNS = 36
 _POINTS, _LEAST_RUNS = 400_000, 30
+_SCHEMA_SPREADS = 1
+"""Only with the last run that told columns are distributions compared."""
 _WIDE, _SCHEMA_RUNS_WIDE = 500, 10
 """Of wide data fewer runs are looked at, so that judging takes seconds."""
 _ROWS: Key = (None, "rowCount")
@@ -154,9 +156,9 @@ class _Watch:
         earlier: Sequence[DatasetEntry] = ()
         try:
             few = len(dataset.columns) > _WIDE
-            if new or self.dated:
-                limit = _SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS
-                earlier = self.history.datasets(dataset.name, before=self.run.id, limit=limit)
+            if new or self.dated or are_lists(dataset):
+                runs = _SCHEMA_RUNS_WIDE if few else _SCHEMA_RUNS
+                earlier = self.history.datasets(dataset.name, before=self.run.id, limit=runs, spreads=_SCHEMA_SPREADS)
             if new:
                 found.anomalies += judge_schema(dataset, earlier)
                 (found.judged if earlier else found.learning)["schema"] += 1

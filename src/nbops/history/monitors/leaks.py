@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbops.history.monitors.medians import row_medians
 from nbops.history.monitors.telling import number_of
 from nbops.model import Anomaly, Expected
 
@@ -138,7 +139,7 @@ def _without_weekdays(values: NDArray[np.float64], days: NDArray[np.int64]) -> N
     if len(values) <= _AROUND:
         return values
     padded = np.pad(values, _AROUND, constant_values=np.nan)
-    around = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), axis=1)
+    around = row_medians(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1))
     steady: NDArray[np.float64] = values.copy()
     for day in range(7):
         same = days == day
@@ -187,8 +188,8 @@ def _fits(windows: NDArray[np.float64], runs: int) -> tuple[NDArray[np.float64],
         The fall in standard errors, the slope, and the level.
     """
     base = windows[:, :-runs]
-    middle = np.nanmedian(base, axis=1)[:, None]
-    spread = np.maximum(_MAD * np.nanmedian(np.abs(base - middle), axis=1)[:, None], _FLOOR)
+    middle = row_medians(base)[:, None]
+    spread = np.maximum(_MAD * row_medians(np.abs(base - middle))[:, None], _FLOOR)
     there = np.isfinite(windows)
     count = there.sum(axis=1, keepdims=True)
     ramp = np.maximum(np.arange(windows.shape[1]) - (windows.shape[1] - runs) + 1.0, 0.0)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from nbops.history.monitors.medians import row_medians
 from nbops.history.monitors.robust import Smoothed, Smoothing, smooth_all
 from nbops.history.monitors.scales import Scale, monitor_of, scaled
 from nbops.quality.recommender_names import RECOMMENDER_METRICS
@@ -238,7 +239,7 @@ def _fewer(frame: Frame, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return by how much the spread is wider since a value was taken from fewer rows than usual."""
     with np.errstate(all="ignore"):
         recent = rows[:, -_TYPICAL - 1 : -1]
-        usual = np.nanmedian(recent, axis=1) if recent.shape[1] and np.isfinite(recent).any() else np.full(len(rows), np.nan)
+        usual = row_medians(recent) if recent.shape[1] and np.isfinite(recent).any() else np.full(len(rows), np.nan)
         factor = np.sqrt(np.maximum(1.0, usual[:, None] / np.maximum(rows, 1.0)))
     fixed = np.array([monitor_of(metric) in _NO_ROWS for _, metric in frame.keys])
     found: NDArray[np.float64] = np.where(fixed[:, None], 1.0, np.nan_to_num(factor, nan=1.0))

@@ -13,7 +13,7 @@ library that does these three things at once for many short series was found.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,8 @@ __all__ = ["Smoothed", "Smoothing", "smooth", "smooth_all"]
 _LEVEL, _WEEK, _SPREAD = 0.12, 0.15, 0.08
 """How much of a new value goes into level, weekday's effect and spread once they are learned."""
 _CLIP = 2.0
+"""Standard deviations: up to here a value is credible, and from here on it may be the first of a shift."""
 _SHIFT = 3
-_SHIFTED = 2.0
 _FIRST = 3
 """So many values come in unclipped: there is nothing yet to doubt them by."""
 _DEVIATION = 1.2533
@@ -105,6 +105,8 @@ def _together(given: Sequence[Smoothing], runs: int) -> list[Smoothed]:
     series = sum(len(one.values) for one in given)
     values, floors = np.full((series, runs), np.nan), np.zeros((series, runs))
     weekdays, skip = np.zeros((series, runs), np.int64), np.zeros((series, runs), bool)
+    # what is missing is of any weekday: of the same as the others it costs less
+    weekdays[:] = next((one.weekdays[:1] for one in given if one.values.shape[1] == runs and len(one.weekdays)), 0)
     places, at = [], 0
     for one in given:
         count, own = one.values.shape
@@ -133,72 +135,81 @@ class _Work:
     ) -> None:
         series = len(values)
         self.values, self.floors = np.ascontiguousarray(values.T), np.ascontiguousarray(floors.T)
-        self.days = np.arange(series) * 7 + weekdays.T
-        """Where the weekday's effect of each series stands in ``week``."""
+        self.days = _DaysOf(weekdays)
         there = np.isfinite(self.values) if skip is None else np.isfinite(self.values) & ~skip.T
+        if self.days.are_same and series and (there == there[:, :1]).all():
+            there = there[:, :1]  # each series has the same runs, as a rule: what counts them is one column for all
         self.seen: NDArray[np.int64] = np.cumsum(there, axis=0) - there
         known = self.seen > 0
         self.there, self.known, self.old, self.new = there, known, there & known, there & ~known
         self.first, self.young = self.seen < _FIRST, self.seen < 2 * _FIRST
-        self.all_old, self.any_new, self.any_first, self.any_young = (
+        of_day = self.days.seen(there)
+        self.few = of_day < _FIRST
+        self.all_old, self.any_new, self.any_first, self.any_young, self.any_few = (
             found.tolist()
-            for found in (self.old.all(axis=1), self.new.any(axis=1), self.first.any(axis=1), self.young.any(axis=1))
+            for found in (
+                self.old.all(axis=1),
+                *(some.any(axis=1) for some in (self.new, self.first, self.young, self.few)),
+            )
         )
         self.gain = np.maximum(_LEVEL, 1.0 / (self.seen + 1))
+        self.gain_of_day = np.maximum(_WEEK, 1.0 / (of_day + 1))
+        self.at_least_one, self.counts = np.maximum(of_day, 1.0), (of_day > 1).astype(np.float64)
         wider = np.maximum(_SPREAD, 1.0 / np.maximum(self.seen, 1))
         self.wider, self.narrower = wider * _DEVIATION, 1 - wider
         self.expected, self.spread = np.empty_like(self.values), np.empty_like(self.values)
         self.effects = np.empty_like(self.values)
         self.level, self.width = np.zeros(series), np.zeros(series)
-        self.week, self.of_day = np.zeros(series * 7), np.zeros(series * 7)
+        self.week = np.zeros((7, series))
         self.last = [np.full(series, np.nan) for _ in range(_SHIFT)]
         """Values without the weekday's effect, the newest last."""
         self.out = np.zeros(series)
         """How many in a row left on one side; the sign is the side."""
 
     def done(self) -> Smoothed:
-        self.expected[~self.known] = np.nan
+        np.copyto(self.expected, np.nan, where=~self.known)
         weekly = np.abs(self.effects) > self.spread
-        self.spread[~self.known] = np.nan
+        np.copyto(self.spread, np.nan, where=~self.known)
         by_series = [np.ascontiguousarray(one.T) for one in (self.expected, self.spread)]
-        seen, of_note = np.ascontiguousarray(self.seen.T), np.ascontiguousarray(weekly.T)
+        seen = np.array(np.broadcast_to(self.seen.T, by_series[0].shape))
+        of_note = np.ascontiguousarray(weekly.T)
         return Smoothed(expected=by_series[0], spread=by_series[1], seen=seen, weekly=of_note)
 
     def take(self, step: int) -> None:
-        days, value = self.days[step], self.values[step]
-        week, number = self.week.take(days), self.of_day.take(days)
-        effect = np.multiply(week, self._credit(week, number), out=self.effects[step])
+        days, value, all_old = self.days.at(step), self.values[step], self.all_old[step]
+        week = self.week[days]
+        effect = np.multiply(week, self._credit(step, week), out=self.effects[step])
         np.add(self.level, effect, out=self.expected[step])
         sigma = np.maximum(self.width, self.floors[step], out=self.spread[step])
         alone = value - self.level
         residual = alone - effect
-        if not self.all_old[step]:
+        if not all_old:
             old = self.old[step]
             alone, residual = np.where(old, alone, 0.0), np.where(old, residual, 0.0)
         bound = _CLIP * sigma
-        if self.any_first[step]:
-            bound[self.first[step]] = np.inf
-        credible = np.minimum(np.maximum(residual, -bound), bound)
-        # a weekday's first values may lie far from the rest (closed on Saturdays): they are believed
-        weekly = np.where(number < _FIRST, alone - week, credible)
-        weekly *= np.maximum(_WEEK, 1.0 / (number + 1))
-        self.week[days] = week + (weekly if self.all_old[step] else np.where(self.old[step], weekly, 0.0))
-        self.of_day[days] = number + self.there[step]
         size = np.abs(residual)
+        far = size > bound  # before those that are not doubted yet are let in
+        if self.any_first[step]:
+            np.copyto(bound, np.inf, where=self.first[step])
+        credible = np.copysign(np.minimum(size, bound), residual)
+        # a weekday's first values may lie far from the rest (closed on Saturdays): they are believed
+        weekly = np.where(self.few[step], alone - week, credible) if self.any_few[step] else credible
+        weekly = weekly * self.gain_of_day[step]
+        self.week[days] = week + (weekly if all_old else np.where(old, weekly, 0.0))
         self._widen(step, size, sigma)
         self._move(step, credible, value)
-        self._shift(step, residual, size > _SHIFTED * sigma, value - effect)
+        self._shift(step, residual, far, value - effect)
 
-    def _credit(self, week: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _credit(self, step: int, week: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return which part of a weekday's effect counts."""
         power = week * week
         noise = self.width * self.width
-        noise /= np.maximum(number, 1)
+        noise /= self.at_least_one[step]
         noise += 1e-300
         noise *= 2
         noise += power
         power /= noise
-        power *= number > 1
+        power *= self.counts[step]
         return power
 
     def _widen(self, step: int, size: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
@@ -221,18 +232,54 @@ class _Work:
             np.copyto(self.level, value, where=self.new[step])
 
     def _shift(self, step: int, residual: NDArray[np.float64], far: NDArray[np.bool_], plain: NDArray[np.float64]) -> None:
-        side = np.sign(residual)
-        side *= far
-        counted = np.where(self.out * side > 0, self.out + side, side)
         if self.all_old[step]:
-            self.out, self.last = counted, [*self.last[1:], plain]
-            moved = np.abs(counted) >= _SHIFT
+            self.last = [*self.last[1:], plain]
+            out = np.zeros_like(self.out)
         else:
             old = self.old[step]
-            np.copyto(self.out, counted, where=old)
             for place, newer in enumerate((*self.last[1:], plain)):
                 np.copyto(self.last[place], newer, where=old)
-            moved = old & (np.abs(self.out) >= _SHIFT)
-        if moved.any():
-            self.level[moved] = np.median(np.array([one[moved] for one in self.last]), axis=0)
-            self.out[moved] = 0
+            far, out = far & old, np.where(old, 0.0, self.out)
+        (places,) = far.nonzero()  # few of many
+        if places.size:
+            side, before = np.sign(residual[places]), self.out[places]
+            counted = np.where(before * side > 0, before + side, side)
+            out[places] = counted
+            moved = places[np.abs(counted) >= _SHIFT]
+            if moved.size:
+                self.level[moved] = np.median(np.array([one[moved] for one in self.last]), axis=0)
+                out[moved] = 0
+        self.out = out
+
+
+class _DaysOf:
+    """Which weekday each step is, of all series the same as a rule: what is kept by weekday is then a row, else a choice."""
+
+    def __init__(self, weekdays: NDArray[np.int64]) -> None:
+        self._days = weekdays
+        first = weekdays[0] if len(weekdays) else np.zeros(weekdays.shape[1], np.int64)
+        same = (weekdays == first).all()
+        self._same: list[int] | None = first.tolist() if same else None
+        self._series = np.arange(len(weekdays))
+
+    @property
+    def are_same(self) -> bool:
+        """Whether each step is of one weekday for all series."""
+        return self._same is not None
+
+    def at(self, step: int) -> Any:
+        """Return where the weekday's numbers of each series stand, in arrays of weekdays by series."""
+        return self._same[step] if self._same is not None else (self._days[:, step], self._series)
+
+    def seen(self, there: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return how many values of its weekday were before each; ``there`` and the result are runs by series."""
+        found = np.zeros(there.shape, np.int64)
+        for day in range(7):
+            if self._same is not None:
+                steps = np.flatnonzero(np.array(self._same) == day)
+                found[steps] = np.cumsum(there[steps], axis=0) - there[steps]
+            else:
+                of_day = day == self._days.T
+                counted = of_day & there
+                np.copyto(found, np.cumsum(counted, axis=0) - counted, where=of_day)
+        return found
