@@ -1,7 +1,7 @@
 """The four functions of ``scipy.stats`` that profiles need, so that it need not be imported: that takes longer than a profile.
 
 Each gives what SciPy's gives, to the last digits; a test holds them to that. Only what the profiler uses of the result is there.
-Beside them a table of counts as pandas makes it, which takes ten times as long: half of the time of most profiles went there.
+Beside them a table of counts as pandas makes it, which takes 4 ms more, for each pair of columns.
 """
 
 from __future__ import annotations
