@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,7 +79,7 @@ def test_what_is_far_out_stands_at_the_edge_and_leaves_the_others_their_room() -
 
 def test_the_band_begins_where_something_was_expected_and_has_gaps() -> None:
     points = _points([1.0, 2, 3, 4, 5, 6])
-    banded = [replace(one, low=0, high=7) if at in {2, 3, 5} else one for at, one in enumerate(points)]
+    banded = [one._replace(low=0, high=7) if at in {2, 3, 5} else one for at, one in enumerate(points)]
     drawing = chart(banded, {})
     assert drawing is not None
     assert drawing.area.count("M") == 2
