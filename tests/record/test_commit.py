@@ -119,17 +119,6 @@ def test_objects_are_compressed_as_well_as_can_be_unless_the_user_chose(root, se
     assert (abs(size - best) < abs(size - quick)) == tight
 
 
-@pytest.mark.parametrize(("most", "packed"), [("1", True), ("0", False)])
-def test_the_repository_is_packed_now_and_then_as_git_itself_would(root, most, packed):
-    git(root, "config", "gc.auto", most)
-    git(root, "config", "gc.autoDetach", "false")
-    for number in range(900):  # git counts those in one of 256 folders
-        write(root / f"reports/runs/r{number}/run.json", f"{number}\n")
-    assert commit(root).status == "committed"
-    assert bool(list((root / ".git/objects/pack").glob("*.pack"))) == packed
-    assert git(root, "status", "--porcelain", "reports") == ""
-
-
 def test_the_users_index_and_work_tree_stay(root):
     write(root / "code.py", "a = 2\n")
     git(root, "add", "code.py")
