@@ -93,6 +93,7 @@ def test_the_schema_names_every_field_and_only_these():
         *field_types(Dataset),
         "as_in",
         "without",
+        "measurements+",
         "sla+",
         "storage+",
     }

@@ -180,6 +180,67 @@ def test_references_stay_few_steps_long(tmp_path):
         assert steps <= 4
 
 
+def test_a_run_with_nothing_to_do_states_no_hash_wherever_the_chain_before_it_ends(tmp_path):
+    modules = {f"m{i}.py": f"{i}" * 64 for i in range(40)}
+    number = 0
+    for changed in range(9):
+        modules[f"m{changed}.py"] = "f" * 64  # each refers to the one before
+        made = run(number)
+        task = replace(made.tasks[0], fingerprint={"code": "c" * 64, "modules": dict(modules)})
+        made = replace(made, tasks=(task,))
+        write_run(tmp_path, made)
+        for _ in range(2):
+            number += 1
+            path = write_run(tmp_path, idle(number, made))
+            assert "f" * 64 not in path.read_text(encoding="utf-8")
+            assert read_run(tmp_path, name(number)) == idle(number, made)
+        steps, at = 0, name(number)
+        while (onward := json.loads(ledger_path(tmp_path, at).read_bytes())["tasks"][0].get("as_in")) is not None:
+            steps, at = steps + 1, onward
+        assert steps <= 5
+        number += 1
+
+
+def test_of_measurements_those_that_moved_are_stated(tmp_path):
+    first = run(0)
+    write_run(tmp_path, first)
+    data = first.datasets[0]
+    moved = (replace(data.measurements[0], value="b"), *data.measurements[1:])
+    path = write_run(tmp_path, replace(idle(1, first), datasets=(replace(data, measurements=moved, from_run=first.id),)))
+    (stored,) = json.loads(path.read_bytes())["datasets"]
+    assert stored["measurements+"] == [{"column": "c0", "metric": "maximum", "value": "b"}]
+    assert "measurements" not in stored
+    jsonschema.Draft7Validator(schema.build()).validate(json.loads(path.read_bytes()))
+    assert read_run(tmp_path, name(1)).datasets[0].measurements == moved
+    ledger_path(tmp_path, name(0)).unlink()
+    alone, _ = load_runs(tmp_path)
+    assert alone[0].datasets[0].measurements == (moved[0],)
+
+
+MEASURED = st.lists(
+    st.builds(
+        Measurement,
+        metric=st.sampled_from(["maximum", "sql"]),
+        column=st.sampled_from([None, "None", "a"]),
+        value=st.sampled_from([0, 1, 1.0, True, None, "1", 0.0]),
+        arguments=st.sampled_from([(), (("query", "x"),), (("query", "y"),)]),
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(MEASURED, st.booleans()), min_size=2, max_size=5))
+def test_whatever_is_measured_is_read_back(tmp_path_factory, changes):
+    folder = tmp_path_factory.mktemp("runs")
+    for number, (measured, again) in enumerate(changes):
+        base = run(number)
+        more = base.datasets[0].measurements if again else ()
+        one = replace(base, datasets=(replace(base.datasets[0], measurements=(*more, *measured)),))
+        write_run(folder, one)
+        assert to_json(read_run(folder, one.id)) == to_json(one)
+
+
 VALUE = st.none() | st.integers(0, 2) | st.text("ab+", max_size=2)
 DEEP = st.dictionaries(
     st.text("ab+", max_size=2), VALUE | st.dictionaries(st.text("ab+", max_size=2), VALUE, max_size=3), max_size=4

@@ -2,8 +2,8 @@
 
 A task, its lineage, a dataset, check result, check or environment may say ``as_in``: the id of an earlier run. It is then the
 item of the same key there, with the fields that it states itself in place of that one's and without those that it names under
-``without``. A field that ends in ``+`` adds its entries to those of the mapping there. References lead to earlier runs only and
-are few steps long.
+``without``. A field that ends in ``+`` adds its entries to those of the mapping there, or puts its measurements in place of those
+there of the same metric, column and arguments. References lead to earlier runs only and are few steps long.
 
 What an item must have, and its verdict, always stand in it: a run whose earlier ledgers are lost still tells what went how. The
 check results of a dataset that was carried over, none of which changed, are one entry of ``carried_checks`` together, and
@@ -22,9 +22,20 @@ from typing import Any
 from nbops.model import Check, CheckResult, Dataset, Environment, TaskLineage, TaskRun
 from nbops.record.codec import field_types
 
-__all__ = ["ADDED", "AS_IN", "CARRIED", "CARRIED_DATASETS", "REFERRING", "WITHOUT", "referred_runs", "restore", "shorten"]
+__all__ = [
+    "ADDED",
+    "AS_IN",
+    "CARRIED",
+    "CARRIED_DATASETS",
+    "MEASUREMENTS",
+    "REFERRING",
+    "WITHOUT",
+    "referred_runs",
+    "restore",
+    "shorten",
+]
 
-AS_IN, WITHOUT, ADDED = "as_in", "without", "+"
+AS_IN, WITHOUT, ADDED, MEASUREMENTS = "as_in", "without", "+", "measurements"
 CARRIED, CARRIED_DATASETS = "carried_checks", "carried_datasets"
 
 REFERRING = (Check, CheckResult, Dataset, Environment, TaskLineage, TaskRun)
@@ -34,7 +45,8 @@ _STATED = frozenset({"verdict", "published", "changed", "rows", "from_run", "las
 """Stand in an item whatever the earlier one says: what a run is judged by, and what leads to files of a run."""
 
 _LONGEST = 4
-"""Steps from an item to the whole one at most."""
+"""Steps from an item to the whole one at most. One more for what was carried over, so that a run with nothing to do does not
+state all hashes anew when the run before it was the last of a chain."""
 
 _WORTH = 40
 """Characters that a reference has to save, and that a shorter chain may cost."""
@@ -158,7 +170,8 @@ def _merged(item: Document, base: Document) -> dict[str, Any]:
     found = {name: value for name, value in base.items() if name not in without}
     for name, value in item.items():
         if name.endswith(ADDED):
-            found[name[:-1]] = {**found.get(name[:-1], {}), **value}
+            there = found.get(name[:-1])
+            found[name[:-1]] = _replaced(there or [], value) if isinstance(value, list) else {**(there or {}), **value}
         elif name not in {AS_IN, WITHOUT}:
             found[name] = value
     return found
@@ -171,14 +184,48 @@ def _less(item: Document, base: Document, run_id: str, kept: frozenset[str]) -> 
         there = base.get(name)
         if name in kept or name not in base:
             found[name] = value
-        elif value == there and type(value) is type(there):
+        elif value == there and type(value) is type(there) and (name != MEASUREMENTS or _of_a_kind(value, there)):
             continue
         elif isinstance(value, dict) and isinstance(there, dict) and set(there) <= set(value):
             found[name + ADDED] = {key: part for key, part in value.items() if key not in there or part != there[key]}
+        elif name == MEASUREMENTS and (moved := _moved(value, there)) is not None:
+            found[name + ADDED] = moved
         else:
             found[name] = value
     gone = sorted(set(base) - set(item))
     return {**found, **({WITHOUT: gone} if gone else {})}
+
+
+def _measured(item: Document) -> tuple[str, ...]:
+    """Return what a measurement is of, which its value is not."""
+    arguments = item.get("arguments")
+    said = json.dumps(arguments, sort_keys=True) if arguments else ""
+    return (str(item.get("metric")), "column" if "column" in item else "", str(item.get("column")), said)
+
+
+def _moved(items: list[Document], there: Any) -> list[Document] | None:
+    """Return the measurements that have another value there; None where others were taken there, or in another order."""
+    if not isinstance(there, list) or len(items) != len(there):
+        return None
+    keys = [_measured(item) for item in items]
+    if len(set(keys)) < len(keys) or keys != [_measured(item) for item in there]:
+        return None
+    return [item for item, old in zip(items, there, strict=True) if item != old or _kind(item) is not _kind(old)]
+
+
+def _kind(item: Document) -> type:
+    return type(item.get("value"))  # 1, 1.0 and true are equal, and not the same
+
+
+def _of_a_kind(items: list[Document], there: list[Document]) -> bool:
+    return all(_kind(item) is _kind(old) for item, old in zip(items, there, strict=True))
+
+
+def _replaced(items: list[Document], moved: list[Document]) -> list[Document]:
+    """Return measurements with those that have another value in their places."""
+    by_key = {_measured(item): item for item in moved}
+    places = {_measured(item) for item in items}
+    return [by_key.get(_measured(item), item) for item in items] + [item for key, item in by_key.items() if key not in places]
 
 
 def _size(item: Document) -> int:
@@ -188,8 +235,9 @@ def _size(item: Document) -> int:
 def _shortest(item: Document, chain: list[tuple[str, Document]], kept: frozenset[str]) -> Document:
     """Return the item itself or a reference: the shortest, and of those about as short the one with the fewest steps."""
     options = [_less(item, base, run_id, kept) for run_id, base in chain]
-    if len(chain) >= _LONGEST:
-        options = options[1 - _LONGEST :]
+    longest = _LONGEST + (item.get("status") == "up_to_date" or "from_run" in item)
+    if len(chain) >= longest:
+        options = options[1 - longest :]
     sizes = [_size(option) for option in options]
     if not sizes or min(sizes) + _WORTH > _size(item):
         return item

@@ -18,7 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from nbops import model
 from nbops.record.codec import field_types
 from nbops.record.edges import EDGE_SCHEMA
-from nbops.record.refer import ADDED, AS_IN, CARRIED, CARRIED_DATASETS, REFERRING, WITHOUT
+from nbops.record.refer import ADDED, AS_IN, CARRIED, CARRIED_DATASETS, MEASUREMENTS, REFERRING, WITHOUT
 
 __all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build", "definitions_of"]
 
@@ -128,6 +128,9 @@ def _of_record(kind: type, texts: Mapping[str, str]) -> dict[str, Any]:
             for name, shape in shapes.items()
             if shape.get("type") == "object"
         }
+        if MEASUREMENTS in shapes:
+            said = "Measurements in place of those there of the same metric, column and arguments."
+            properties[f"{MEASUREMENTS}{ADDED}"] = {**shapes[MEASUREMENTS], "description": said}
     return {"type": "object", "description": texts.get("", ""), "properties": properties, "required": required}
 
 
