@@ -142,9 +142,13 @@ def experiments(context: Context) -> Iterator[Experiment]:
         context,
         DEPOT,
         key="causes.heldout",
-        title="The same in a project by which no rule was set",
-        about="Nine notebooks of charging points, SQL in one, faults that were written down before any of them was tried.",
-        kinds=_KINDS[:2] if context.quick else _KINDS,
+        title="The same in a second project, which was held out",
+        about=(
+            "Nine notebooks of charging points, SQL in one. 72 faults were written down before any was tried: at first sight the "
+            "right cause stood first for 51 of them, among three for 68. Rules were mended by what that showed. The last 14 were "
+            "written after that and before any of them was tried: 12 and 14 at first sight."
+        ),
+        kinds=_KINDS[:1] if context.quick else _KINDS,
     )
 
 
