@@ -3,8 +3,9 @@
 ``python -m benchmarks.history --runs 100 --out history.json``. In a fresh clone of this repository. What a run adds is weighed on
 disk: by how much ``.git`` has grown once the run, and the packing that goes on after it, have ended; as packs are begun and
 merged, also over each ten runs of a kind in a row. Beside it stand the sizes of the run's own objects (blobs, trees, commit),
-each compressed by itself, which is what git holds until it is packed; how much ``.git`` had grown when the build returned; and
-the thin pack that a push or a fetch transfers. ``.git`` is weighed as a whole besides, as it is and, in a copy, after ``git gc``.
+each compressed by itself, which is what git holds until it is packed; what they take on the disk after the last run, as deltas
+mostly; how much ``.git`` had grown when the build returned; and the thin pack that a push or a fetch transfers. ``.git`` is weighed as a
+whole besides, as it is and, in a copy, after ``git gc``.
 """
 
 from __future__ import annotations
@@ -152,6 +153,14 @@ def pushed(folder: Path, before: str, after: str) -> int:
     return len(subprocess.run(command, input=revisions, check=True, capture_output=True).stdout) if names else 0
 
 
+def held(folder: Path, before: str, after: str) -> int:
+    """Return the bytes that the objects of some commits take on the disk as they are stored now, as deltas or whole."""
+    names = [line.split(" ", 1)[0] for line in git(folder, "rev-list", "--objects", after, "--not", before).splitlines()]
+    command = ["git", "-C", str(folder), "cat-file", "--batch-check=%(objectsize:disk)"]
+    said = subprocess.run(command, input="\n".join(names), check=True, capture_output=True, text=True).stdout
+    return sum(int(size) for size in said.split())
+
+
 def measure(
     *, runs: int, data: Path, window: int, tool: Sequence[str], work: Path, every: int = 10, source: Path = ROOT
 ) -> dict[str, Any]:
@@ -175,6 +184,7 @@ def measure(
     folder = clone(work, source)
     git(folder, "gc", "--quiet", "--prune=now")
     base, start, found = size_of(folder / ".git"), 0, []
+    made: list[tuple[str, str]] = []
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_ORPHANS, 1, 0, 0, 0)
     for number in range(1, runs + 1):
@@ -198,6 +208,9 @@ def measure(
         one |= weigh(folder, work, base=base) if number in WEIGHED_AFTER or number == runs else {}
         found.append(one)
         print(json.dumps(one), file=sys.stderr, flush=True)
+        made.append((before, after))
+    for one, (before, after) in zip(found, made, strict=True):
+        one["held_bytes"] = held(folder, before, after)
     return {"runs": found, "window_days": window, "command": [Path(tool[0]).name, *tool[1:], "build"], "summary": summary(found)}
 
 
@@ -217,7 +230,7 @@ def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 "most_window_bytes": round(max(windows)),
                 **{
                     f"median_{name}": statistics.median(one[name] for one in found if one["kind"] == kind)
-                    for name in ("unpacked_bytes", "bytes_at_once", "pushed_bytes", "packing_cpu_seconds")
+                    for name in ("unpacked_bytes", "held_bytes", "bytes_at_once", "pushed_bytes", "packing_cpu_seconds")
                 },
             }
     said["git"] = {

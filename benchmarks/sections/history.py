@@ -26,6 +26,7 @@ MINUTES = 3.0
 ADDED = Metric(key="added_kb", label=".git has grown by", unit="KB", digits=1)
 WINDOW = Metric(key="window_kb", label="a run, over ten in a row", unit="KB", digits=1)
 LOOSE = Metric(key="loose_kb", label="its objects unpacked", unit="KB", digits=1)
+HELD = Metric(key="held_kb", label="they take after the last run", unit="KB", digits=1)
 PUSHED = Metric(key="pushed_kb", label="thin pack to push", unit="KB", digits=1)
 PACKING = Metric(key="packing_cpu", label="packing after the build, CPU", unit="s", digits=2)
 WHOLE = Metric(key="git_kb", label=".git, what all runs added", unit="KB", digits=0)
@@ -36,6 +37,7 @@ _RUNS = 9
 _NAMES = {
     "bytes": "added_kb",
     "unpacked_bytes": "loose_kb",
+    "held_bytes": "held_kb",
     "pushed_bytes": "pushed_kb",
     "git_bytes": "git_kb",
     "git_bytes_after_gc": "git_gc_kb",
@@ -120,5 +122,5 @@ def experiments(context: Context) -> Iterator[Experiment]:
             Contestant(key="unchanged", label="nothing to do", run=runs.of("unchanged"), rounds=runs.count("unchanged")),
         ],
         rounds=max(changed, 1),
-        metrics=(ADDED, WINDOW, LOOSE, PUSHED, WHOLE, PACKED, PACKING, CPU, WALL),
+        metrics=(ADDED, WINDOW, LOOSE, HELD, PUSHED, WHOLE, PACKED, PACKING, CPU, WALL),
     )
