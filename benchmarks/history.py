@@ -3,9 +3,9 @@
 ``python -m benchmarks.history --runs 100 --out history.json``. In a fresh clone of this repository. What a run adds is weighed on
 disk: by how much ``.git`` has grown once the run, and the packing that goes on after it, have ended; as packs are begun and
 merged, also over each ten runs of a kind in a row. Beside it stand the sizes of the run's own objects (blobs, trees, commit),
-each compressed by itself, which is what git holds until it is packed; what they take on the disk after the last run, as deltas
-mostly; how much ``.git`` had grown when the build returned; and the thin pack that a push or a fetch transfers. ``.git`` is weighed as a
-whole besides, as it is and, in a copy, after ``git gc``.
+each compressed by itself, which is what git holds until it is packed; what they take on the disk after the last run, as
+deltas mostly; how much ``.git`` had grown when the build returned; and the thin pack that a push or a fetch transfers.
+``.git`` is weighed as a whole besides, as it is and, in a copy, after ``git gc``.
 """
 
 from __future__ import annotations
