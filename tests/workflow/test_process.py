@@ -200,6 +200,45 @@ def test_one_that_did_not_wait_cannot_begin(tmp_path):
     assert not psutil.pid_exists(process.pid)
 
 
+def test_one_whose_kernel_was_killed_cannot_begin_although_nobody_has_asked_for_the_kernel_yet(tmp_path):
+    kernel = subprocess.Popen(["sleep", "600"])
+
+    def work() -> None:
+        kernels.report_start(kernel.pid)
+        (tmp_path / "waits").touch()
+        kernels.await_turn()
+
+    process = TaskProcess(work, environment={}, log=tmp_path / "log.txt", early=True)
+    while not (tmp_path / "waits").exists():
+        time.sleep(0.01)
+    kernel.kill()
+    os.waitid(os.P_PID, kernel.pid, os.WEXITED | os.WNOWAIT)  # dead, and left as a zombie
+    assert not process.begin()
+    process.withdraw()
+    kernel.wait()
+
+
+def test_what_is_sent_between_two_looks_is_not_lost(tmp_path, monkeypatch):
+    process = TaskProcess(lambda: 3, environment={}, log=tmp_path / "log.txt")
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    receiver, looks = process._receiver, iter([False])
+
+    class Late:
+        """Sees nothing at the first look."""
+
+        def poll(self, *given):
+            return next(looks, True) and receiver.poll(*given)
+
+        def __getattr__(self, name):
+            return getattr(receiver, name)
+
+    monkeypatch.setattr(process, "_receiver", Late())
+    outcome = process.poll()
+    assert outcome is not None
+    assert (outcome.error, outcome.value) == (None, 3)
+
+
 def test_several_are_killed_at_once(tmp_path):
     def stubborn() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

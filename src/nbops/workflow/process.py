@@ -148,6 +148,8 @@ class TaskProcess:
             if self._is_over():
                 return self._finish()
         if not self._process.is_alive():
+            while self._receiver.poll() and not self._is_over():  # sent since the look before, and then it ended
+                pass
             return self._finish()
         if self._time_limit is not None and now - self.started > self._time_limit:
             self.kill()
@@ -183,7 +185,7 @@ class TaskProcess:
         while self._receiver.poll():
             if self._is_over():
                 return False
-        if self._turn is None or not self._process.is_alive() or not all(kernel.is_running() for kernel in self._kernels):
+        if self._turn is None or not self._process.is_alive() or not all(_lives(kernel) for kernel in self._kernels):
             return False
         try:
             self._turn.send_bytes(_BEGIN)
@@ -274,6 +276,13 @@ class TaskProcess:
                 )
             return RunError(kind="Killed", message=f"the task's process died of {name}.{memory}")
         return RunError(kind="Exited", message=f"the task ended its own process (exit code {code}) before it was done")
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that was killed and that nobody has asked for yet does not."""
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def kill_all(processes: Sequence[TaskProcess]) -> None:
