@@ -200,7 +200,8 @@ def test_one_that_did_not_wait_cannot_begin(tmp_path):
     assert not psutil.pid_exists(process.pid)
 
 
-def test_one_whose_kernel_was_killed_cannot_begin_although_nobody_has_asked_for_the_kernel_yet(tmp_path):
+@pytest.mark.parametrize("left", ["a zombie", "nothing"])
+def test_one_whose_kernel_was_killed_cannot_begin(tmp_path, left):
     kernel = subprocess.Popen(["sleep", "600"])
 
     def work() -> None:
@@ -212,7 +213,9 @@ def test_one_whose_kernel_was_killed_cannot_begin_although_nobody_has_asked_for_
     while not (tmp_path / "waits").exists():
         time.sleep(0.01)
     kernel.kill()
-    os.waitid(os.P_PID, kernel.pid, os.WEXITED | os.WNOWAIT)  # dead, and left as a zombie
+    os.waitid(os.P_PID, kernel.pid, os.WEXITED | os.WNOWAIT)
+    if left == "nothing":
+        kernel.wait()
     assert not process.begin()
     process.withdraw()
     kernel.wait()

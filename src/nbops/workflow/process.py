@@ -104,6 +104,8 @@ class TaskProcess:
         """Bytes that it held when it was last looked at, without what it shares with this process since the fork."""
         self._message: bytes | None = None
         self._kernels: list[psutil.Process] = []
+        self._lost_kernel = False
+        """A kernel that it told of was gone when this was read."""
         turn: Connection | None = None
         self._turn: Connection | None = None
         if early:
@@ -171,8 +173,10 @@ class TaskProcess:
         if not message.startswith(_KERNEL):
             self._message = message
             return True
-        with contextlib.suppress(psutil.Error):
+        try:
             self._kernels.append(psutil.Process(int(message[len(_KERNEL) :])))
+        except psutil.Error:
+            self._lost_kernel = True
         return False
 
     @property
@@ -185,7 +189,9 @@ class TaskProcess:
         while self._receiver.poll():
             if self._is_over():
                 return False
-        if self._turn is None or not self._process.is_alive() or not all(_lives(kernel) for kernel in self._kernels):
+        if self._turn is None or not self._process.is_alive():
+            return False
+        if self._lost_kernel or not all(_lives(kernel) for kernel in self._kernels):
             return False
         try:
             self._turn.send_bytes(_BEGIN)
