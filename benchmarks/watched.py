@@ -17,7 +17,7 @@ from nbops.model import Dataset, Run
 from nbops.quality.audit import audit
 from nbops.record.codec import decode, encode
 
-__all__ = ["DATA", "Days", "a_run", "measured"]
+__all__ = ["DATA", "Days", "a_run", "measured", "run_at"]
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 _TEXTS = {"InvoiceNo": str, "StockCode": str, "Description": str, "Country": str}
@@ -45,6 +45,11 @@ def measured(table: pd.DataFrame | Path, *, day: dt.date, work: Path) -> Dataset
 def a_run(day: dt.date, dataset: Dataset) -> Run:
     """Return the run that brought a dataset."""
     started = dt.datetime.combine(day, dt.time(3), dt.timezone.utc) + dt.timedelta(days=1)
+    return run_at(started, (dataset,), logical_date=day.isoformat())
+
+
+def run_at(started: dt.datetime, datasets: tuple[Dataset, ...], *, logical_date: str | None = None) -> Run:
+    """Return a run of a made-up shop that went well."""
     return Run(
         id=f"{started:%Y%m%dT%H%M%SZ}-000000",
         status="succeeded",
@@ -52,8 +57,8 @@ def a_run(day: dt.date, dataset: Dataset) -> Run:
         pipeline="shop",
         command="ploomber build",
         started_at=f"{started:%Y-%m-%dT%H:%M:%SZ}",
-        logical_date=day.isoformat(),
-        datasets=(dataset,),
+        logical_date=logical_date,
+        datasets=datasets,
     )
 
 
