@@ -38,7 +38,7 @@ import json, sys, time
 from pathlib import Path
 from nbops.pages.render import render_index, render_run
 from nbops.record.store import latest_run
-from nbops.record.summaries import summaries
+from nbops.pages.summaries import summaries
 from nbops.history.matrix import matrix_rows
 from nbops.workflow.comparing import beside
 reports, cache = Path(sys.argv[1]), Path(sys.argv[2])

@@ -254,7 +254,11 @@ def until() -> Callable[..., Any]:
     return asking
 
 
-_ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
+# A sandboxed frame in a process of its own can stay without a layout for good while the machine is busy: all in one process.
+_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
+    " --disable-site-isolation-trials"
+)
 _PICTURES = Path(__file__).parents[1] / "docs/images"
 _LARGEST = 120_000  # bytes of a picture in the documentation
 
@@ -268,7 +272,7 @@ def page(chromium: str) -> Iterator[Any]:
         page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()  # others can be opened beside it
         page.set_default_timeout(180_000)
         page.errors, page.requests = [], []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("pageerror", lambda error: page.errors.append(f"{error}\n{error.stack}"))
         page.on("request", lambda request: page.requests.append(request.url))
         yield page
         browser.close()

@@ -1,8 +1,8 @@
 """What a build cannot do without, and nothing else of it: ``floor_parts.py PART`` in a project of generated notebooks.
 
 ``load`` and ``load-lean`` import Ploomber (whole, and as ``nbops build`` does) and make the pipeline; ``run`` and ``run-lean``
-then run its notebooks, one after the other, in forked kernels; ``audits`` measures the datasets that are there, ``profiles``
-profiles them.
+then run its notebooks in forked kernels, one after the other or (``run 2``) as many at once; ``audits`` measures the datasets
+that are there, ``profiles`` profiles them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def run(*, lean: bool) -> None:
         if lean:
             load(lean=True)
         began = time.perf_counter()
-        warm.run_all(1)
+        warm.run_all(int(at_once[0]) if (at_once := sys.argv[2:]) else 1)
         print(f"@@facts {json.dumps({'tasks': time.perf_counter() - began})}", flush=True)
         assert warm.kernels.running(), "the kernels were not forked"
     finally:

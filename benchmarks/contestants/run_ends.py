@@ -35,9 +35,11 @@ from nbops.quality.probabilities import PROBABILITIES
 from nbops.record import store
 from nbops.record.ledger import from_json, to_json
 from nbops.record.scrub import Scrubber
+from nbops.workflow import aside, runpages
 from nbops.workflow import conclude as conclude_module
 from nbops.workflow.exporting import Exports
 from nbops.workflow.meanwhile import Meanwhile
+from nbops.workflow.personal import PersonalAhead
 from nbops.workflow.profiling import Profiling
 from nbops.workflow.stop import StopSignals
 
@@ -65,7 +67,7 @@ _PARTS = {
     "render_index": "pages",
     "_commit": "commit",
 }
-"""What ``conclude`` calls, and the part that it belongs to."""
+"""What ``conclude`` and what it calls for pages call, and the part that it belongs to."""
 
 
 def _dataset(name: str, chance: random.Random, *, verdict: Any) -> Dataset:
@@ -245,11 +247,12 @@ def _end(root: Path, run: Run) -> None:
     try:
         done = conclude_module.conclude(
             root=root,
+            run_id=run.id,
             config=config,
             run_of=lambda _, notices: replace(run, notices=(*run.notices, *notices)),
             parameters={},
             records={},
-            contracts={},
+            personal_values=PersonalAhead(root, {}, {}),
             profiles=profiles,
             meanwhile=Meanwhile(root, reports, scrubber=lambda: Scrubber(root)),
             wait=0.0,
@@ -272,7 +275,9 @@ def _added(root: Path, number: int) -> dict[str, float]:
             os.close(reader)
             clock = _Clock()
             for name, part in _PARTS.items():
-                setattr(conclude_module, name, clock.around(part, getattr(conclude_module, name)))
+                module: Any = conclude_module if hasattr(conclude_module, name) else runpages
+                setattr(module, name, clock.around(part, getattr(module, name)))
+            setattr(aside, "usable_cores", lambda **_: 1)  # noqa: B010 - what is done beside is not seen by the clock
             run = _made_up(number)
             begun = _spent()
             with clock.part("begin"):

@@ -25,11 +25,15 @@ _AT_ONCE = 2
 _PARTS = ("notebooks", "contracts", "pipeline.yaml", "env.yaml", "pyproject.toml", ".gitignore")
 _ROOT = Path(__file__).parents[2]
 _DATASETS = 22
+_HOOK = "on_render: nbops.attach\n"
 _SCALE, _QUICK_SCALE = 20_000, 2_000
 
 
-def copy_reference(context: Context, name: str, scale: int, **settings: str) -> Path:
-    """Copy the project into a git repository of its own, with nothing built; its env.yaml gets the scale and the settings."""
+def copy_reference(context: Context, name: str, scale: int, *, attached: bool = True, **settings: str) -> Path:
+    """Copy the project into a git repository of its own, with nothing built; its env.yaml gets the scale and the settings.
+
+    Without ``attached`` its pipeline knows nothing of nbops.
+    """
     root = context.folder("runs") / name
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
@@ -39,6 +43,10 @@ def copy_reference(context: Context, name: str, scale: int, **settings: str) -> 
             shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
         else:
             shutil.copy(source, root / part)
+    if not attached:
+        pipeline = (root / "pipeline.yaml").read_text(encoding="utf-8")
+        assert _HOOK in pipeline
+        (root / "pipeline.yaml").write_text(pipeline.replace(_HOOK, ""), encoding="utf-8")
     (root / "output").mkdir()
     given = {**yaml.safe_load((root / "env.yaml").read_text(encoding="utf-8")), "scale": scale, **settings}
     (root / "env.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
@@ -118,7 +126,7 @@ def _experiment(context: Context, key: str, title: str, scale: int, settings: Ma
             argv = command()
             if settings and not any(Path(settings["source"]).glob("????-??-??.csv.gz")):
                 raise SkippedError("there are no real days here; NBOPS_BENCHMARK_DAYS names their folder")
-            root = copy_reference(context, "reference", scale, **settings)
+            root = copy_reference(context, "reference", scale, attached=recorded, **settings)
             usage = execute(argv, folder=root, environment=context.environment())
             verify_reference(context, root, recorded=recorded)
             return usage.values()
@@ -138,17 +146,24 @@ def _experiment(context: Context, key: str, title: str, scale: int, settings: Ma
     ways: list[tuple[str, str, Callable[[], Sequence[str | Path]], bool]] = [
         ("warm", "warm kernels, nothing else", warm, False),
         ("cold", "cold kernels, nothing else", lambda: [context.python, loop, "cold", str(_AT_ONCE)], False),
+        (
+            "warm_ploomber",
+            "Ploomber and warm kernels, nothing else",
+            lambda: [*warm()[:1], CONTESTANTS / "floor_parts.py", "run", str(_AT_ONCE)],
+            False,
+        ),
         ("nbops_attach", "ploomber build with nbops", lambda: [context.tool("ploomber"), "build"], True),
         ("nbops_build", "nbops build", own, True),
     ]
     if context.quick:
-        ways = [ways[0], ways[3]]
+        ways = [way for way in ways if way[0] in {"warm", "nbops_build"}]
     return Experiment(
         key=key,
         title=title,
         about=(
             "Eleven notebooks, 22 datasets with a contract each. The first two run the same notebooks with papermill, two at "
-            "once, and do nothing else; the other two measure, judge, profile, record, render and commit too, which is verified."
+            "once, and do nothing else; the third makes the pipeline with Ploomber before it runs them so. The other two "
+            "measure, judge, profile, record, render and commit too, which is verified."
         ),
         baseline="warm",
         contestants=[

@@ -27,7 +27,10 @@ export class ReportView extends Widget {
     this.title.label = 'Report';
     // no word in the sandbox: no script, no form, no other window, no way to the top, an origin of its own
     this.frame.setAttribute('sandbox', '');
-    this.frame.addEventListener('load', () => void this.look(true));
+    this.frame.addEventListener('load', () => {
+      this.settle();
+      void this.look(true);
+    });
     this.node.append(this.bar, this.news, this.body);
   }
 
@@ -122,6 +125,18 @@ export class ReportView extends Widget {
     }
     if (this.isVisible) {
       this.timer = window.setTimeout(() => void this.look(), AGAIN);
+    }
+  }
+
+  /** Have the frame laid out anew: Chromium can leave one without a layout, blank, when Lab's own changed while it loaded. */
+  private settle(): void {
+    const focused = document.activeElement === this.frame;
+    for (const display of ['none', '']) {
+      this.frame.style.display = display;
+      void this.frame.offsetHeight; // reading it is what lays it out
+    }
+    if (focused) {
+      this.frame.focus();
     }
   }
 

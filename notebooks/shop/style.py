@@ -7,7 +7,7 @@ import matplotlib as mpl
 __all__ = ["ACCENT", "QUIET", "apply"]
 
 ACCENT, QUIET = "#1f6feb", "#c3cad2"
-_INK = "#4a5158"
+_INK = "#515151"  # a grey: letters in it have fewer shades, of which each picture holds a table
 
 
 def apply() -> None:
@@ -18,5 +18,8 @@ def apply() -> None:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "grid.color": "#e3e6ea",
+            # letters on whole pixels: each looks the same wherever it stands, which compresses to a fifth less
+            "text.hinting": "default",
+            "text.hinting_factor": 1,
         }
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from importlib.metadata import entry_points
+import sys
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import PluginError, did_you_mean
@@ -16,7 +17,7 @@ from nbops.errors import PluginError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BUILT_IN", "load", "names"]
+__all__ = ["BUILT_IN", "entry_points", "load", "names"]
 
 _KINDS = "nbops.quality.kinds"
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
@@ -44,6 +45,20 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "pushgateway": "nbops.adapters.prometheus:PrometheusPush",
     },
 }
+
+
+def entry_points(**wanted: str) -> Any:
+    """Return the entry points of what is installed, as ``importlib.metadata.entry_points`` does.
+
+    That reads a file of each installed distribution each time; this one only when ``sys.path`` has changed.
+    """
+    every = _every_entry_point(tuple(sys.path))
+    return every.select(**wanted) if wanted else every
+
+
+@functools.lru_cache(maxsize=1)
+def _every_entry_point(_: tuple[str, ...]) -> Any:
+    return metadata.entry_points()
 
 
 @functools.cache

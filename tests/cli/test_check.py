@@ -89,7 +89,7 @@ def test_what_was_not_looked_at_has_not_passed(shop: Path, call: Call) -> None:
 def test_json_is_a_part_of_a_ledger(shop: Path, call: Call) -> None:
     publish(shop, "id,mail\n,secret@person.example\n")
     found = json.loads(call("check", "--json").out)
-    assert set(found) == {"verdict", "datasets", "checks"}
+    assert set(found) == {"verdict", "datasets", "checks", "quarantine", "notices"}
     assert found["datasets"][0]["rows"] == 1
     assert {item["verdict"] for item in found["checks"]} >= {"failed", "passed"}
     assert "secret@person.example" not in json.dumps(found)

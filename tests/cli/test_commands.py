@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nbops.model import RunError
 from nbops.record.store import ledger_path, write_run
 
 from .conftest import HOSTILE, Said, make_run, run_id
@@ -22,7 +24,7 @@ def test_runs_newest_first(with_runs: Path, call: Call) -> None:
     assert (said.code, said.err) == (0, "")
     assert [line.split()[0] for line in lines] == ["RUN", run_id(3), run_id(2), run_id(1)]
     assert "failed" in lines[1]
-    assert "load: ChecksFailed: 2 nulls" in lines[1]
+    assert "orders: nullValues of id failed" in lines[1]
     assert "10.2 s" in lines[1]
     assert "0/1" in lines[1]
 
@@ -74,7 +76,7 @@ def test_show_says_what_went_wrong_first(with_runs: Path, call: Call) -> None:
     assert lines[0] == f"{run_id(3)}  FAILED"
     assert said.out.index("load: ChecksFailed (cell 3): 2 nulls") < said.out.index("Tasks") < said.out.index("Datasets")
     assert "Mend it." in said.out
-    assert "0123456789 on main, 2 files changed since" in said.out
+    assert "commit 012345678 on branch main, 2 files changed and not committed" in said.out
     assert "1,234" in said.out
     assert "orders: 3 rows of 10, in quarantine/orders/x.parquet" in said.out
 
@@ -95,7 +97,8 @@ def test_show_of_no_run(with_runs: Path, call: Call, wanted: str, words: str) ->
 
 
 def test_hostile_values_are_written_out(project: Path, call: Call) -> None:
-    write_run(project / "reports", make_run(1, verdict="failed", name="or\x1b]0;x\x07ders", message=HOSTILE * 3))
+    run = make_run(1, verdict="failed", name="or\x1b]0;x\x07ders", message=HOSTILE * 3)
+    write_run(project / "reports", replace(run, errors=(RunError(kind="ValueError", message=HOSTILE * 3, task="load"),)))
     for command in (["runs"], ["show"]):
         out = call(*command).out
         assert not set(out) & {"\x1b", "\x00", "\u202e", "\u2066", "\x9b", "\r", "\u200b", "\x07"}

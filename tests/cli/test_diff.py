@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from bs4 import BeautifulSoup
 
+from nbops.model import GitState
 from nbops.record.store import write_run
 
 from .conftest import HOSTILE, Said, make_run
@@ -28,6 +30,29 @@ def test_the_latest_with_the_last_accepted(with_runs: Path, call: Call) -> None:
     assert "failed" in lines[1]
     assert lines[3].split(":")[0] == "3 changes"
     assert lines[5].split()[:2] == ["verdict", "the"]
+
+
+def test_which_code_is_compared_is_said_in_words(project: Path, call: Call) -> None:
+    first, second, third = (make_run(number) for number in (1, 2, 3))
+    write_run(project / "reports", replace(first, git=GitState(commit="a4f882ab4e0d", branch="master")))
+    dirty = GitState(commit="b5f882ab4e0d", branch="topic/x", dirty=True, changed_files=1)
+    write_run(project / "reports", replace(second, git=dirty))
+    write_run(project / "reports", replace(third, git=GitState(commit="b5f882ab4e0d", dirty=True)))
+    before, after = call("diff", first.id, second.id).out.splitlines()[:2]
+    assert before == f"before  run {first.id}, {first.started_at}, passed; commit a4f882ab4 on branch master"
+    said = "commit b5f882ab4 on branch topic/x, 1 file changed and not committed"
+    assert after == f"after   run {second.id}, {second.started_at}, passed; {said}"
+    markdown = call("diff", first.id, second.id, "--markdown").out
+    assert f"Code: {said}; before, commit a4f882ab4 on branch master." in markdown
+    unknown = call("diff", second.id, third.id).out.splitlines()[1]
+    assert unknown.endswith("commit b5f882ab4 on no branch, it is not known what was not committed")
+    call("diff", first.id, second.id, "--html", "diff.html")
+    page = " ".join(BeautifulSoup((project / "diff.html").read_bytes(), "html.parser").get_text(" ").split())
+    assert "commit b5f882ab4 on branch topic/x , 1 file changed and not committed" in page
+
+
+def test_what_is_the_same_is_counted_in_words(with_runs: Path, call: Call) -> None:
+    assert "1 dataset, " in call("diff", "latest", "latest").out
 
 
 def test_exit_codes(with_runs: Path, call: Call) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -232,3 +235,139 @@ def test_expectations_of_a_task(make_project: Callable[..., Project]) -> None:
     run, _ = project.fail()
     assert statuses_of(run) == {"rows": "failed", "count": "held"}
     assert project.read("output/rows.csv") == GOOD
+
+
+NOTEBOOK = """# %% tags=["parameters"]
+upstream = None
+product = None
+
+# %%
+import atexit
+from pathlib import Path
+
+target = Path(product["rows"])
+target.write_text({first!r})
+{then}
+"""
+NOTEBOOK_PIPELINE = """
+tasks:
+  - source: rows.py
+    product:
+      nb: output/rows.ipynb
+      rows: output/rows.csv
+"""
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param("atexit.register(target.write_text, {last!r})", id="atexit"),
+        pytest.param("stream = target.open('w')\nstream.write({last!r})", id="a file that nobody closes"),
+        pytest.param(
+            "import threading, time\n"
+            "threading.Thread(target=lambda: (time.sleep(0.3), target.write_text({last!r})), daemon=False).start()",
+            id="a thread that is waited for",
+        ),
+    ],
+)
+@pytest.mark.parametrize(("first", "last"), [(GOOD, GOOD.replace("3,3", "3,9")), (GOOD.replace("3,3", "3,9"), GOOD), (BAD, GOOD)])
+def test_what_a_kernel_writes_at_its_end_is_what_is_judged(
+    make_project: Callable[..., Project], then: str, first: str, last: str
+) -> None:
+    """The audit may begin while the kernel ends; it then looks at what is there when the kernel has ended."""
+    project = make_project(
+        {
+            "pipeline.yaml": NOTEBOOK_PIPELINE,
+            "rows.py": NOTEBOOK.format(first=first, then=then.format(last=last)),
+            "contracts/rows.odcs.yaml": contract(),
+            "pyproject.toml": "[tool.nbops]\nprofile = false\n",
+        }
+    )
+    if last == GOOD:
+        run = project.build()
+        assert project.read("output/rows.csv") == GOOD
+    else:
+        run, _ = project.fail()
+        assert not (project.root / "output/rows.csv").exists()
+    assert run.verdict == ("passed" if last == GOOD else "failed")
+    assert [item.rows for item in run.datasets] == [3]
+
+
+def check(project: Project, *arguments: str) -> tuple[int, str]:
+    """Return the exit code of ``nbops check`` and what it says."""
+    command = [sys.executable, "-c", "import sys; from nbops.cli import main; sys.exit(main())", "check", *arguments]
+    done = subprocess.run(command, cwd=project.root, env=project.machine(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def verdict_of_check(project: Project) -> str:
+    return str(json.loads(check(project, "--json")[1])["verdict"])
+
+
+def test_published_data_is_judged_as_its_run_judged_it(contracted: Callable[..., Project]) -> None:
+    project = contracted(contract(extension=QUARANTINE))
+    assert verdict_of_check(project) == "passed"
+    project.write("data/rows.csv", BAD)
+    run = project.build()
+    assert (run.verdict, [item.verdict for item in run.datasets]) == ("warned", ["warned"])
+    code, said = check(project)
+    assert code == 0
+    assert said.splitlines()[1].split()[:4] == ["rows", "warned", "2", f"{len(run.checks) - 1}/{len(run.checks)}"]
+    assert f"rows: 2 rows of 4 set aside, in {run.quarantine[0].path}" in said
+    assert "said" not in said, "the verdicts agree, so there is nothing to explain"
+    document = json.loads(check(project, "--json")[1])
+    assert (document["verdict"], document["quarantine"][0]["rows"], document["notices"]) == ("warned", 2, [])
+    (warned,) = [item for item in document["checks"] if item["verdict"] == "warned"]
+    assert (warned["failing_rows"], warned["from_run"]) == (2, run.id)
+    again = project.build()  # nothing to do: the run that set the rows aside is not the last one any more
+    assert (ran_in(again), again.quarantine) == (set(), ())
+    assert verdict_of_check(project) == again.verdict == "warned"
+
+
+def test_a_verdict_that_is_not_the_run_s_is_explained(contracted: Callable[..., Project]) -> None:
+    project = contracted(contract(extension=QUARANTINE))
+    project.write("data/rows.csv", BAD)
+    run = project.build()
+    project.write("output/rows.csv", GOOD)
+    code, said = check(project)
+    assert code == 0
+    assert f"rows: run {run.id} said warned. The data was changed since, by something else than a run." in said
+    project.write("output/rows.csv", BAD)
+    code, said = check(project)
+    assert code == 1
+    assert f"rows: run {run.id} said warned. The data was changed since" in said
+    assert "A run would set these rows aside in quarantine." in said
+    project.write("output/rows.csv", "id,value\n1,1\n3,3\n")
+    assert verdict_of_check(project) == "warned", "the bytes that the run published"
+    project.edit("contracts/rows.odcs.yaml", "version: 1.0.0", "version: 1.0.1")
+    code, said = check(project)
+    assert (code, said.splitlines()[1].split()[1]) == (0, "passed")
+    assert f"rows: run {run.id} said warned. The contract was changed since." in said
+
+
+def test_what_a_failed_run_did_not_publish_is_not_what_is_judged(contracted: Callable[..., Project]) -> None:
+    project = contracted(contract())
+    project.write("data/rows.csv", BAD)
+    run, _ = project.fail()
+    code, said = check(project)
+    assert code == 0
+    assert f"rows: run {run.id} said failed. It did not publish what it judged: the last good version is in place" in said
+
+
+def test_what_only_a_notebook_can_check_is_told_of(make_project: Callable[..., Project]) -> None:
+    source = NOTEBOOK.format(
+        first=GOOD, then="import nbops\nnbops.expect(False, 'there is a four', severity='warn', dataset='rows')"
+    )
+    project = make_project(
+        {
+            "pipeline.yaml": NOTEBOOK_PIPELINE,
+            "rows.py": source,
+            "contracts/rows.odcs.yaml": contract(),
+            "pyproject.toml": "[tool.nbops]\nprofile = false\n",
+        }
+    )
+    run = project.build()
+    assert run.verdict == "warned"
+    code, said = check(project)
+    assert (code, said.splitlines()[1].split()[1]) == (0, "passed")
+    assert f"not judged here: notebook.there is a four (warned) in run {run.id}." in said

@@ -89,10 +89,25 @@ def pair(make_project: Callable[..., Project], tmp_path: Path) -> Project:
     return project
 
 
+def add_third(project: Project, *, alone: str | None = None) -> None:
+    """Add a notebook after the second one; the first goes on only when its kernel has started, too."""
+    third = SECOND.replace("second", "third").replace("first", "second")
+    project.write("third.py", third)
+    pipeline, second = project.read("pipeline.yaml"), PIPELINE.partition("data: output/first.txt\n")[2]
+    project.write("pipeline.yaml", pipeline.replace(second, second + second.replace("second", "third")))
+    project.write(".gitignore", project.read(".gitignore") + ".third\n")
+    if alone is not None:
+        project.write("pyproject.toml", project.read("pyproject.toml") + f"[tool.nbops.tasks.{alone}]\nalone = true\n")
+
+
+BOTH = 'while not Path("started-third").exists():\n    assert time.monotonic() < until\n    time.sleep(0.005)'
+"""What the first notebook does when it waits for the third one's kernel as well."""
+
+
 def check_nothing_left(project: Project) -> None:
     assert left_behind(project.root) == []
     assert list((project.root.parent / "temporary").glob("*.ipynb")) == []
-    assert not [path for path in project.root.glob(".nbops/staging/**/*") if path.is_file()]
+    assert list(project.root.glob(".nbops/staging/*")) == []
 
 
 def test_it_starts_early_and_runs_when_it_is_its_turn(pair: Project) -> None:
@@ -128,6 +143,47 @@ def test_when_it_turns_out_to_be_up_to_date_it_does_not_run(pair: Project) -> No
     assert statuses_of(run) == {"first": "succeeded", "second": "up_to_date"}, tasks_of(run)["second"].reasons
     assert not (pair.root / "ran-second").exists()
     check_nothing_left(pair)
+
+
+def test_in_a_chain_what_comes_after_one_that_waits_starts_early_too(pair: Project) -> None:
+    add_third(pair)
+    pair.write("first.py", FIRST.format(then=BOTH, text="one"))
+    run = pair.build()
+    assert ran_in(run) == {"first", "second", "third"}
+    one, second, third = pair.read("output/third.txt").split()
+    assert one == "one"
+    assert float(third) >= (pair.root / "output/second.txt").stat().st_ctime > float(second)
+    assert all(task.seconds > 0.01 for task in run.tasks), "a task's time counts from the moment that it may begin"
+    check_nothing_left(pair)
+
+
+def test_in_a_chain_nothing_runs_that_waited_when_the_first_one_fails(pair: Project) -> None:
+    add_third(pair)
+    pair.write("first.py", FIRST.format(then=BOTH + '\nraise RuntimeError("no data")', text="one"))
+    run, _ = pair.fail()
+    assert statuses_of(run) == {"first": "failed", "second": "held", "third": "held"}
+    assert not list(pair.root.glob("ran-*"))
+    check_nothing_left(pair)
+
+
+def test_when_one_that_waits_fails_the_one_after_it_never_ran(pair: Project) -> None:
+    add_third(pair)
+    pair.write("first.py", FIRST.format(then=BOTH, text="one"))
+    pair.write("second.py", SECOND + '\n# %%\nraise RuntimeError("no")\n')
+    run, _ = pair.fail()
+    assert statuses_of(run) == {"first": "succeeded", "second": "failed", "third": "held"}
+    assert not (pair.root / "ran-third").exists()
+    check_nothing_left(pair)
+
+
+def test_beside_one_that_runs_alone_the_one_after_it_does_not_wait(pair: Project) -> None:
+    add_third(pair, alone="second")
+    first = FIRST.format(then="", text="one").replace("while not waiting.exists()", "if False")
+    pair.write("first.py", first)
+    early = '\n# %%\ntime.sleep(0.3)\nPath(product["data"]).write_text(str(Path("started-third").exists()))\n'
+    pair.write("second.py", SECOND + early)
+    pair.build()
+    assert pair.read("output/second.txt") == "False"
 
 
 @pytest.mark.parametrize("who", ["kernel", "task"])
@@ -169,7 +225,7 @@ def test_when_the_build_ends_it_ends(number: signal.Signals, pair: Project) -> N
 
 def check_nothing_left_of_the_build(project: Project) -> None:
     assert left_behind(project.root) == []
-    assert not [path for path in project.root.glob(".nbops/staging/**/*") if path.is_file()]
+    assert list(project.root.glob(".nbops/staging/*")) == []
 
 
 @pytest.mark.parametrize("setting", ["workers = 1", 'kernels = "cold"', "[tool.nbops.tasks.second]\nalone = true"])

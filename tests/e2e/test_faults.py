@@ -206,8 +206,10 @@ def test_a_function_that_raises(good_then: Callable[[str], tuple[Project, Run, s
     assert error.kind == "KeyError"
     assert "missing" in error.message
     assert "KeyError" in text
+    assert list(project.root.glob(".nbops/staging/*")) == [], "neither of the good run before nor of this one"
     project.write("tasks.py", TASKS.format(body=GOOD.replace("good", "better")))
     assert ran_in(project.build()) == {"first", "second"}
+    assert list(project.root.glob(".nbops/staging/*")) == []
     assert project.read("output/second.txt") == "better"
 
 

@@ -68,6 +68,32 @@ def test_a_notebook_that_reads_what_it_does_not_declare(make_project: Callable[.
     assert set(statuses_of(declared).values()) == {"up_to_date"}, "saying so changes nothing"
 
 
+CONTRACT = """kind: DataContract
+apiVersion: v3.1.0
+id: {name}
+version: 1.0.0
+status: active
+schema:
+  - name: {name}
+    properties: [{{name: id, logicalType: integer}}]
+"""
+
+
+def test_of_what_a_check_in_a_notebook_reads_another_datasets_contract_is_an_input(make_project: Callable[..., Project]) -> None:
+    contracts = {f"contracts/{name}.odcs.yaml": CONTRACT.format(name=name) for name in ("joined", "lookup", "other")}
+    checked = NOTEBOOK + '\n# %%\nimport nbops\nnbops.check(merged, "joined")\nnbops.check(rates, "lookup")\n'
+    project = make_project({**FILES, **contracts, "notebooks/join.py": checked})
+    project.configure('inputs = ["lookup/*.csv"]')
+    run = project.build()
+    assert observed(run) == ["file:contracts/lookup.odcs.yaml"]
+    assert len([item for item in run.checks if item.check.id.startswith("notebook.")]) >= 2
+    for untouched in ("contracts/other.odcs.yaml", "contracts/joined.odcs.yaml"):
+        project.edit(untouched, "1.0.0", "1.0.1")
+        assert set(statuses_of(project.build()).values()) == {"up_to_date"}
+    project.edit("contracts/lookup.odcs.yaml", "1.0.0", "1.0.1")
+    assert ran_in(project.build()) == {"join"}
+
+
 def test_tables_of_cells(make_project: Callable[..., Project]) -> None:
     project = make_project(FILES)
     cells = {cell.index: cell for cell in tasks_of(project.build())["join"].cells}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from e2e_project import Project, ran_in, statuses_of, tasks_of
 
@@ -50,8 +51,20 @@ def listing(root: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+def wait_for_packing(root: Path) -> None:
+    """Wait until what packs the objects of the build before has ended: it goes on after that."""
+    packing = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if "nbops.record.packing" in (process.info["cmdline"] or ())
+        and any(str(root) in word for word in process.info["cmdline"])
+    ]
+    assert not psutil.wait_procs(packing, timeout=60)[1]
+
+
 def outdated(project: Project) -> dict[str, bool]:
     """Return what ``ploomber status`` says of each task, having seen that it writes nothing."""
+    wait_for_packing(project.root)
     before = listing(project.root)
     text = project.ploomber("status").ok().text
     assert listing(project.root) == before

@@ -26,6 +26,7 @@ from nbops.model import (
     LineageEdge,
     Measurement,
     Run,
+    RunError,
     TaskLineage,
     TaskRun,
 )
@@ -474,6 +475,38 @@ def test_an_input_that_was_only_seen_to_be_read_is_one_also_where_the_task_faile
     assert causes_of(incident, replace(_bad(), tasks=(task,)), good)[0].kind == "unknown"
 
 
+def test_what_a_parameter_has_to_do_with_a_task_that_failed_is_said_of_the_task() -> None:
+    edge = ColumnEdge(
+        source="parameter:factor",
+        source_column=None,
+        target="raw",
+        target_column="price",
+        kind="derived",
+        how="static",
+        cells=(1,),
+    )
+    ingest = TaskRun(
+        name="ingest", kind="notebook", status="succeeded", source="ingest.ipynb", fingerprint={"parameters": {"factor": "x"}}
+    )
+    raw = replace(_dataset("raw"), task="ingest")
+    lineage = TaskLineage(task="ingest", edges=(edge,))
+    load = replace(GOOD.tasks[0], upstream=("ingest",), status="failed", attempted=GOOD.tasks[0].fingerprint)
+    reads = (LineageEdge(source="task:ingest", target="dataset:raw"), LineageEdge(source="dataset:raw", target="task:load"))
+
+    def with_ingest(run: Run, *tasks: TaskRun, factor: int) -> Run:
+        return replace(
+            run, tasks=tasks, datasets=(*run.datasets, raw), parameters={"factor": factor}, lineage=(*run.lineage, *reads),
+            column_lineage=(*run.column_lineage, lineage),
+        )  # fmt: skip
+
+    failed = IncidentFinding(key="task:load", kind="task", subject="task:load")
+    incident = replace(_incident(), findings=(failed,))
+    good = with_ingest(GOOD, replace(ingest, fingerprint={"parameters": {"factor": "y"}}), GOOD.tasks[0], factor=1)
+    found = causes_of(incident, with_ingest(_bad(), ingest, load, factor=7), good)
+    [factor] = [one for one in found if one.subject == "parameter:factor"]
+    assert "lineage leads from it to load" in factor.evidence
+
+
 def test_a_segment_stands_above_an_input_of_which_all_speaks() -> None:
     segment = SegmentFound(
         dataset="orders", column=None, conditions=(("country", "EIRE"),), explained=1.0, share=0.1, text="100 % have EIRE"
@@ -543,3 +576,52 @@ def test_a_function_of_a_package_is_no_column_of_the_same_name() -> None:
     )
     assert near[0].kind == far[0].kind == "package"
     assert near[0].score > far[0].score
+
+
+def _failed(number: int, text: str, *, error: RunError, **more: Any) -> list[tuple[str, str | None, float]]:
+    """Causes of a task that failed in a cell which was written anew, while a parameter was changed, too."""
+    recipe = {"code": "other", "parameters": {"least": 7}}
+    bad = _bad(recipe=recipe, parameters={"factor": 1, "least": 7})
+    task = replace(bad.tasks[0], status="failed", attempted=bad.tasks[0].fingerprint, fingerprint={}, error=error)
+    incident = replace(_incident(), findings=(IncidentFinding(key="task:load", kind="task", subject="task:load"),))
+    found = causes_of(incident, replace(bad, tasks=(task,), datasets=()), GOOD, _with(number, text))
+    return [(one.kind, one.subject, one.score) for one in found]
+
+
+RAISED = RunError(kind="ValueError", message="the factor is not what it was", task="load", cell=3)
+GUARDED = 'sales["amount"] = sales["price"] * factor\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'raise ValueError("the factor is not what it was")',
+        'if factor:\n    raise ValueError("the factor is not what it was")',
+        'if factor:\n    raise ValueError(f"the {word} is not what it was") from None',
+        "for one in [factor]:\n    raise ValueError(told)",
+    ],
+)
+def test_what_the_failing_cell_raises_anew_stands_above_a_parameter_that_was_changed(text: str) -> None:
+    (first, second, *_) = _failed(3, GUARDED + text, error=RAISED)
+    assert first[:2] == ("code", "task:load")
+    assert second[:2] == ("parameter", "parameter:least")
+    assert first[2] > second[2]
+
+
+def test_an_assertion_that_is_new_where_it_fails_is_the_cause() -> None:
+    error = replace(RAISED, kind="AssertionError", message="")
+    assert _failed(3, GUARDED + "assert factor == 2", error=error)[0][:2] == ("code", "task:load")
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "error"),
+    [
+        pytest.param(3, 'raise KeyError("the factor is not what it was")', RAISED, id="it raises something else"),
+        pytest.param(3, 'raise ValueError("no rows")', RAISED, id="it says something else"),
+        pytest.param(4, 'raise ValueError("the factor is not what it was")', RAISED, id="it stands in a later cell"),
+        pytest.param(3, "assert factor == 2", RAISED, id="an assertion, and no AssertionError"),
+    ],
+)
+def test_what_did_not_raise_the_error_is_weighed_as_any_change(number: int, text: str, error: RunError) -> None:
+    added = _failed(number, dict(CELLS)[number] + "\n" + text, error=error)
+    assert max([one[2] for one in added if one[0] == "code"], default=0.0) < 0.6

@@ -4,11 +4,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import threading
 
 import pytest
+import zmq
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+
+from nbops.adapters import papermill
+from nbops.kernels.manager import PromptClient, PromptManager
 
 LONG_QUERY = "select count(*) from range(100000000000) a, range(1000) b where a.range % 7 = b.range"
 
@@ -37,6 +44,20 @@ def test_a_cell_that_takes_too_long_can_be_interrupted(execute):
     with pytest.raises(PapermillExecutionError) as caught:
         execute("while True:\n    pass", execution_timeout=1, interrupt_on_timeout=True)
     assert caught.value.ename == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("limit", [{"timeout": 1}, {"timeout_func": lambda cell: 1}], ids=["timeout", "function"])
+def test_a_cell_that_ignores_interrupts_ends_the_notebook_all_the_same(execute, monkeypatch, limit):
+    monkeypatch.setattr(papermill, "_HEED_SECONDS", 2.0)
+    cell = "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        print('no')"
+    with pytest.raises(CellTimeoutError, match="interrupting it did not end it"):
+        execute(cell, interrupt_on_timeout=True, **limit)
+    assert execute("print(1)").text() == "1\n"
+
+
+def test_an_interrupted_cell_has_time_to_end_well(execute):
+    cell = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    time.sleep(0.8)\n    print('saved')"
+    assert execute(cell, "print('on')", execution_timeout=1, interrupt_on_timeout=True).text() == "on\n"
 
 
 def test_errors_stop_a_notebook_and_what_comes_after_is_not_run(execute, tmp_path):
@@ -170,3 +191,48 @@ while time.monotonic() < until:
     ran = execute("print('before')", wait)
     assert ran.text(1) == "found ['before\\n']\n"
     assert [cell.metadata["papermill"]["status"] for cell in ran.cells] == ["completed", "completed"]
+
+
+def test_little_is_done_besides_running_cells(execute, monkeypatch):
+    """No heartbeat, and no second question what kernel it is."""
+    clients, threads = [], set()
+    send = PromptClient.kernel_info
+
+    def kernel_info(self, *arguments, **options):
+        threads.update(type(thread).__name__ for thread in threading.enumerate())
+        identity = send(self, *arguments, **options)
+        clients.append((self, identity, self.answered(identity) is not None))
+        return identity
+
+    monkeypatch.setattr(PromptClient, "kernel_info", kernel_info)
+    assert execute("1 + 1").metadata.language_info.name == "python"
+    assert "HBChannel" not in threads
+    (client, first, known), *_, (same, last, answered) = clients
+    assert same is client
+    assert (known, answered) == (False, True)
+    assert last == clients[-2][1], "it was asked once more"
+    assert first is not None
+
+
+def test_a_manager_says_when_its_kernel_is_ready_and_when_starting_failed(tmp_path):
+    async def start(name: str) -> PromptManager:
+        manager = PromptManager(kernel_name=name)
+        try:
+            await manager.start_kernel(cwd=str(tmp_path))
+        finally:
+            assert manager.ready.done()
+        return manager
+
+    async def use() -> None:
+        manager = await start("python3")
+        assert manager.ready.exception() is None
+        assert manager.context.getsockopt(zmq.RECONNECT_IVL) < 100
+        await manager.shutdown_kernel(now=True)
+        assert manager.ready.exception() is None
+        assert not await manager.is_alive()
+        with pytest.raises(RuntimeError, match="No kernel is running"):
+            await manager.interrupt_kernel()
+        with pytest.raises(NoSuchKernel):
+            await start("no-such-kernel")
+
+    asyncio.run(use())

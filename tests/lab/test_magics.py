@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbops.model import Check, CheckResult, ColumnEdge, Dataset, LineageEdge, Run, TaskLineage, TaskRun
+from nbops.model import Check, CheckResult, ColumnEdge, Dataset, LineageEdge, Run, RunError, TaskLineage, TaskRun
 from nbops.record.store import write_run
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
@@ -78,7 +80,8 @@ def shell(tmp_path, monkeypatch):
 @pytest.fixture
 def reports(shell, tmp_path):
     write_run(tmp_path / "reports", run(1))
-    write_run(tmp_path / "reports", run(2, "failed", HOSTILE))
+    error = RunError(kind="ValueError", message=HOSTILE, task="clean")
+    write_run(tmp_path / "reports", replace(run(2, "failed", HOSTILE), errors=(error,)))
     return tmp_path / "reports"
 
 

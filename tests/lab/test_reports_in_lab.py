@@ -287,6 +287,7 @@ def test_from_a_run_to_a_cell_and_back(page: Any, lab: Any, waiting: Path) -> No
     page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     page.evaluate("() => { window.jupyterapp.commands.execute('nbops:open-run-page'); }")
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.hasClass('nbops-report')")
+    page.screenshot()  # has the browser draw the frame, which was hidden: while the machine is busy it may put that off
     frame.locator("#cell-1:target").wait_for()
     page.wait_for_function("() => document.querySelectorAll('.nbops-report').length === 1")
     assert styled(frame.locator("body"), "colorScheme", "dark")

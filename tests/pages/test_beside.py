@@ -19,8 +19,8 @@ from nbops.pages.compare import comparison_page
 from nbops.pages.fresh import freshness_rows, made_at
 from nbops.pages.matrix import RowHead, matrix_of
 from nbops.pages.render import render_index, render_run
+from nbops.pages.summaries import summarise
 from nbops.pages.timing import gantt, longest_cell
-from nbops.record.summaries import summarise
 
 Runs = dict[str, Callable[[], Run]]
 EARLIER = "20261121T060000Z-00000a"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -48,8 +49,9 @@ def test_any_numbers_stay_in_the_frame(numbers: list[float]) -> None:
         assert len(drawn) == len(numbers)
         assert drawn[0][0] == 0
         assert drawn[-1][0] == course.width
-        assert drawn[numbers.index(max(numbers))][1] == 2
-        assert drawn[numbers.index(min(numbers))][1] == 16
+        highest, lowest = (drawn[numbers.index(number)][1] for number in (max(numbers), min(numbers)))
+        assert 2 <= highest < lowest <= 16
+        assert lowest - highest >= 8  # the scale ends at round numbers, not far beyond
         spots = [place for _, path in course.spots for place in places_of(path.replace("h0", ""))]
         assert spots == [place for place, number in zip(drawn, numbers, strict=True) if number]
     else:
@@ -70,6 +72,18 @@ def test_a_drawing_that_gets_a_run_more_keeps_its_steps() -> None:
         courses, _, _ = measured_courses([point(at, rows=(at % 7) * 100) for at in range(runs)], most=1)
         lines.append(courses[0].line)
     assert lines[1].startswith(lines[0])
+
+
+def test_a_new_extreme_moves_the_drawing_only_when_a_round_number_is_passed() -> None:
+    series = [80_000 - 700 * (at % 4) - 90 * at for at in range(40)]  # ends lower with nearly each run
+    same = 0
+    for runs in range(20, 40):
+        before, now = (measured_courses([point(at % 28, rows=n) for at, n in enumerate(taken)], most=1)[0][0].line
+                       for taken in (series[runs - 20 : runs], series[runs - 19 : runs + 1]))  # fmt: skip
+        steps = [places_of(line) for line in (before, now)]
+        moves = [[(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(places)] for places in steps]
+        same += moves[0][1:] == moves[1][:-1]
+    assert same >= 12
 
 
 def test_one_run_has_no_course_and_a_check_that_was_not_there_has_none() -> None:

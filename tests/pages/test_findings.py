@@ -10,8 +10,8 @@ import pytest
 
 from nbops.model import Check, CheckResult, Notice, Quarantine, Run, RunError
 from nbops.pages.findings import findings, headline
+from nbops.pages.summaries import summarise
 from nbops.pages.words import LABELS, rank, run_mark, summary_mark
-from nbops.record.summaries import summarise
 
 Runs = dict[str, Callable[[], Run]]
 
@@ -103,6 +103,25 @@ def test_the_list_of_runs_agrees_with_the_page(runs: Runs, kind: str) -> None:
     summary = summarise(run)
     mark = summary_mark(verdict=summary.verdict, status=summary.status, tasks=summary.tasks, checks=summary.checks)
     assert mark == headline(run).mark
+
+
+@pytest.mark.parametrize("kind", ["passing", "failing", "checked", "interrupted", "up_to_date", "hostile"])
+def test_the_list_of_runs_says_what_leads_the_page(runs: Runs, kind: str) -> None:
+    run = runs[kind]()
+    found, told = findings(run), summarise(run).headline
+    assert bool(found) == bool(told)
+    if found:
+        assert told.startswith(" ".join(headline(run).title.split())[:150])
+
+
+@pytest.mark.parametrize("severity", ["warn", "error"])
+def test_of_an_error_the_list_says_what_for(runs: Runs, severity: str) -> None:
+    run = runs["passing"]()
+    error = RunError(kind="ValueError", message="no such shop", task="clean", cell=3)
+    task = replace(run.tasks[2], status="failed", error=error)
+    assert summarise(replace(run, tasks=(task,))).headline == "Task clean raised ValueError in cell 3: no such shop"
+    notice = Notice(kind="ledger", message="it is gone", severity=severity)  # type: ignore[arg-type]
+    assert summarise(replace(run, notices=(notice,))).headline == "ledger: it is gone"
 
 
 def test_an_unknown_verdict_never_looks_fine(runs: Runs) -> None:

@@ -16,11 +16,11 @@ from nbops.history.matrix import matrix_rows
 from nbops.history.series import series_of
 from nbops.model import Run
 from nbops.pages.render import render_index, render_run
+from nbops.pages.summaries import RunSummary, summaries, summarise
 from nbops.pages.templating import page as made_page
 from nbops.record.ledger import as_stored
 from nbops.record.pruning import prune
 from nbops.record.store import run_ids, write_run
-from nbops.record.summaries import RunSummary, summaries, summarise
 from nbops.workflow.comparing import beside
 from nbops.workflow.rebuild import rebuild_pages
 from nbops.workflow.watchpages import watch_of
@@ -81,6 +81,67 @@ def test_a_run_with_nothing_to_do_writes_its_own_page_only(reports: Path, runs: 
     shown = [target for target in links(folder / "index.html") if target.parent == reports / "runs" / first.id / "datasets"]
     assert len(shown) >= len(first.datasets)
     assert "10 datasets as before" in (reports / "index.html").read_text(encoding="utf-8")
+
+
+SECTIONS = ("tasks", "datasets", "checks", "lineage", "parameters", "code", "environment")
+
+
+def as_before(first: Run, number: int) -> Run:
+    """A run in which no task had to run and nothing is another."""
+    tasks = tuple(replace(task, reasons=("nothing it depends on changed",)) for task in idle(first, number).tasks)
+    checks = tuple(replace(result, from_run=first.id) for result in first.checks)
+    return replace(idle(first, number), tasks=tasks, checks=checks)
+
+
+@pytest.fixture
+def plain(tmp_path: Path, runs: Runs) -> tuple[Path, Run]:
+    first = replace(runs["passing"](), quarantine=())
+    folder = tmp_path.resolve() / "plain/reports"
+    record(folder, first)
+    return folder, first
+
+
+def test_a_run_in_which_nothing_changed_is_a_line_that_leads_to_the_one_that_stands(plain: tuple[Path, Run]) -> None:
+    reports, first = plain
+    for number in (1, 2):
+        record(reports, as_before(first, number))
+        page = reports / "runs" / LATER.format(number) / "index.html"
+        text = page.read_text(encoding="utf-8")
+        assert "no task had to run" in text
+        assert f"{len(first.tasks)} tasks: nothing it depends on changed" in text
+        assert "Nothing differs:" in text
+        there = (reports / "runs" / first.id / "index.html").read_text(encoding="utf-8")
+        for name in SECTIONS:  # a link to a part of this page still leads somewhere, and from there to what it is about
+            assert f'<a id="{name}" href="../../runs/{first.id}/index.html#{name}">' in text
+            assert f'id="{name}"' in there
+        assert set(re.findall(r'href="#([^"]+)"', text)) - {"main"} <= set(re.findall(r' id="([^"]+)"', text))
+        assert [target for target in links(page) if not target.is_file()] == []
+        assert len(text) < 0.5 * len(there)
+
+
+@pytest.mark.parametrize("news", ["parameters", "checks", "reasons", "fails", "quarantine"])
+def test_a_run_in_which_something_is_another_says_all(plain: tuple[Path, Run], news: str, runs: Runs) -> None:
+    reports, first = plain
+    run = as_before(first, 1)
+    changes: dict[str, Any] = {
+        "parameters": {"parameters": {**run.parameters, "since": "2012-01-01"}},
+        "checks": {"checks": (replace(run.checks[0], verdict="failed", from_run=None), *run.checks[1:])},
+        "reasons": {"tasks": (replace(run.tasks[0], reasons=("it was not asked for",)), *run.tasks[1:])},
+        "fails": {"tasks": (replace(run.tasks[0], status="held"), *run.tasks[1:])},
+        "quarantine": {"quarantine": runs["checked"]().quarantine},
+    }
+    record(reports, replace(run, **changes[news]))
+    text = (reports / "runs" / run.id / "index.html").read_text(encoding="utf-8")
+    assert "no task had to run" not in text
+    for name in ("parameters", "environment"):
+        assert f'<h2 id="{name}">' in text
+
+
+def test_a_run_whose_earlier_pages_are_gone_says_all(plain: tuple[Path, Run]) -> None:
+    reports, first = plain
+    (reports / "runs" / first.id / "index.html").unlink()
+    record(reports, as_before(first, 1))
+    assert '<h2 id="parameters">' in (reports / "runs" / LATER.format(1) / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_third_run_leads_to_the_first_not_over_the_second(reports: Path, runs: Runs) -> None:

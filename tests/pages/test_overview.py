@@ -30,9 +30,9 @@ from nbops.pages.lineage import lineage_context
 from nbops.pages.overview import render_overview
 from nbops.pages.render import render_index, render_run
 from nbops.pages.score import score_of
+from nbops.pages.summaries import summarise
 from nbops.record.ledger import as_stored
 from nbops.record.store import write_run
-from nbops.record.summaries import summarise
 
 Runs = dict[str, Callable[[], Run]]
 LATER = "20261123T060000Z-00000{}"

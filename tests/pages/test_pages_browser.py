@@ -20,11 +20,11 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-sync",
 ]
-SITES = {"fresh": 0, "passing": 3, "failing": 0, "checked": 120, "interrupted": 1, "up_to_date": 0, "hostile": 0}
+SITES = {"fresh": 0, "passing": 3, "failing": 0, "checked": 120, "interrupted": 1, "up_to_date": 0, "hostile": 0, "as_before": 0}
 OPTIONS = {"resultTypes": ["violations"], "preload": False}  # it would fetch the stylesheet, which the policy forbids
 VIEWS = [("light", 1280), ("dark", 1280), ("light", 375), ("dark", 375)]
 CASES = [(kind, *view) for kind in ("fresh", "passing", "failing", "checked") for view in VIEWS]
-CASES += [(kind, *view) for kind in ("interrupted", "up_to_date", "hostile") for view in (VIEWS[0], VIEWS[3])]
+CASES += [(kind, *view) for kind in ("interrupted", "up_to_date", "hostile", "as_before") for view in (VIEWS[0], VIEWS[3])]
 FACES = {
     "hostile": ("index.html", "datasets/script*.html", "datasets/page--e3b0*.html", "tasks/script*.html", "tasks/xxx*.html"),
     "failing": ("index.html", "datasets/order_lines_raw.html", "tasks/clean.html"),

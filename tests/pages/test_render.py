@@ -20,9 +20,9 @@ import pytest
 from nbops.errors import LedgerError
 from nbops.model import Check, CheckResult, Column, Dataset, Measurement, Run, TaskRun
 from nbops.pages.render import render_index, render_run
+from nbops.pages.summaries import summaries, summarise
 from nbops.record.pruning import prune
 from nbops.record.store import read_run, write_run
-from nbops.record.summaries import summaries, summarise
 
 KINDS = ["fresh", "passing", "failing", "checked", "interrupted", "up_to_date", "hostile"]
 Runs = dict[str, Callable[[], Run]]
@@ -179,7 +179,7 @@ def test_hash_seeds_do_not_show(tmp_path: Path, runs: Runs) -> None:
     write_run(tmp_path / "x", runs["checked"]())
     code = (
         "import sys; from pathlib import Path; from nbops.pages.render import render_index, render_run;"
-        "from nbops.record.store import read_run; from nbops.record.summaries import summarise;"
+        "from nbops.record.store import read_run; from nbops.pages.summaries import summarise;"
         "source, target, run_id = sys.argv[1:]; run = read_run(Path(source), run_id);"
         "render_run(run, reports=Path(target)); render_index([summarise(run)], latest=run, reports=Path(target))"
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.profile_tools import ended
 
 from nbops.quality import _profile_process
 from nbops.quality.profile import Profiler, ProfileRequest
@@ -124,6 +125,21 @@ def test_what_is_late_has_failed_and_what_is_done_is_kept(fake: Path) -> None:
     assert first != second
 
 
+def test_it_is_dismissed_when_it_has_nothing_to_do_and_only_then(fake: Path) -> None:
+    with Profiler() as profiler:
+        profiler.dismiss()
+        profiler.submit(request_for(fake, "held"))
+        profiler.dismiss()
+        (fake / "held").touch()
+        profiler.poll(60)
+        assert [result.status for result in profiler.results()] == ["made"]
+        process = psutil.Process(pids(fake)[0])
+        profiler.dismiss()
+        assert ended(process)
+        assert [result.status for result in profiler.make([request_for(fake, "b")])] == ["made"]
+    assert len(pids(fake)) == 2
+
+
 def test_a_process_that_dies_once_loses_nothing(fake: Path) -> None:
     with Profiler() as profiler:
         results = profiler.make([request_for(fake, name) for name in ("a", "once", "b")])
@@ -201,17 +217,9 @@ import sys
 from nbops.quality.profile import Profiler
 profiler = Profiler()
 profiler.warm()
-print(profiler._worker._process.pid, flush=True)
+print(profiler._worker.pid, flush=True)
 sys.stdin.read()
 """
-
-
-def ended(process: psutil.Process) -> bool:
-    try:
-        process.wait(60)
-    except psutil.TimeoutExpired:
-        return False
-    return True
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux to end the process")
@@ -238,4 +246,4 @@ def test_the_real_one_is_of_low_priority_and_says_only_what_it_is_asked(tmp_path
         )
         assert result.status == "made"
         assert profiler._worker is not None
-        assert psutil.Process(profiler._worker._process.pid).nice() >= min(19, psutil.Process().nice() + 10)
+        assert psutil.Process(profiler._worker.pid).nice() >= min(19, psutil.Process().nice() + 10)

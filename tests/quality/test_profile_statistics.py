@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbops.quality._profile_statistics import chi2_contingency, chisquare, crosstab, entropy, provide_crosstab, spearmanr
+from nbops.quality._profile_statistics import chi2_contingency, chisquare, crosstab, entropy, provide_counts, spearmanr
 
 stats = pytest.importorskip("scipy.stats")
 
@@ -102,7 +102,7 @@ def test_the_profiler_counts_with_it() -> None:
     correlations = pytest.importorskip("ydata_profiling.model.pandas.correlations_pandas")
     module = type(correlations)("correlations")
     module.__dict__.update(correlations.__dict__)
-    provide_crosstab(module)
+    provide_counts(module)
     assert module._pairwise_cramers is not correlations._pairwise_cramers
     frame = pd.DataFrame({"one": ["a", "b", "b", None, "c"] * 30, "other": [True, False, False, True, True, None] * 25})
     theirs = correlations._pairwise_cramers(frame["one"], frame["other"])

@@ -15,6 +15,7 @@ import pytest
 
 from nbops.errors import GuardError
 from nbops.record.commit import CommitOutcome, commit_reports, git_state
+from nbops.record.guard import cleared
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 
@@ -202,10 +203,34 @@ def test_a_project_below_the_top(root):
     project = root / "teams/data & ops/shop"
     write(project / "reports/index.html")
     write(root / "reports/index.html")
+    known = cleared([write(project / "reports/known.html")], root=project, check=list)
     seen = []
-    assert commit(project, check=seen.extend).status == "committed"
-    assert changed_in(root) == ["teams/data & ops/shop/reports/index.html"]
+    assert commit(project, check=seen.extend, cleared=known).status == "committed"
+    assert changed_in(root) == ["teams/data & ops/shop/reports/index.html", "teams/data & ops/shop/reports/known.html"]
     assert seen == [("reports/index.html", b"x\n")]
+
+
+def test_what_was_cleared_is_not_checked_again_unless_it_changed(root):
+    write(root / "reports/index.html", "<p>one</p>")
+    write(root / "reports/run.html", "<p>two</p>")
+    write(root / "reports/other.html", "<p>three</p>")
+    known = cleared([root / "reports/index.html", root / "reports/run.html"], root=root, check=list)
+    assert known["reports/run.html"] == git(root, "hash-object", "reports/run.html").strip()
+    write(root / "reports/run.html", "<p>2</p>")
+    seen: list[tuple[str, bytes]] = []
+    assert commit(root, check=seen.extend, cleared=known).status == "committed"
+    assert sorted(seen) == [("reports/other.html", b"<p>three</p>"), ("reports/run.html", b"<p>2</p>")]
+
+
+def test_nothing_is_cleared_where_something_was_found(root):
+    def check(files: object) -> None:
+        list(files)  # type: ignore[call-overload]
+        raise GuardError("private")
+
+    write(root / "reports/index.html", "<p>one</p>")
+    files = [root / "reports/index.html"]
+    assert cleared(files, root=root, check=check) == {}
+    assert cleared([*files, root / "reports/gone.html"], root=root, check=list) == {}
 
 
 def test_detached_head(root):

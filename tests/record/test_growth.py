@@ -14,11 +14,11 @@ import pytest
 
 from nbops.model import Run
 from nbops.pages.archive import renew_archive
+from nbops.pages.summaries import Listing, summaries
 from nbops.record import committed, pruning, store
 from nbops.record.commit import commit_reports
 from nbops.record.committed import Recent, forget_committed
 from nbops.record.git import Git
-from nbops.record.summaries import Listing, summaries
 
 
 def name(number: int) -> str:
@@ -135,7 +135,7 @@ def test_a_listing_reads_no_more_than_the_part_that_is_asked_for(tmp_path, monke
     read: list[str] = []
     real = store.read_run
     monkeypatch.setattr(
-        "nbops.record.summaries.read_run", lambda reports, run_id, **more: read.append(run_id) or real(reports, run_id, **more)
+        "nbops.pages.summaries.read_run", lambda reports, run_id, **more: read.append(run_id) or real(reports, run_id, **more)
     )
     listing = Listing(tmp_path, tmp_path / "cache")
     assert len(listing) == 40

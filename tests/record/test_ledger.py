@@ -87,7 +87,13 @@ def test_the_schema_file_is_that_of_the_records():
 
 def test_the_schema_names_every_field_and_only_these():
     document = schema.build()
-    assert set(document["properties"]) == {*field_types(Run), "schema_version", "carried_checks", "carried_datasets"}
+    assert set(document["properties"]) == {
+        *field_types(Run),
+        "schema_version",
+        "carried_checks",
+        "carried_datasets",
+        "carried_lineage",
+    }
     assert set(document["definitions"]["Notice"]["properties"]) == set(field_types(Notice))
     assert set(document["definitions"]["Dataset"]["properties"]) == {
         *field_types(Dataset),

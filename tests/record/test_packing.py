@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,8 +58,8 @@ def commit(root: Path, number: int, *, pages: int = 3) -> str:
     return git(root, "rev-parse", "HEAD")
 
 
-def pack(root: Path, head: str, first: str = "") -> None:
-    pack_runs(root, cache_of(root), commit=head, first=first or head)
+def pack(root: Path, head: str, first: str = "", *, keeping: bool = False) -> None:
+    pack_runs(root, cache_of(root), commit=head, first=first or head, keeping=keeping)
 
 
 def run(root: Path, number: int) -> str:
@@ -105,7 +107,7 @@ def test_a_run_costs_what_changed_and_nothing_is_lost(root, monkeypatch):
         run(root, number)
         assert loose(root) == 0
         assert copies(root) == len(objects(root))
-    assert len(packs(root)) <= 5  # a progression, beside the one that grows
+    assert len(packs(root)) == 2  # all that are full, merged, beside the one that grows
     whole(root)
     assert len(git(root, "rev-list", "HEAD").splitlines()) == 40
     assert stored(root) < 6 * first  # alone each is as large as the first
@@ -236,6 +238,38 @@ def test_many_loose_megabytes_are_left_to_git(root, monkeypatch):
     pack(root, head)
     assert loose(root) < left
     assert not (cache_of(root) / "packs.json").exists()
+
+
+def _with_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+
+def test_a_disk_that_is_nearly_full_is_not_filled(root, monkeypatch):
+    head = commit(root, 0)
+    left = loose(root)
+    _with_free(monkeypatch, packing._SPARE_BYTES - 1)
+    pack(root, head)
+    assert (packs(root), loose(root)) == (set(), left)
+    _with_free(monkeypatch, packing._SPARE_BYTES)  # enough for the newest pack, not for what is merged
+    monkeypatch.setattr(packing, "_FULL", 1)
+    for number in range(1, 4):
+        pack(root, commit(root, number), head)
+    assert (len(packs(root)), loose(root)) == (3, 0)
+    monkeypatch.undo()
+    run(root, 4)
+    whole(root)
+
+
+def test_what_git_left_that_found_the_disk_full_is_removed_after_a_day(root, monkeypatch):
+    run(root, 0)
+    fresh, old, other = (root / ".git/objects/pack" / name for name in ("tmp_pack_aaaaaa", "tmp_pack_bbbbbb", "other"))
+    for path in (fresh, old, other):
+        path.write_bytes(b"PACK")
+    for path in (old, other):
+        os.utime(path, (1e9, 1e9))
+    _with_free(monkeypatch, 0)
+    run(root, 1)
+    assert [path.exists() for path in (fresh, old, other)] == [True, False, True]
 
 
 def test_a_pack_that_the_user_keeps_stays(root):
@@ -419,6 +453,73 @@ def test_a_run_s_commit_has_it_packed(root, started):
     assert started
     assert outcome.commit in git(root, "rev-parse", "HEAD")
     assert loose(root) == mine
+    whole(root)
+
+
+def test_a_small_run_is_packed_when_what_it_leaves_is_large(root, started):
+    cache = cache_of(root)
+    assert not pack_later(root, cache, commit=commit(root, 0), files=7, size=11_000)
+    assert pack_later(root, cache, commit=commit(root, 1), files=7, size=11_001)
+    assert loose(root) == 0
+    assert not pack_later(root, cache, commit=commit(root, 2), files=30, size=0)
+    assert pack_later(root, cache, commit=commit(root, 3), files=4, size=0)  # 7, 7, 30 and 4: those packed in between count too
+    whole(root)
+
+
+def test_a_small_run_costs_what_changed_beside_a_pack_that_is_kept(root):
+    for number in range(4):
+        run(root, number)
+    before = stored(root)
+    for number in range(10, 17):
+        pack(root, commit(root, number, pages=1), keeping=True)
+        assert loose(root) == 0
+        assert copies(root) == len(objects(root))
+    assert stored(root) - before < 7 * 5_500  # alone each page takes 6,000
+    pack(root, commit(root, 17, pages=1))
+    assert stored(root) - before < 8 * 2_500  # all are compared again
+    whole(root)
+
+
+def test_small_runs_begin_no_pack_until_it_is_twice_as_full(root, monkeypatch):
+    monkeypatch.setattr(packing, "_FULL", 20)
+    run(root, 0)
+    begun = False
+    for number in range(1, 9):
+        begun = (
+            begun or max(packing._count(path) for path in (root / ".git/objects/pack").glob("*.idx")) >= 20
+        )  # the first is full at half
+        pack(root, commit(root, number, pages=1), keeping=True)
+        assert len(packs(root)) == (2 if begun else 1)
+    assert begun
+    whole(root)
+
+
+def test_a_pack_begins_where_the_last_two_are_merged(root, monkeypatch):
+    monkeypatch.setattr(packing, "_FULL", 60)
+    run(root, 0)
+    first, added, begun = stored(root), [], []
+    for number in range(1, 40):
+        before, there = stored(root), len(packs(root))
+        run(root, number)
+        added.append(stored(root) - before)
+        begun.append(len(packs(root)) > there)
+        assert len(packs(root)) <= 2
+    at = begun.index(True)
+    assert added[at] > first / 2  # the first that begins has nothing to be merged with
+    assert max(added[at + 1 :]) < 0.65 * first
+    whole(root)
+
+
+def test_a_pack_that_is_too_large_to_be_copied_stays(root, monkeypatch):
+    monkeypatch.setattr(packing, "_FULL", 30)
+    monkeypatch.setattr(packing, "_MERGED", 50)
+    large = set()
+    for number in range(30):
+        run(root, number)
+        there = {name for name in packs(root) if packing._count(root / f".git/objects/pack/{name}.idx") >= 50}
+        assert large <= there
+        large = there
+    assert len(large) > 1
     whole(root)
 
 

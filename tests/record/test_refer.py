@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbops.model import Check, CheckResult, Column, Dataset, Environment, Measurement, Run, TaskRun
+from nbops.model import Check, CheckResult, Column, Dataset, Environment, LineageEdge, Measurement, Run, TaskRun
+from nbops.pages.summaries import summaries
 from nbops.record import schema
 from nbops.record.ledger import document_of, from_json, referred_runs, to_json
 from nbops.record.store import ledger_path, load_runs, read_run, write_run
-from nbops.record.summaries import summaries
 
 
 def name(number: int) -> str:
@@ -109,6 +109,31 @@ def test_a_lost_ledger_is_said_and_nothing_else_is(tmp_path, content):
     assert summaries(tmp_path, cache)[0].headline == ""
 
 
+def test_of_a_chain_the_ledger_that_is_lost_is_named_and_not_those_that_lead_there(tmp_path):
+    for number, content in enumerate("abb"):
+        write_run(tmp_path, run(number, content=content))
+    documents = [document_of(ledger_path(tmp_path, name(number)).read_text()) for number in (1, 2)]
+    assert [document["tasks"][0]["as_in"] for document in documents] == [name(0), name(1)]
+    ledger_path(tmp_path, name(0)).unlink()
+    said = " ".join(notice.message for notice in read_run(tmp_path, name(2)).notices)
+    assert f"run {name(0)} is missing" in said
+    assert name(1) not in said
+
+
+@pytest.mark.parametrize("field", [{"started_at+": 0}, {"products+": ["x"]}, {"without": [["x"]]}, {"measurements+": [1]}])
+def test_what_somebody_wrote_into_an_earlier_ledger_does_not_stop_the_next_run_from_being_recorded(tmp_path, field):
+    for number in (0, 1):
+        write_run(tmp_path, run(number, content="b"))
+    path = ledger_path(tmp_path, name(1))
+    document = json.loads(path.read_bytes())
+    for item in (*document["tasks"], *document["datasets"]):
+        item.update({"as_in": name(0), **field})
+    path.write_text(json.dumps(document), encoding="utf-8")
+    for later in (run(2, content="b"), idle(3, run(0, content="b"))):
+        write_run(tmp_path, later)
+        assert read_run(tmp_path, later.id) == later
+
+
 def test_a_reference_that_leads_round_or_ahead_is_no_endless_loop(tmp_path):
     for number in (0, 1, 2):
         write_run(tmp_path, run(number))
@@ -132,15 +157,85 @@ def test_a_run_after_one_with_nothing_to_do_refers_as_far_back_as_it_can(tmp_pat
     assert sizes[5] <= sizes[4]
 
 
-def test_results_that_are_not_all_as_they_were_are_not_put_together(tmp_path):
+def test_results_of_which_some_are_no_more_are_not_put_together(tmp_path):
     first = run(0)
     write_run(tmp_path, first)
     fewer = replace(idle(1, first), checks=idle(1, first).checks[1:])
-    other = replace(idle(2, first), checks=(replace(idle(2, first).checks[0], message="else"), *idle(2, first).checks[1:]))
-    mixed = replace(idle(3, first), checks=(first.checks[0], *idle(3, first).checks[1:]))
-    for one in (fewer, other, mixed):
-        assert "carried_checks" not in json.loads(write_run(tmp_path, one).read_bytes())
-        assert read_run(tmp_path, one.id) == one
+    assert "carried_checks" not in json.loads(write_run(tmp_path, fewer).read_bytes())
+    assert read_run(tmp_path, fewer.id) == fewer
+
+
+def test_results_that_are_not_as_they_were_stand_beside_those_that_are(tmp_path):
+    first, later = run(0), run(9, content="b")
+    write_run(tmp_path, first)
+    kept = idle(1, first).checks
+    news = {
+        "said otherwise": (replace(kept[0], message="else"), *kept[1:]),
+        "measured anew": (
+            replace(kept[0], from_run=None, verdict="failed", observed=7),
+            replace(kept[1], from_run=None),
+            *kept[2:],
+        ),
+        "one more": (*kept, replace(check(9, 3), from_run=None)),
+        "of another run": (*kept[:-1], replace(kept[-1], from_run=name(1))),
+    }
+    runs = [replace(idle(number + 1, first), checks=checks) for number, checks in enumerate(news.values())]
+    for one in runs:
+        document = json.loads(write_run(tmp_path, one).read_bytes())
+        (entry,) = document["carried_checks"]
+        assert sum(entry["verdicts"].values()) + len(document["checks"]) == len(one.checks)
+        jsonschema.Draft7Validator(schema.build()).validate(document)
+    write_run(tmp_path, later)
+    for number, checks in enumerate(news.values()):  # and each after one that was put together itself
+        runs.append(replace(idle(number + 10, first), checks=checks))
+        write_run(tmp_path, runs[-1])
+    assert load_runs(tmp_path) == (sorted([first, *runs, later], key=lambda one: one.id), [])
+
+
+def test_a_result_that_was_lost_there_since_is_said(tmp_path):
+    first = run(0)
+    path = write_run(tmp_path, first)
+    kept = idle(1, first).checks
+    write_run(tmp_path, replace(idle(1, first), checks=(replace(kept[0], message="else"), *kept[1:])))
+    document = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**document, "checks": document["checks"][:-1]}), encoding="utf-8")
+    (notice,) = read_run(tmp_path, name(1)).notices
+    assert "the checks of orders" in notice.message
+
+
+def flows(number: int) -> tuple[LineageEdge, ...]:
+    return tuple(LineageEdge(source=f"dataset:d{i}", target="task:clean") for i in range(number))
+
+
+def test_what_tasks_read_and_write_is_said_once(tmp_path):
+    first = run(0, lineage=flows(5))
+    runs = [first, *(replace(idle(number, first), lineage=flows(5)) for number in (1, 2)), run(3, lineage=flows(5), content="b")]
+    runs += [
+        run(4, lineage=flows(6)),
+        replace(idle(5, first), lineage=flows(6)),
+        run(6, lineage=flows(5)),
+        run(7),
+        run(8, lineage=flows(5)),
+    ]
+    said = [json.loads(write_run(tmp_path, one).read_bytes()) for one in runs]
+    assert load_runs(tmp_path) == (runs, [])
+    homes = [document.get("carried_lineage") for document in said]
+    assert homes == [None, name(0), name(0), name(0), None, name(4), None, None, None]
+    assert [len(document.get("lineage", ())) for document in said] == [5, 0, 0, 0, 6, 0, 5, 0, 5]
+    assert name(0) in referred_runs(said[2])
+    for document in said:
+        jsonschema.Draft7Validator(schema.build()).validate(document)
+    ledger_path(tmp_path, name(0)).unlink()
+    (notice,) = read_run(tmp_path, name(3)).notices
+    assert "what tasks read and write" in notice.message
+
+
+def test_lineage_that_is_said_to_be_that_of_a_later_run_is_lost(tmp_path):
+    for number in range(3):
+        write_run(tmp_path, run(number, lineage=flows(5)))
+    path = ledger_path(tmp_path, name(1))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "carried_lineage": name(2)}), encoding="utf-8")
+    assert any("what tasks read and write" in notice.message for notice in read_run(tmp_path, name(1)).notices)
 
 
 def test_items_that_share_a_name_are_written_whole(tmp_path):

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from nbops.errors import LedgerError
 from nbops.model import Anomaly, Check, CheckResult, GitState, Quarantine, Run, RunError, TaskRun
-from nbops.record import pruning, running, store, summaries
+from nbops.pages import summaries
+from nbops.record import pruning, running, store
 
 NOW = datetime(2026, 11, 22, 19, 41, 56, tzinfo=timezone.utc)
 
@@ -162,14 +163,67 @@ def test_pruning_keeps_ledgers(tmp_path):
         pruning.prune(tmp_path, 0)
 
 
-@pytest.mark.parametrize(("keep", "every"), [(1, 1), (4, 1), (20, 4), (50, 10), (1000, 10)])
-def test_pages_go_some_runs_at_a_time_where_many_are_kept(tmp_path, monkeypatch, keep, every):
-    asked = []
-    monkeypatch.setattr(pruning, "prune", lambda reports, wanted, cache=None: asked.append(wanted) or [])
-    for number in range(20):
-        (tmp_path / "runs" / made(number).id).mkdir(parents=True)
-        pruning.prune_seldom(tmp_path, keep)
-    assert asked == [keep] * (20 // every)
+def with_page(reports, number: int) -> Path:
+    folder = store.write_run(reports, made(number)).parent
+    (folder / "index.html").write_text("x")
+    return folder
+
+
+def pages_in(reports) -> int:
+    return len(list((reports / "runs").rglob("*.html")))
+
+
+@pytest.mark.parametrize(("keep", "every"), [(1, 1), (4, 1), (10, 2), (20, 4), (50, 10)])
+def test_pages_go_some_runs_at_a_time_where_many_are_kept(tmp_path, keep, every):
+    most = []
+    for number in range(keep + 2 * every + 1):
+        with_page(tmp_path, number)
+        removed = pruning.prune_seldom(tmp_path, keep, cache=tmp_path / "cache")
+        assert len(removed) in {0, every}
+        assert pages_in(tmp_path) >= min(keep, number + 1)
+        most.append(pages_in(tmp_path))
+    assert max(most) == max(keep, keep + every - 1)
+    assert most[-1] == keep + 1 if every > 1 else most[-1] == keep
+
+
+def test_a_run_with_nothing_to_do_leaves_old_pages_to_one_that_changes_something(tmp_path):
+    cache, step = tmp_path / "cache", 2
+    for number in range(10 + step):
+        with_page(tmp_path, number)
+        assert pruning.prune_seldom(tmp_path, 10, cache=cache, idle=True) == []
+    with_page(tmp_path, 10 + step)
+    assert len(pruning.prune_seldom(tmp_path, 10, cache=cache)) == step + 1
+    gone = 0
+    for number in range(11 + step, 11 + step + 20):  # none but such runs: not for ever
+        with_page(tmp_path, number)
+        gone += len(pruning.prune_seldom(tmp_path, 10, cache=cache, idle=True))
+        assert pages_in(tmp_path) <= 10 + 5 * step
+    assert gone == 2 * 5 * step
+
+
+def test_pages_of_old_runs_that_were_made_again_go_no_sooner_than_others(tmp_path):
+    cache = tmp_path / "cache"
+    for number in range(13):
+        with_page(tmp_path, number)
+    assert len(pruning.prune_seldom(tmp_path, 10, cache=cache)) == 3
+    with_page(tmp_path, 1)  # `nbops render` of an old run
+    pruning.forget_pruned(cache)
+    with_page(tmp_path, 13)
+    assert pruning.prune_seldom(tmp_path, 10, cache=cache) == []
+    with_page(tmp_path, 14)
+    assert len(pruning.prune_seldom(tmp_path, 10, cache=cache)) == 3
+    assert pages_in(tmp_path) == 10
+
+
+@pytest.mark.parametrize("note", ['{"version": 1, "until": "UNTIL", "there": []}', "[]", "{}", ""])
+def test_a_note_of_pruning_by_an_earlier_version_is_read_and_a_damaged_one_done_without(tmp_path, note):
+    cache = tmp_path / "cache"
+    for number in range(13):
+        with_page(tmp_path, number)
+    assert len(pruning.prune_seldom(tmp_path, 10, cache=cache)) == 3
+    (cache / "pruned.json").write_text(note.replace("UNTIL", made(2).id))
+    with_page(tmp_path, 13)
+    assert len(pruning.prune_seldom(tmp_path, 10, cache=cache)) == (0 if "UNTIL" in note else 1)
 
 
 def test_the_summary_says_the_worst():
@@ -185,16 +239,16 @@ def test_the_summary_says_the_worst():
         git=GitState(commit="abc", branch="main"),
     )
     found = summaries.summarise(run)
-    assert found.headline == "orders: errored-error: errored error"
+    assert found.headline == "orders: rowCount failed"
     assert found.checks == {"errored": 1, "failed": 1, "passed": 1, "warned": 1}
     assert (found.rows_quarantined, found.commit, found.branch) == (3, "abc", "main")
     failed = replace(run, errors=(RunError(kind="ValueError", message="boom\n" + "x" * 500, task="clean"),))
-    assert summaries.summarise(failed).headline.startswith("clean: ValueError: boom xxx")
+    assert summaries.summarise(failed).headline.startswith("Task clean raised ValueError: boom xxx")
     assert len(summaries.summarise(failed).headline) == 200
-    assert summaries.summarise(made(quarantine=(quarantine,))).headline == "orders: 3 rows in quarantine"
+    assert summaries.summarise(made(quarantine=(quarantine,))).headline == "3 rows of orders quarantined (30 %)"
     odd = (Anomaly(monitor="volume", subject="dataset:orders", message="few", accepted="E"),)
     assert summaries.summarise(made(anomalies=odd)).headline == ""
-    assert summaries.summarise(made(anomalies=(*odd, replace(odd[0], accepted=None)))).headline == "few"
+    assert summaries.summarise(made(anomalies=(*odd, replace(odd[0], accepted=None)))).headline == "orders: few"
     assert summaries.summarise(made(tasks=(TaskRun(name="a", kind="notebook", status="succeeded"),))).headline == ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nbops.contract.odcs import load_contract
+from nbops.contract.records import Recommendations
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
@@ -149,4 +150,65 @@ def test_by_keyboard(page: Any, lab: Any, shop: Path, cell: Any, show: Any) -> N
     assert contract.owner == "Till dd"
     assert [(column.name, column.required) for column in contract.columns][2:] == [("country", True), ("extra", False)]
     assert page.locator(".jp-Cell").count() == cells
+    assert page.errors == []
+
+
+def _save(page: Any, widget: Any) -> None:
+    """Save by the keyboard's way to the list of what changes, which is to name what the test is about."""
+    widget.get_by_label("Recommendations", exact=True).focus()
+    page.keyboard.press("Control+s")
+    widget.get_by_role("heading", name="What saving changes").wait_for()
+    assert "nbops.recommendations" in widget.locator(".nbops-c-diff").inner_text()
+    widget.get_by_role("button", name="Save", exact=True).click()
+    widget.get_by_text("No unsaved changes").wait_for()
+
+
+def test_the_line_on_recommendations(page: Any, lab: Any, shop: Path, cell: Any, show: Any, violations: Any, theme: Any) -> None:  # noqa: PLR0917
+    cell(shop / "try.ipynb", 'import nbops\nnbops.contract_editor("orders")')
+    widget = show(page, lab(shop), "try.ipynb")
+    widget.locator(".nbops-c-basis", has_text="All 3 rows: 1 failed, 2 passed.").wait_for()
+    said = widget.get_by_label("Recommendations", exact=True)
+    assert said.input_value() == "", "the contract says nothing of them"
+    room = widget.get_by_role("group", name="Dataset").bounding_box()["width"]
+    assert said.bounding_box()["width"] > 0.9 * room, "it is a long line"
+    help_id = said.get_attribute("aria-describedby")
+    assert "user: column, item: column" in widget.locator(f"id={help_id}").inner_text()
+
+    said.fill(f"user id {HOSTILE}")  # no pair: it is said, and nothing is changed
+    trouble = widget.get_by_role("alert")
+    trouble.get_by_text("says nothing. Write 'user: column").wait_for()
+    assert widget.get_by_text("No unsaved changes").is_visible()
+    assert said.input_value() == f"user id {HOSTILE}", "what was typed stays to be mended"
+    assert violations(page) == []
+    said.fill("user: id, item: land")
+    widget.locator("ul.nbops-w-wrong", has_text="land").wait_for()
+    assert trouble.is_hidden()
+    assert widget.locator(".nbops-c-basis").inner_text() == "The contract is wrong, so nothing is judged by it."
+    said.fill("user: id, item: country, catalogue: lands.country")
+    widget.locator(".nbops-c-basis", has_text="All 3 rows: 1 failed, 2 passed.").wait_for()
+    assert widget.locator("ul.nbops-w-wrong").count() == 0
+    for name in ("dark", "light"):
+        theme(page, name)
+        assert violations(page) == []
+        _picture(widget, f"contract-editor-recommendations-{name}")
+
+    widget.get_by_role("button", name="Undo").click()
+    widget.locator("ul.nbops-w-wrong", has_text="land").wait_for()
+    assert said.input_value() == "user: id, item: land"
+    widget.get_by_role("button", name="Redo").click()
+    widget.locator(".nbops-c-basis", has_text="All 3 rows: 1 failed, 2 passed.").wait_for()
+    assert said.input_value() == "user: id, item: country, catalogue: lands.country"
+    _save(page, widget)
+    saved = load_contract(_file(shop)).recommendations
+    assert saved == Recommendations(user="id", item="country", catalogue=("lands", "country"))
+    for text, then in (("no", False), ("", None)):
+        said.fill(text)
+        widget.get_by_text("1 change not saved").wait_for()
+        _save(page, widget)
+        assert load_contract(_file(shop)).recommendations is then
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    assert violations(page) == []
+    _picture(widget, "contract-editor-recommendations-narrow")
+    assert page.evaluate("() => window.hit") is None
     assert page.errors == []

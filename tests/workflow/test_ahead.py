@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import subprocess
+import sys
 
 import pytest
 
 from nbops import kernels
 from nbops.contract.config import Config
 from nbops.pipeline import TaskSpec
-from nbops.workflow.ahead import imported_by, start_kernels_early
+from nbops.quality.profile import FORKED
+from nbops.workflow.ahead import imported_by, prestart, start_kernels_early
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 
@@ -36,8 +40,17 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "c.sql").write_text("import nothing")
     (tmp_path / "broken.ipynb").write_text("{")
     asked = []
-    monkeypatch.setattr(kernels, "prestart", lambda root, config, *, imports=None: asked.append(imports))
+    monkeypatch.setattr(kernels, "prestart", lambda root, config, *, imports, companion: asked.append(imports))
     return tmp_path, asked
+
+
+@pytest.mark.parametrize("profile", [True, False])
+def test_the_profiler_is_forked_along_when_there_are_to_be_profiles(tmp_path, monkeypatch, profile):
+    asked = []
+    monkeypatch.setattr(kernels, "prestart", lambda root, config, *, imports, companion: asked.append(companion))
+    prestart(tmp_path, Config(profile=profile), imports=None)
+    assert asked == [FORKED if profile else None]
+    assert callable(importlib.import_module(FORKED).run)
 
 
 def test_before_the_first_run_the_sources_tell(project):
@@ -74,11 +87,39 @@ def test_a_pipeline_without_notebooks_starts_nothing(project):
     assert asked == []
 
 
-@pytest.mark.parametrize(("code", "wanted"), [("pd.read_parquet('x')", True), ("pd.read_csv('x')", False)])
-def test_what_pandas_loads_for_parquet_is_imported_where_parquet_is_named(tmp_path, code, wanted):
-    cells = ("import pandas as pd", code)
+@pytest.mark.parametrize(
+    ("imported", "code", "part", "wanted"),
+    [
+        ("import pandas as pd", "pd.read_parquet('x')", "pyarrow.dataset", True),
+        ("import pandas as pd", "pd.read_csv('x')", "pyarrow.dataset", False),
+        ("import pyarrow as pa", "pa.array([1, 2])", "pandas", True),
+        ("import pyarrow.parquet as pq\nimport pyarrow as pa", "pa.Table.from_pylist([])", "pandas", True),
+        ("import pyarrow.parquet as pq", "pq.read_metadata('x')", "pandas", False),
+        ("import numpy as np", "np.array([1, 2])", "pandas", False),
+        ("import matplotlib.pyplot as plt", "plt.plot([1, 2])", "matplotlib.backends.backend_agg", True),
+        ("from matplotlib import pyplot", "pyplot.plot([1, 2])", "PIL.PngImagePlugin", True),
+        ("import nbops", "nbops.expect(True, 'it holds')", "nbops.quality.notebook", True),
+        ("import nbops", "nbops.__all__", "nbops.quality.notebook", False),
+    ],
+)
+def test_what_a_library_loads_on_use_is_imported_where_code_uses_it_so(tmp_path, imported, code, part, wanted):
+    cells = (imported, code)
     task = TaskSpec(
         name="t", kind="notebook", source=tmp_path / "t.ipynb", code=cells, language="python", upstream=(), products=()
     )
     fingerprinter = Fingerprinter(root=tmp_path, tasks=(task,), config=Config(), hashes=HashCache(tmp_path / "hashes.json"))
-    assert ("pyarrow.dataset" in imported_by([task], fingerprinter=fingerprinter)) is wanted
+    assert (part in imported_by([task], fingerprinter=fingerprinter)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("cell", "module"),
+    [
+        ("import pyarrow as pa\npa.array([1, 2])\npa.Table.from_pylist([{'a': 1}])", "pandas"),
+        ("import nbops\nnbops.expect(True, 'it holds')", "nbops.quality.notebook"),
+    ],
+)
+def test_libraries_do_load_it_on_use(cell, module):
+    """Should a library no longer do so, what is imported ahead for it is imported in vain."""
+    code = f"import sys\n{cell}\nprint({module!r} in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip().endswith("True")

@@ -17,7 +17,7 @@ from nbops.workflow.headers import columns_of
         ("a.csv", b"id,at\n1,2\n", ("id", "at")),
         ("a.csv", "\ufeffid;größe\n1;2\n".encode(), ("id", "größe")),
         ("a.tsv", b"id\tat, exactly\r\n1\t2\r\n", ("id", "at, exactly")),
-        ("a.csv.gz", gzip.compress(b'"a,b","c\nd"\n1,2\n'), ("a,b", "c\nd")),
+        ("a.csv.gz", gzip.compress(b'"a,b","c\nd"\n1,2\n', mtime=0), ("a,b", "c\nd")),
         ("A.CSV", b"only\n1\n", ("only",)),
         ("a.csv", b"1,2\n3,4\n", ()),
         ("a.csv", b"id,id\n1,2\n", ()),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from multiprocessing.connection import wait
 
@@ -58,7 +62,7 @@ def test_an_exception_comes_back_as_an_error(run):
     ("work", "kind", "said"),
     [
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "Killed", "for want of memory"),
-        (lambda: os.kill(os.getpid(), signal.SIGSEGV), "Killed", "SIGSEGV"),
+        (lambda: (faulthandler.disable(), os.kill(os.getpid(), signal.SIGSEGV)), "Killed", "SIGSEGV"),  # whose trace would alarm
         (lambda: os._exit(7), "Exited", "exit code 7"),
         (lambda: sys.exit(3), "Exited", "exit(3)"),
     ],
@@ -92,6 +96,13 @@ def test_memory_is_measured(run):
 
     outcome = run(work)
     assert outcome.peak_memory_bytes > 150_000_000
+
+
+def test_memory_is_told_of_one_that_is_over_before_it_is_looked_at(tmp_path):
+    process = TaskProcess(lambda: 3, environment={}, log=tmp_path / "log.txt")
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert finish(process).peak_memory_bytes > 1_000_000
 
 
 def test_a_value_that_cannot_be_sent_is_an_error(run):
@@ -183,10 +194,26 @@ def test_one_that_is_withdrawn_clears_up_and_does_nothing_else(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} - {"log.txt"} == {"waits", "cleared"}
 
 
+@pytest.mark.parametrize("counted", [True, False])
+def test_the_time_of_the_first_counts_from_its_kernel(run, counted):
+    def work():
+        before = time.monotonic()
+        while time.monotonic() - before < 0.5:  # what kernels are forked from is importing
+            pass
+        kernels.report_start(os.getpid())
+        kernels.report_start(os.getpid())  # another one changes nothing
+        return time.monotonic() - before
+
+    outcome = run(work, from_kernel=counted)
+    assert outcome.value >= 0.5
+    assert (outcome.seconds > outcome.value) is not counted
+    assert outcome.seconds > 0.0
+
+
 def test_one_that_died_while_it_waited_cannot_begin(tmp_path):
     process = TaskProcess(kernels.await_turn, environment={}, log=tmp_path / "log.txt", early=True)
     os.kill(process.pid, signal.SIGKILL)
-    wait(process.events)
+    wait(process.events[1:])  # the first may have become readable before: it says that it waits
     assert not process.begin()
     process.withdraw()
     assert not psutil.pid_exists(process.pid)
@@ -253,3 +280,62 @@ def test_several_are_killed_at_once(tmp_path):
         time.sleep(0.01)
     kill_all(processes)
     assert not [process for process in processes if psutil.pid_exists(process.pid)]
+
+
+def test_a_thread_that_goes_on_is_waited_for(run, tmp_path):
+    def work() -> str:
+        def late() -> None:
+            time.sleep(0.5)
+            (tmp_path / "late").touch()
+
+        threading.Thread(target=late).start()
+        return "done"
+
+    assert run(work).value == "done"
+    assert (tmp_path / "late").exists()
+
+
+def test_a_child_that_goes_on_is_ended(run):
+    outcome = run(lambda: subprocess.Popen(["sleep", "600"]).pid)
+    assert outcome.error is None
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(outcome.value).wait(5)
+    assert not psutil.pid_exists(outcome.value)
+
+
+def test_one_that_is_over_is_not_waited_for_and_ends(tmp_path):
+    """Letting go of its memory takes a process some milliseconds, and of much memory far longer."""
+    process = TaskProcess(lambda: len(bytearray(b"x") * 300_000_000), environment={}, log=tmp_path / "log.txt")
+    pid = process.pid
+    assert finish(process).value == 300_000_000
+    with contextlib.suppress(psutil.NoSuchProcess):
+        assert psutil.Process(pid).status() in {psutil.STATUS_RUNNING, psutil.STATUS_ZOMBIE}
+    until = time.monotonic() + 10
+    while any(child.pid == pid for child in multiprocessing.active_children()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert not psutil.pid_exists(pid)
+
+
+def test_one_that_starts_early_is_left_a_core_until_it_waits(tmp_path):
+    def work() -> None:
+        time.sleep(0.1)
+        kernels.await_turn()
+
+    process = TaskProcess(work, environment={}, log=tmp_path / "log.txt", early=True)
+    assert process.starting_until > time.monotonic()
+    assert wait([process.said], timeout=30)
+    process.hear()
+    assert process.starting_until < time.monotonic()
+    assert process.begin()
+    assert finish(process).error is None
+
+
+@pytest.mark.parametrize("work", [lambda: None, lambda: os._exit(3)])
+def test_one_that_ended_instead_of_waiting_takes_no_core(tmp_path, work):
+    process = TaskProcess(work, environment={}, log=tmp_path / "log.txt", early=True)
+    assert wait([process.said], timeout=30)
+    process.hear()
+    assert process.starting_until < time.monotonic()
+    assert not process.begin()
+    process.withdraw()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,28 @@ def test_a_build_of_a_part_adds_to_what_is_known(pipeline: Path) -> None:
     remember(root, [_task(pipeline, "b", "a")], pipeline=pipeline, values={})
     pipeline.write_text(_PIPELINE, encoding="utf-8")
     assert set(recall(root, pipeline=pipeline, values={}).unknown) == {"a", "c"}, "a whole build replaces what was kept"
+
+
+def test_without_reading_text_notebooks_new_and_changed_ones_are_unknown(pipeline: Path) -> None:
+    root = pipeline.parent
+    found = recall(root, pipeline=pipeline, values={}, whole=False)
+    assert {task.name: task.upstream for task in found.tasks} == {"a": (), "b": (), "c": ()}
+    assert set(found.unknown) == {"a", "b", "c"}
+    remember(
+        root, [_task(pipeline, "a"), _task(pipeline, "b", "a"), _task(pipeline, "c")], pipeline=pipeline, values={}, partial=True
+    )
+    assert recall(root, pipeline=pipeline, values={}, whole=False).unknown == {}
+    (root / "b.py").write_text((root / "b.py").read_text(encoding="utf-8") + "2\n", encoding="utf-8")
+    assert set(recall(root, pipeline=pipeline, values={}, whole=False).unknown) == {"b"}
+    assert recall(root, pipeline=pipeline, values={}).unknown == {}
+
+
+def test_whether_notebooks_are_to_run_is_told_without_jupytext(pipeline: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from nbops.contract.config import Config; "
+        "from nbops.workflow.outlook import notebooks_to_run; root = Path.cwd(); "
+        "told = notebooks_to_run(root, Config(), pipeline=root / 'pipeline.yaml', values={}, forced=False); "
+        "print(told, 'jupytext' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=pipeline.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -9,6 +9,9 @@ into ``sys.modules`` and only the listed modules are served, so that user code, 
 The first real use of a stand-in imports its package and writes the real objects over every stand-in for that package. ``except``
 cannot do with a stand-in, so no exception is put off but one of nbconvert's, which Ploomber only names around calls of nbconvert.
 
+Packages whose own ``__init__`` imports everything are imported in part (:mod:`nbops.adapters.lean_packages`), and become whole
+when somebody asks them for more. For a model of a single string there is no pydantic (:mod:`nbops.adapters.lean_models`).
+
 The tables are of Ploomber 0.23.3, its last release, and of the modules between it and the heavy packages. An import that is not
 found as listed runs as ever: a stand-in can be missing, which costs time, and is never wrong.
 """
@@ -22,8 +25,14 @@ import importlib
 import importlib.util
 import sys
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from nbops.adapters.lean_models import LightPydantic
+from nbops.adapters.lean_packages import add_reduced, public
+from nbops.plugins import entry_points
+from nbops.record.jsonschemas import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,6 +58,11 @@ _PUT_OFF: Mapping[str, frozenset[str]] = MappingProxyType(
         "ploomber.tasks.notebook": frozenset({"nbconvert", "nbconvert.exporters.webpdf", "ploomber_engine"}),
         "ploomber.tasks.tasks": frozenset({"IPython.terminal.debugger", "debuglater"}),
         # between Ploomber and what is heavy
+        "bs4.css": frozenset({"soupsieve"}),
+        "bs4.dammit": frozenset({"charset_normalizer"}),
+        "ipython_pygments_lexers": frozenset(
+            {f"pygments.lexers:{name}Lexer" for name in ("Bash", "Html", "Javascript", "Perl", "Ruby", "Tex")}
+        ),
         "jupytext.myst": frozenset(
             {
                 "markdown_it",
@@ -57,12 +71,17 @@ _PUT_OFF: Mapping[str, frozenset[str]] = MappingProxyType(
                 "mdit_py_plugins.myst_role",
             }
         ),
+        "nbconvert.exporters.html": frozenset({"nbconvert.filters.markdown_mistune"}),
+        "nbconvert.filters.markdown": frozenset({"nbconvert.filters.markdown_mistune"}),
+        "nbconvert.filters.strings": frozenset({"bleach", "nbconvert.preprocessors.sanitize"}),
+        "nbformat.json_compat": frozenset({"jsonschema:Draft4Validator"}),
         "papermill.engines": frozenset({"papermill.clientwrap"}),
         "papermill.iorw": frozenset({"pyarrow.fs", "requests"}),
         "ploomber_engine.profiling": frozenset({"matplotlib.pyplot"}),
+        "tabulate": frozenset({"wcwidth"}),
     }
 )
-"""Module to the packages that it imports and uses, if at all, only within its functions."""
+"""Module to what it imports and uses, if at all, only within its functions: modules, or ``module:name`` for a single name."""
 
 _LEFT_OUT: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -76,20 +95,51 @@ _LEFT_OUT: Mapping[str, frozenset[str]] = MappingProxyType(
             }
         ),
         "jupytext": frozenset({"jupytext.async_contentsmanager", "jupytext.sync_contentsmanager"}),
+        "nbconvert.postprocessors": frozenset({"nbconvert.postprocessors.serve"}),
+        "nbconvert.preprocessors": frozenset({"nbconvert.preprocessors.csshtmlheader"}),
         "papermill": frozenset({"papermill.execute", "papermill.inspection"}),
         "ploomber.cli": frozenset({"ploomber.cli"}),
     }
 )
 """Package to the modules whose names it only passes on: they are imported when somebody asks the package for such a name."""
 
+_REDUCED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "jsonschema": frozenset({"jsonschema._types", "jsonschema.exceptions"}),
+        "networkx": frozenset(
+            {
+                *(f"networkx.{name}" for name in ("algorithms", "classes", "convert", "convert_matrix", "exception")),
+                *(f"networkx.{name}" for name in ("lazy_imports", "relabel", "utils")),
+            }
+        ),
+        "networkx.algorithms": frozenset({"networkx.algorithms.dag"}),
+    }
+)
+"""Package to those of its own modules that are imported at once; the others when somebody asks for a name that is missing."""
+
+_MADE_LATER = frozenset({("jsonschema", "Draft4Validator")})
+"""Classes whose stand-ins put their objects off, too: nbformat makes one for each schema, and asks it only what is wrong."""
+
+_LIGHT_MODELS = ("ploomber.util.dotted_path", "pydantic", ())
+"""The one import of pydantic, for a model of a single string."""
+
+_KEPT_SCHEMAS = ("nbformat.json_compat", "fastjsonschema", ())
+"""The import of fastjsonschema whose compiled schema of notebooks is kept from build to build."""
+
+_ENTRY_POINTS = ("importlib.metadata", frozenset({"jupyter_client.provisioning.factory", "networkx.utils.backends"}))
+"""Who looks through all that is installed for entry points, which is done once for all."""
+
 _LAZY_ENTRY_POINTS = ("papermill.engines", "entrypoints")
 """The module that loads every installed engine as soon as it is imported, and the library that it does so with."""
 
+_LISTED = frozenset({*_PUT_OFF, *_LEFT_OUT, *_REDUCED, *_ENTRY_POINTS[1], _LIGHT_MODELS[0], _LAZY_ENTRY_POINTS[0]})
 _import = builtins.__import__
 _bound: dict[int, tuple[str, _StandIn]] = {}
 """Which module holds which stand-in, by the stand-in's identity (comparing them would import what they stand for)."""
 _left_out: dict[str, dict[str, tuple[str, str | None]]] = {}
 """Package to the names that it will be taught: each a module's name, or with None the module."""
+_skipped: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+"""Reduced package to the import statements of it that were passed over, in their order: a module and names."""
 
 
 class _StandIn:
@@ -111,6 +161,8 @@ class _StandIn:
         delattr(_real(self), attribute)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if (self._nbops_module, self._nbops_name) in _MADE_LATER:
+            return _MadeLater(self, arguments, options)
         return _real(self)(*arguments, **options)
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
@@ -142,6 +194,20 @@ class _StandIn:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _load, (self._nbops_module, self._nbops_name)
+
+
+class _MadeLater:
+    """An object that is made when somebody asks it for something."""
+
+    def __init__(self, type_: _StandIn, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self._nbops_made_of = type_, arguments, options
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_nbops_made":
+            type_, arguments, options = self._nbops_made_of
+            self._nbops_made = _real(type_)(*arguments, **options)
+            return self._nbops_made
+        return getattr(self._nbops_made, name)
 
 
 def _load(module: str, name: str | None = None) -> Any:
@@ -200,12 +266,12 @@ def _lean_import(
     level: int = 0,
 ) -> Any:
     importer = globals.get("__name__") if globals else None
-    if importer in _PUT_OFF or importer in _LEFT_OUT or importer == _LAZY_ENTRY_POINTS[0]:
+    if importer in _LISTED:
         served = _serve(str(importer), name, globals or {}, tuple(fromlist or ()), level)
         if served is not None:
             return served
     found = _import(name, globals, locals, fromlist, level)
-    if _left_out:
+    if _left_out or _skipped:
         _settle()
     return found
 
@@ -216,11 +282,36 @@ def _serve(importer: str, name: str, space: Mapping[str, object], fromlist: tupl
         absolute = importlib.util.resolve_name("." * level + name, str(space.get("__package__") or importer)) if level else name
     except ImportError:
         return None
-    if (importer, absolute) == _LAZY_ENTRY_POINTS:
-        return _EntryPoints()
+    if importer in _REDUCED and fromlist:
+        return _pass_over(importer, absolute, fromlist)
     if absolute in _LEFT_OUT.get(importer, ()) and fromlist:
         return _leave_out(importer, absolute, fromlist)
-    return _put_off(importer, absolute, fromlist)
+    return _made_for(importer, absolute, fromlist) or _put_off(importer, absolute, fromlist)
+
+
+def _made_for(importer: str, absolute: str, fromlist: tuple[str, ...]) -> Any:
+    """Return what is made for a single import; None for any other."""
+    if (importer, absolute) == _LAZY_ENTRY_POINTS:
+        return _EntryPoints()
+    if absolute == _ENTRY_POINTS[0] and importer in _ENTRY_POINTS[1]:
+        return SimpleNamespace(**{item: getattr(_Metadata, item, None) or getattr(metadata, item) for item in fromlist})
+    if (importer, absolute, fromlist) == _KEPT_SCHEMAS:
+        return _Schemas()
+    return LightPydantic() if (importer, absolute, fromlist) == _LIGHT_MODELS else None
+
+
+def _pass_over(package: str, absolute: str, fromlist: tuple[str, ...]) -> Any:
+    """Return what a reduced package gets of those of its own modules that are not needed at once; None for another import."""
+    names = [f"{absolute}.{item}" for item in fromlist] if absolute == package else [absolute]
+    if not all(name.startswith(f"{package}.") for name in names):
+        return None
+    if absolute in _REDUCED and fromlist == ("*",):  # as far as that is there; asking it for all would make it whole
+        _skipped.setdefault(package, []).append((absolute, fromlist))
+        return SimpleNamespace(**public(sys.modules[absolute]))
+    if any(name in _REDUCED[package] for name in names):
+        return None
+    _skipped.setdefault(package, []).append((absolute, fromlist))
+    return SimpleNamespace(**{item: _StandIn(absolute, item) for item in fromlist if item != "*"})
 
 
 def _leave_out(importer: str, absolute: str, fromlist: tuple[str, ...]) -> Any:
@@ -241,6 +332,12 @@ def _put_off(importer: str, absolute: str, fromlist: tuple[str, ...]) -> Any:
         return SimpleNamespace(**{item: _bind(importer, _StandIn(absolute, item)) for item in fromlist})
     if fromlist and all(f"{absolute}.{item}" in wanted for item in fromlist) and _installed(absolute):
         return SimpleNamespace(**{item: _bind(importer, _StandIn(f"{absolute}.{item}")) for item in fromlist})
+    if any(f"{absolute}:{item}" in wanted for item in fromlist):
+        names = {item for item in fromlist if f"{absolute}:{item}" in wanted}
+        put_off = {item: _bind(importer, _StandIn(absolute, item)) for item in names}
+        others = tuple(item for item in fromlist if item not in names)
+        found = _import(absolute, None, None, others, 0) if others else None
+        return SimpleNamespace(**put_off, **{item: getattr(found, item) for item in others})
     return None
 
 
@@ -261,6 +358,24 @@ def _module(importer: str, absolute: str) -> Any:
     for part in reversed(parts[1:]):
         found = SimpleNamespace(**{part: found})
     return found
+
+
+class _Metadata:
+    """What is served of ``importlib.metadata``, besides what it has itself."""
+
+    entry_points = staticmethod(entry_points)
+
+
+class _Schemas:
+    """The library that compiles schemas, with what it compiled kept."""
+
+    def compile(self, schema: Any, *arguments: Any, **options: Any) -> Any:
+        if arguments or options:
+            return importlib.import_module(_KEPT_SCHEMAS[1]).compile(schema, *arguments, **options)
+        return compiled(schema)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(_KEPT_SCHEMAS[1]), name)
 
 
 class _EntryPoints:
@@ -286,6 +401,12 @@ def _settle() -> None:
             names = _left_out.pop(package)
             if module is not None:
                 _teach(module, names)
+    for package in list(_skipped):
+        module = sys.modules.get(package)
+        if module is None or not getattr(module.__spec__, "_initializing", False):
+            statements = _skipped.pop(package)
+            if module is not None:
+                add_reduced(module, statements)
 
 
 def _teach(module: ModuleType, names: Mapping[str, tuple[str, str | None]]) -> None:

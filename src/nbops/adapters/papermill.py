@@ -12,6 +12,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from nbclient.exceptions import CellTimeoutError
 from nbclient.util import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -20,11 +21,12 @@ from papermill.utils import merge_kwargs, remove_args
 
 from nbops import kernels
 from nbops.kernels.client import ForkedProcess
-from nbops.kernels.manager import PromptManager
+from nbops.kernels.manager import PromptClient, PromptManager
 from nbops.kernels.provisioner import use_warm_kernels
 from nbops.kernels.watching import OBSERVE_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
 __all__ = ["ENGINE_NAME", "TRUNCATED", "register_engine"]
@@ -44,6 +46,9 @@ _SAVE_SECONDS = 0.5
 """papermill writes the notebook before and after each cell, which for small cells costs more than they do. It is only needed when
 the task's process is killed: what a notebook did up to this long before is then on the disk."""
 
+_HEED_SECONDS = 30.0
+"""How long an interrupted cell has to end, or as long again as its time limit; nbclient would interrupt it for ever."""
+
 _RICH_FACTOR = 5
 """Rich outputs (tables, figures) come whole or not at all, so they may be this many times larger than printed text."""
 
@@ -55,6 +60,7 @@ class _BoundedClient(PapermillNotebookClient):  # type: ignore[misc]
         super().__init__(nb_man, **options)
         self._max_output_bytes = max_output_bytes
         self._printed: dict[int, int] = {}
+        self._all_ran = False
         self._saved = time.monotonic()
         self._save = nb_man.save
         nb_man.save = self._save_if_due
@@ -68,11 +74,21 @@ class _BoundedClient(PapermillNotebookClient):  # type: ignore[misc]
         self._saved = time.monotonic()
 
     def execute(self, **options: Any) -> Any:
-        """Run the notebook; from then on papermill saves it as ever."""
+        """Run the notebook; papermill writes it once more when it ran, and else saves it as ever."""
         try:
-            return super().execute(**options)
-        finally:
+            executed = super().execute(**options)
+        except BaseException:
             self.nb_man.save = self._save
+            raise
+        self.nb_man.save = lambda **_: None
+        return executed
+
+    async def _async_cleanup_kernel(self) -> None:
+        if not self._all_ran:
+            kernels.while_ending(None)
+        await super()._async_cleanup_kernel()
+
+    _cleanup_kernel = run_sync(_async_cleanup_kernel)
 
     def papermill_execute_cells(self) -> None:
         """Run the cells, when it is their turn; the notebook's time counts from there."""
@@ -81,16 +97,43 @@ class _BoundedClient(PapermillNotebookClient):  # type: ignore[misc]
             self.nb.metadata.papermill["start_time"] = self.nb_man.start_time.isoformat()
             self._saved = time.monotonic()
         super().papermill_execute_cells()
+        if not self.nb.metadata.papermill.get("exception"):
+            self._all_ran = True
+
+    def wait_for_reply(self, msg_id: str, *arguments: Any, **options: Any) -> Any:
+        """Wait for the answer to a question, unless it is what kernel this is, which it has said when it started."""
+        known = self.kc.answered(msg_id) if isinstance(self.kc, PromptClient) else None
+        return known if known is not None else super().wait_for_reply(msg_id, *arguments, **options)
 
     async def async_execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
-        """Run a cell; when it takes long, the notebook is saved with this cell shown as running."""
+        """Run a cell; when it takes long, the notebook is saved with this cell shown as running.
+
+        Raises:
+            CellTimeoutError: Also when it was interrupted for its time limit and has not ended long after that.
+        """
         save = asyncio.get_running_loop().call_later(_SAVE_SECONDS, self._save_now)
         try:
-            return await super().async_execute_cell(cell, cell_index, **options)
+            return await self._ending(super().async_execute_cell(cell, cell_index, **options), cell)
         finally:
             save.cancel()
 
     execute_cell = run_sync(async_execute_cell)
+
+    async def _ending(self, running: Coroutine[Any, Any, Any], cell: Any) -> Any:
+        """Wait for a cell, but not for one that ignores interrupts, nor for an answer that an interrupt has lost."""
+        limit = self.timeout_func(cell) if self.timeout_func is not None else self.timeout
+        if not self.interrupt_on_timeout or not limit or limit < 0:
+            return await running
+        task = asyncio.ensure_future(running)
+        try:
+            done, _ = await asyncio.wait([task], timeout=limit + max(limit, _HEED_SECONDS))
+        finally:
+            task.cancel()  # does nothing to what has ended
+        if not done:
+            await asyncio.wait([task])
+            said = "Cell execution timed out, and interrupting it did not end it"
+            raise CellTimeoutError.error_from_timeout_and_cell(said, limit, cell)
+        return task.result()
 
     async def async_start_new_kernel_client(self) -> Any:
         """Start the kernel's client; kernels that were not forked are asked to observe themselves, as the others do anyway."""

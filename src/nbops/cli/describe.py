@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from nbops.cli.output import Cell, Column, colour_of, printable, table
-from nbops.pages.text import count, duration, plural, size
+from nbops.pages.text import count, duration, not_committed, plural, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from nbops.model import CheckResult, Run, RunError
+    from nbops.history.comparison import RunRef
+    from nbops.model import CheckResult, GitState, Run, RunError
 
-__all__ = ["check_rows", "describe_checks", "describe_run"]
+__all__ = ["check_rows", "code_words", "describe_checks", "describe_run"]
 
 _WORST_FIRST = ("errored", "failed", "warned", "skipped", "passed")
 _CHECKS = (
@@ -119,11 +120,16 @@ def _head(run: Run) -> Iterator[str]:
     yield f"  command   {printable(run.command)}"
     yield f"  started   {printable(run.started_at)}{took}"
     if run.git is not None and run.git.commit:
-        branch = f" on {printable(run.git.branch)}" if run.git.branch else ""
-        dirty = f", {plural(run.git.changed_files, 'file')} changed since" if run.git.dirty else ""
-        yield f"  code      {printable(run.git.commit[:10])}{branch}{dirty}"
+        yield f"  code      {printable(code_words(run.git))}"
     if run.environment is not None:
         yield f"  ran on    Python {printable(run.environment.python)}, nbops {printable(run.environment.nbops)}"
+
+
+def code_words(code: GitState | RunRef) -> str:
+    """Return which code a run was made with: commit, branch, and what no commit holds."""
+    branch = f"branch {code.branch}" if code.branch else "no branch"
+    more = f", {not_committed(code.changed_files)}" if code.dirty else ""
+    return f"commit {(code.commit or '')[:9]} on {branch}{more}"
 
 
 def _error(error: RunError) -> Iterator[str]:

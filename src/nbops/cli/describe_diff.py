@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nbops.cli.describe import code_words
 from nbops.cli.output import Cell, Column, printable, table
 from nbops.history.comparison import AREAS, Change, Comparison, RunRef
 from nbops.pages.text import count, plural, short, value
@@ -37,7 +38,7 @@ def as_text(found: Comparison, *, most: int) -> str:
 
 
 def _text(found: Comparison, most: int) -> Iterator[str]:
-    yield f"{_ref(found.before)}\n{_ref(found.after)}"
+    yield f"before  {_ref(found.before)}\nafter   {_ref(found.after)}"
     yield ""
     yield click.style(_sentence(found), bold=True)
     if found.changes:
@@ -51,12 +52,12 @@ def _text(found: Comparison, most: int) -> Iterator[str]:
 
 
 def _ref(run: RunRef) -> str:
-    code = f"  {run.commit[:9]}{' and changes' if run.dirty else ''}" if run.commit else ""
-    return printable(f"{run.id}  {run.started_at}  {run.verdict}{code}{f'  {run.branch}' if run.branch else ''}")
+    code = f"; {code_words(run)}" if run.commit else ""
+    return printable(f"run {run.id}, {run.started_at}, {run.verdict}{code}")
 
 
 def _sentence(found: Comparison) -> str:
-    compared = ", ".join(f"{count(number)} {name}" for name, number in found.compared if number)
+    compared = ", ".join(plural(number, name[:-1]) for name, number in found.compared if number)
     if not found.changes and not found.unknown:
         return f"The same: {compared} compared."
     areas = [(area, sum(one.area == area for one in found.changes)) for area in AREAS]
@@ -97,6 +98,9 @@ def _markdown(found: Comparison, most: int) -> Iterator[str]:
     yield ""
     compared = f"Run `{_code(found.after.id)}` compared with `{_code(found.before.id)}` ({_cell(found.before.verdict)})."
     yield f"{compared} {_cell(_sentence(found))}"
+    if found.before.commit and found.after.commit:
+        yield ""
+        yield f"Code: {_cell(code_words(found.after))}; before, {_cell(code_words(found.before))}."
     if found.changes:
         yield ""
         yield "| | what | change |"

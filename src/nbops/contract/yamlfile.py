@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nbops.contract.yamlevents import UNSURE, quickly
 from nbops.errors import ContractError, did_you_mean
 
 if TYPE_CHECKING:
@@ -118,14 +119,17 @@ def parse_yaml(raw: bytes | str, *, shown: str) -> Any:
     Raises:
         ContractError: Not UTF-8, no valid YAML, a key given twice.
     """
-    from ruamel.yaml import YAML  # noqa: PLC0415 - what is remembered need not be parsed
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
-
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ContractError(f"{shown}: line {line}: not UTF-8. Save the file as UTF-8.") from error
+    found = quickly(text)
+    if found is not UNSURE:
+        return found
+    from ruamel.yaml import YAML  # noqa: PLC0415 - takes 30 ms to import
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
     # Pure Python on purpose: the C parser reads YAML 1.1, in which `no` and `on` are booleans.
     try:
         return YAML(typ="safe", pure=True).load(text)

@@ -70,6 +70,7 @@ def run_ref(run: Run) -> RunRef:
         commit=git.commit if git else None,
         branch=git.branch if git else None,
         dirty=bool(git and git.dirty),
+        changed_files=git.changed_files if git else 0,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from nbops.history.comparison import Change
+from nbops.quality.notes import NOTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,8 +20,6 @@ _Key = tuple[str, str]
 _RULE = ("metric", "column", "arguments", "operator", "expected", "unit", "severity", "quarantine")
 _AGES = frozenset({"freshness", "retention"})
 """What they observe differs between any two runs."""
-_NOTED = "notebook of "
-"""How the origin of a check begins that a notebook declares: the task's name follows."""
 _UNDONE = frozenset({"failed", "held", "interrupted", "not_selected"})
 
 
@@ -28,7 +27,7 @@ def check_changes(before: Run, after: Run) -> Iterator[Change]:
     """Yield what differs in the checks of two runs."""
     old, new = _by_key(before), _by_key(after)
     gone = {item.name for item in before.datasets} - {item.name for item in after.datasets}
-    undone = tuple(f"{_NOTED}{task.name} " for task in after.tasks if task.status in _UNDONE)
+    undone = tuple(f"{NOTED}{task.name} " for task in after.tasks if task.status in _UNDONE)
     for key in sorted(new.keys() - old.keys()):
         yield _added(new[key])
     for key in sorted(old.keys() - new.keys()):

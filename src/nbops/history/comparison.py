@@ -24,6 +24,9 @@ class RunRef:
     commit: str | None = None
     branch: str | None = None
     dirty: bool = False
+    """Its code was not that of the commit alone."""
+    changed_files: int = 0
+    """Files that were changed and not committed; 0 where that is not known, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbops.contract.config import Config
+    from nbops.kernels.companion import Companion
     from nbops.kernels.server import Server
 
 __all__ = [
@@ -27,14 +28,18 @@ __all__ = [
     "report_start",
     "running",
     "stop",
+    "take_companion",
+    "use_end",
+    "while_ending",
 ]
 
 _server: Server | None = None
 _observer: Callable[[int], None] | None = None
 _turn: Callable[[], None] | None = None
+_meantime: Callable[[], None] | None = None
 
 
-def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None) -> None:
+def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None, companion: str | None = None) -> None:
     """Start the process that kernels are forked from, unless there is one already; returns at once.
 
     It imports while the caller goes on; the first notebook waits for it. A failure is a notice, never an error.
@@ -44,6 +49,7 @@ def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None
         config: The project's settings: ``kernels`` and ``preload``.
         imports: Dotted names of the modules that the pipeline's notebooks import, when they are known; else those that were
             remembered from the last run.
+        companion: Module whose ``run(questions, answers)`` a process is forked for, which :func:`take_companion` returns.
     """
     global _server  # noqa: PLW0603 - one per process, inherited by what it forks
     from nbops.kernels.server import Server, supported  # noqa: PLC0415 - keeps the import of this package cheap
@@ -51,7 +57,7 @@ def prestart(root: Path, config: Config, *, imports: Iterable[str] | None = None
     if _server is not None and imports is not None:
         _server.remember(imports)
     elif _server is None and config.kernels == "warm" and supported():
-        _server = Server(root, preload=config.preload, imports=imports)
+        _server = Server(root, preload=config.preload, imports=imports, companion=companion)
 
 
 def remembers(root: Path) -> bool:
@@ -64,6 +70,11 @@ def remembers(root: Path) -> bool:
 def running() -> bool:
     """Return whether kernels can be forked now."""
     return _server is not None and _server.alive()
+
+
+def take_companion() -> Companion | None:
+    """Return the process that was forked for other work than kernels, to whoever asks first; None where there is none."""
+    return _server.companion() if _server is not None and _server.owner == os.getpid() else None
 
 
 def address() -> str | None:
@@ -118,3 +129,21 @@ def await_turn() -> bool:
         return False
     wait()
     return True
+
+
+def while_ending(work: Callable[[], None] | None) -> None:
+    """Have something done while the kernel of this process's next notebook ends; not once a cell of it went wrong.
+
+    Args:
+        work: Is called once at most, when the kernel was asked to end; must not raise. None: there is nothing to do any more.
+    """
+    global _meantime  # noqa: PLW0603
+    _meantime = work
+
+
+def use_end() -> None:
+    """Do what was to be done while a kernel ends; whoever ends one calls this."""
+    global _meantime
+    work, _meantime = _meantime, None
+    if work is not None:
+        work()

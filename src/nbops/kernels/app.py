@@ -22,7 +22,7 @@ from nbops.kernels import (
     tables,  # noqa: F401 - likewise
     watching,
 )
-from nbops.kernels.sessions import kill_session
+from nbops.kernels.sessions import children_of, kill_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,10 +64,21 @@ def run_app(arguments: list[str], *, link: int) -> None:
         app.initialize(arguments)
     app.poller = _ClientWatch(link)
     watching.install(app.shell)
+    _look_for_children_at_once(app.kernel)
     app.start()
     # ipykernel closes its output channel first; a control thread that still answers would then wait for it until it is killed
     app.control_thread.stop()
     app.control_thread.join(_CONTROL_SECONDS)
+
+
+def _look_for_children_at_once(kernel: Any) -> None:
+    """Spare a kernel without children, at its end, a look at every process of the machine for some."""
+    search = kernel._process_children  # noqa: SLF001 - the only place where it can be told
+
+    def found() -> Any:
+        return [] if children_of(os.getpid()) == [] else search()
+
+    kernel._process_children = found  # noqa: SLF001
 
 
 class _FewModules(ModuleType):

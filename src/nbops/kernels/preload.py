@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["AUTOMATIC", "Preload", "choose", "fixed_variables", "load_memory", "save_memory"]
+__all__ = ["AUTOMATIC", "DATA_LIBRARIES", "Preload", "choose", "fixed_variables", "load_memory", "save_memory"]
 
 AUTOMATIC = "auto"
 """Stands for the automatic choice in ``[tool.nbops] preload``."""
 
 _USUAL = ("numpy", "pandas", "pyarrow", "pyarrow.parquet", "duckdb", "matplotlib.pyplot")
 """What is imported ahead when nothing is known of the notebooks; what is not installed is left out."""
+
+DATA_LIBRARIES = frozenset({
+    "duckdb", "numpy", "pandas", "pyarrow", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet",
+})  # fmt: skip
+"""What is imported first where it is wanted: all that a companion (see :mod:`nbops.kernels.companion`) may find loaded."""
 
 _UNSAFE = frozenset({
     # they start threads or keep connections and devices that a fork breaks, at import or in a way that no check here can see
@@ -69,14 +74,14 @@ def choose(settings: tuple[str, ...] | None, *, imports: Iterable[str] | None, u
         unsafe: What was found unsafe before.
 
     >>> choose(None, imports=["pandas", "json", "polars", "matplotlib.pyplot"]).modules
-    ('matplotlib.pyplot', 'pandas')
+    ('pandas', 'matplotlib.pyplot')
     >>> choose(("auto", "geopandas"), imports=[]).modules
     ('geopandas',)
     >>> choose((), imports=["pandas"]).modules
     ()
     """
     refused = _UNSAFE | set(unsafe)
-    automatic = sorted(set(_USUAL if imports is None else imports))
+    automatic = sorted(set(_USUAL if imports is None else imports), key=lambda name: (name not in DATA_LIBRARIES, name))
     automatic = [name for name in automatic if not _is_standard(name) and _top(name) not in refused and name not in refused]
     if settings is None:
         return Preload(modules=tuple(automatic), asked=frozenset())

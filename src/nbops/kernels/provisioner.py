@@ -98,6 +98,8 @@ class WarmProvisioner(LocalProvisioner):
         """Know that the kernel is about to end, so that :meth:`poll` waits for it instead of being asked over and over."""
         self._ending = True
         await super().shutdown_requested(restart=restart)
+        if not restart:
+            kernels.use_end()
 
     async def poll(self) -> int | None:
         """Return the exit code, or None while the kernel runs."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.kernels import wire
+from nbops.kernels.companion import Companion
 from nbops.kernels.folder import private_folder
 from nbops.kernels.preload import choose, fixed_variables, load_memory, save_memory
 
@@ -38,9 +41,12 @@ class Server:
         root: The project's root.
         preload: ``preload`` of ``[tool.nbops]``.
         imports: Dotted names that the notebooks import, or None for what was remembered.
+        companion: Module that a companion runs, or None for no companion.
     """
 
-    def __init__(self, root: Path, *, preload: tuple[str, ...] | None, imports: Iterable[str] | None) -> None:
+    def __init__(
+        self, root: Path, *, preload: tuple[str, ...] | None, imports: Iterable[str] | None, companion: str | None = None
+    ) -> None:
         self.owner = os.getpid()
         self.address: str | None = None
         self._root = root.resolve()
@@ -53,18 +59,26 @@ class Server:
         self._link: socket.socket | None = None
         self._folder: Path | None = None
         self._notices: list[str] = []
+        self._fixed = fixed_variables(os.environ)
+        self._companion: Companion | None = None
+        self._retired = False
         try:
-            self._launch()
+            self._launch(companion)
         except OSError as error:
             self._say(f"no process to fork kernels from could be started ({error}): {_COLD}")
+            if self._companion is not None:
+                self._companion.close()
             self._clean()
 
-    def _launch(self) -> None:
+    def _launch(self, companion: str | None) -> None:
         self._folder = private_folder()
         address = str(self._folder / "s")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        settings = wire.memory_file("settings", self._settings())
+        pipes: tuple[int, ...] = ()
+        if companion is not None and hasattr(os, "pidfd_open"):
+            self._companion, pipes = Companion.prepared(self)
+        settings = wire.memory_file("settings", self._settings(companion, pipes))
         try:
             listener.bind(address)
             listener.listen(64)
@@ -76,25 +90,27 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=(listener.fileno(), theirs.fileno(), settings),
+                pass_fds=(listener.fileno(), theirs.fileno(), settings, *pipes),
                 start_new_session=True,
             )
         finally:
             listener.close()
             theirs.close()
-            os.close(settings)
+            for descriptor in (settings, *pipes):
+                os.close(descriptor)
         ours.settimeout(0)
         self._link, self.address = ours, address
         os.register_at_fork(after_in_child=ours.close)  # the link says that the build lives: its children must not hold it
-        atexit.register(self.stop)
+        atexit.register(self.end)
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, companion: str | None, pipes: tuple[int, ...]) -> dict[str, Any]:
         main = threading.current_thread() is threading.main_thread()
         return {
             "root": str(self._root),
             "folder": str(self._folder),
             "modules": list(self._preload.modules),
-            "fixed": fixed_variables(os.environ),
+            "fixed": self._fixed,
+            "companion": {"module": companion, "pipes": pipes} if pipes else {},
             "user_path": [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry],
             "parent": os.getpid() if main else None,  # Linux tells of the death of the thread that started a process
         }
@@ -116,13 +132,20 @@ class Server:
             return False
         return self.owner != os.getpid() or self._process.poll() is None
 
+    def companion(self) -> Companion | None:
+        """Return the process that was forked for other work than kernels; None when there is none, or somebody has it already."""
+        if self._companion is None or self._companion.taken or self._fixed != fixed_variables(os.environ) or not self.alive():
+            return None
+        self._companion.taken = True
+        return self._companion
+
     def remember(self, imports: Iterable[str]) -> None:
         """Take note of what the notebooks import, for the next build; this one has begun with what was known before."""
         self._imports = sorted(set(imports))
 
     def notices(self) -> tuple[str, ...]:
         """Return what there is to say so far."""
-        self._hear()
+        self.hear()
         if self.owner == os.getpid() and self._process is not None:
             code = self._process.poll()
             if code is not None and code != 0:
@@ -134,15 +157,25 @@ class Server:
         if sentence not in self._notices:
             self._notices.append(sentence)
 
-    def _hear(self) -> None:
+    def hear(self, seconds: float = 0.0) -> None:
+        """Take in what the process has said; wait at most so long for it to say something."""
         if self._link is None or self.owner != os.getpid():
             return
+        if seconds > 0:
+            select.select([self._link], [], [], seconds)
         with contextlib.suppress(OSError, ValueError):
-            while (message := wire.receive(self._link)[0]) is not None:
-                self._take(message)
+            while True:
+                message, descriptors = wire.receive(self._link)
+                if message is None:
+                    return
+                self._take(message, descriptors)
 
-    def _take(self, message: dict[str, Any]) -> None:
-        if "left_out" in message:
+    def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if self._companion is not None:
+            self._companion.told(message, descriptors)
+        if "retired" in message:
+            self._retired = True
+        elif "left_out" in message:
             name, reason = message["left_out"], message["reason"]
             if message["unsafe"]:
                 self._memory["unsafe"] = [*self._memory["unsafe"], name]
@@ -156,13 +189,38 @@ class Server:
             self._say(f"the process that kernels are forked from could not start ({message['broken']}): {_COLD}")
 
     def stop(self) -> tuple[str, ...]:
-        """End the process; return what there is to say."""
+        """End the process, at the latest once its companion has ended; return what there is to say."""
         if self.owner != os.getpid():
             return ()
-        atexit.unregister(self.stop)
         said = self.notices()
         if self._process is not None:
             save_memory(self._root, imports=self._imports, unsafe=self._memory["unsafe"])
+        if self._companion is None or not self._companion.busy or not self._retire():
+            self.end()
+        return said
+
+    def _retire(self) -> bool:
+        """Have it fork no more kernels and stay for its companion; returns whether it does."""
+        until = time.monotonic() + _STOP_SECONDS
+        if self._link is not None:
+            with contextlib.suppress(OSError):
+                wire.send(self._link, {"retire": 1})
+        while not self._retired and self.alive() and (left := until - time.monotonic()) > 0:
+            self.hear(left)
+        return self._retired
+
+    def released(self) -> None:
+        """End the process if it stayed for its companion only."""
+        if self._retired:
+            self.end()
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        if self.owner != os.getpid():
+            return
+        atexit.unregister(self.end)
+        if self._companion is not None:
+            self._companion.close()
         if self._link is not None:
             self._link.close()
         if self._process is not None:
@@ -173,7 +231,6 @@ class Server:
                 self._process.kill()
                 self._process.wait()
         self._clean()
-        return said
 
     def _clean(self) -> None:
         self._process, self._link, self.address = None, None, None

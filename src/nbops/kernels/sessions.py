@@ -1,4 +1,4 @@
-"""Processes by session: what a kernel started belongs to the kernel's session unless it asked for one of its own."""
+"""Processes by session and by parent: what a kernel started is in its session, unless it asked for one of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,28 @@ import signal
 import sys
 from pathlib import Path
 
-__all__ = ["kill_child", "kill_session", "session_members"]
+__all__ = ["children_of", "kill_child", "kill_session", "session_members"]
 
+_HAS_CHILD_LISTS = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110
+"""The kernel lists the children of a thread."""
 _SESSION_FIELD = 3  # of /proc/PID/stat, counted after the command's closing parenthesis: state, ppid, pgrp, session
+
+
+def children_of(pid: int) -> list[int] | None:
+    """Return the children of a process, those that have ended and were not waited for included.
+
+    Returns:
+        Their ids; nothing when the process is gone; None where the system keeps no such lists (CONFIG_PROC_CHILDREN).
+    """
+    if not _HAS_CHILD_LISTS:
+        return None
+    found: list[int] = []
+    folder = f"/proc/{pid}/task"
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(folder):  # noqa: PTH208 - each thread has its own; names are all that is needed
+            with contextlib.suppress(OSError), open(f"{folder}/{thread}/children", encoding="ascii") as stream:  # noqa: PTH123
+                found += [int(child) for child in stream.read().split()]
+    return found
 
 
 def session_members(session: int) -> list[int]:

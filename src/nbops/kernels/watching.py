@@ -17,6 +17,8 @@ import os
 import sys
 from typing import Any
 
+from nbops.contract.own_reads import are_own
+
 __all__ = ["OBSERVE_VARIABLE", "Observer", "install", "settings_for"]
 
 OBSERVE_VARIABLE = "NBOPS_OBSERVE"
@@ -123,6 +125,8 @@ class Observer:
         self._add(kind, path)
 
     def _opened(self, arguments: tuple[Any, ...]) -> None:
+        if are_own():
+            return
         path, mode, flags = arguments
         writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & (os.O_WRONLY | os.O_RDWR))
         self._path("write" if writes else "read", path)

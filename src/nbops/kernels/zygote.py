@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from nbops.kernels import loading, wire
-from nbops.kernels.preload import fixed_variables
+from nbops.kernels.preload import DATA_LIBRARIES, fixed_variables
 from nbops.kernels.sessions import kill_child, kill_session
 
 __all__: list[str] = []
@@ -49,6 +50,7 @@ class _Zygote:
         self._path = sys.path[1:]  # the first is the folder that this process was started in
         self._kernels: dict[int, _Kernel] = {}
         self._waiting: dict[socket.socket, int] = {}
+        self._retired = False
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
 
@@ -62,11 +64,14 @@ class _Zygote:
         loading.blas_controller()  # what reads BLAS libraries sets variables that are none of a kernel's
         before = dict(os.environ)
         for name in self._settings["modules"]:
+            if name not in DATA_LIBRARIES:
+                self._fork_companion()
             reason = loading.import_ahead(name, root=self._root)
             if reason is not None:
                 self._tell({"left_out": name, "reason": reason.text, "unsafe": reason.lasting})
             if reason is not None and reason.lasting:
                 self._again(without=name)
+        self._fork_companion()
         if loading.threads() != 1:
             raise RuntimeError("ipykernel itself starts threads when it is imported")
         loading.rehearse()
@@ -82,9 +87,9 @@ class _Zygote:
         gc.enable()
         self._tell({"ready": loading.threads()})
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _tell(self, message: dict[str, Any], *descriptors: int) -> None:
         with contextlib.suppress(OSError):  # nobody listens any more: found out below
-            wire.send(self._link, message)
+            wire.send(self._link, message, descriptors)
 
     def _again(self, *, without: str) -> None:
         """Replace this process by a fresh one that does not import the module; the same descriptors, so no task notices."""
@@ -92,11 +97,78 @@ class _Zygote:
         self._settings["modules"] = [name for name in self._settings["modules"] if name != without]
         fresh = wire.memory_file("settings", self._settings)
         os.dup2(fresh, settings, inheritable=True)
-        for descriptor in (listener, link):
+        for descriptor in (listener, link, *self._settings["companion"].get("pipes", ())):
             os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only parameter
         os.chdir(self._settings["folder"])
         arguments = [sys.executable, "-m", "nbops.kernels.zygote", str(listener), str(link), str(settings)]
         os.execve(sys.executable, arguments, self._before)  # noqa: S606 - no shell is wanted
+
+    # -- the companion ----------------------------------------------------------------------------------------------------
+
+    def _fork_companion(self) -> None:
+        """Fork the process that works for the build, once, while nothing but the usual libraries is loaded: see `companion`."""
+        wanted = self._settings["companion"]
+        if "pipes" not in wanted:
+            return
+        pipes, own = wanted["pipes"], os.getpid()
+        self._settings["companion"] = {}
+        with contextlib.suppress(OSError):  # kernels do without it
+            if loading.threads() == 1:
+                pid = os.fork()
+                if pid == 0:
+                    self._become_companion(wanted["module"], pipes, parent=own)
+                self._settings["companion"] = {"pid": pid}
+                handle = os.pidfd_open(pid)
+                self._tell({"companion": pid}, handle)
+                os.close(handle)
+        for pipe in pipes:  # the build's ends are closed as soon as nobody is there to answer
+            os.close(pipe)
+
+    def _become_companion(self, module: str, pipes: list[int], *, parent: int) -> None:
+        """Do the build's work; never returns."""
+        code = 1
+        try:
+            os.setsid()
+            _die_with(parent, signal.SIGKILL)
+            os.dup2(pipes[0], 0)
+            ours = [*self._descriptors, self._wake.fileno(), self._woken.fileno(), self._selector.fileno(), pipes[0]]
+            for descriptor in ours:
+                os.close(descriptor)
+            gc.freeze()
+            gc.enable()
+            code = importlib.import_module(module).run(0, pipes[1])
+        except BaseException:  # noqa: BLE001, S110 - it must never come back into the server's loop, and nobody reads what it says
+            pass
+        finally:
+            os._exit(code)
+
+    def _look_after_companion(self) -> None:
+        """When it has ended: tell the build how."""
+        pid = self._settings["companion"].get("pid")
+        if pid is None:
+            return
+        with contextlib.suppress(ChildProcessError):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._settings["companion"] = {}
+                self._tell({"companion_code": os.waitstatus_to_exitcode(status)})
+                if self._retired:
+                    self._end()
+
+    def _retire(self) -> None:
+        """Fork no more kernels, and stay only because a companion that still works dies with this process."""
+        self._retired = True
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        for kernel in list(self._kernels.values()):
+            self._lost(kernel)
+        for connection in list(self._waiting):
+            self._drop(connection)
+        shutil.rmtree(self._settings["folder"], ignore_errors=True)
+        self._tell({"retired": 1})
+        self._look_after_companion()
+        if "pid" not in self._settings["companion"]:
+            self._end()  # it had ended before: there is nobody to stay for
 
     # -- serving ----------------------------------------------------------------------------------------------------------
 
@@ -109,11 +181,12 @@ class _Zygote:
         signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
         for own in (self._listener, self._link, self._wake):
             self._selector.register(own, selectors.EVENT_READ)
+        self._look_after_companion()  # the signal may have come before there was anybody to hear it
         while True:
             for key, _ in self._selector.select():
                 source: Any = key.fileobj
                 if source is self._link:
-                    self._end()
+                    self._told()
                 elif source is self._wake:
                     self._signalled()
                 elif source is self._listener:
@@ -121,12 +194,22 @@ class _Zygote:
                 else:
                     self._heard(source)
 
+    def _told(self) -> None:
+        """Hear the build: it says that there is nothing more to fork, or it is gone."""
+        with contextlib.suppress(OSError, ValueError):
+            message, _ = wire.receive(self._link)
+            if message is not None and "retire" in message:
+                self._retire()
+                return
+        self._end()
+
     def _signalled(self) -> None:
         with contextlib.suppress(BlockingIOError):
             if signal.SIGTERM in self._wake.recv(4096):
                 self._end()
         for kernel in list(self._kernels.values()):
             self._look_after(kernel)
+        self._look_after_companion()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -253,17 +336,18 @@ class _Zygote:
     def _end(self) -> None:
         for kernel in list(self._kernels.values()):
             kill_child(kernel.pid)
+        if "pid" in self._settings["companion"]:
+            os.kill(self._settings["companion"]["pid"], signal.SIGKILL)
+            os.waitpid(self._settings["companion"]["pid"], 0)  # its time counts as the build's
         with contextlib.suppress(OSError):
-            import shutil  # noqa: PLC0415
-
             shutil.rmtree(self._settings["folder"], ignore_errors=True)
         os._exit(0)
 
 
-def _die_with(parent: int) -> None:
-    """Ask Linux to kill this process when the build dies: an import that hangs does not see the link close."""
+def _die_with(parent: int, number: int = signal.SIGTERM) -> None:
+    """Ask Linux to kill this process when its parent dies: an import that hangs does not see the link close."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(1)
 
@@ -275,6 +359,8 @@ def main(arguments: list[str]) -> None:
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
     try:
         zygote = _Zygote(listener, link, settings)
+        for descriptor in zygote._settings["companion"].get("pipes", ()):  # noqa: SLF001
+            os.set_inheritable(descriptor, False)  # noqa: FBT003
         if zygote._settings["parent"]:  # noqa: SLF001
             _die_with(zygote._settings["parent"])  # noqa: SLF001
         zygote.load()

@@ -11,8 +11,8 @@ from nbops.contract.config import load_config
 from nbops.errors import LedgerError, NbopsError, did_you_mean
 from nbops.history.sources import Cell, cells_in
 from nbops.lab.place import pipelines_of
+from nbops.pages.summaries import Listing
 from nbops.record.store import read_run, run_ids
-from nbops.record.summaries import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from nbops.contract.records import ContractColumn
     from nbops.lab.tabling import TableEcho
     from nbops.model import Check
+    from nbops.pages.summaries import RunSummary
     from nbops.quality.report import CheckReport
-    from nbops.record.summaries import RunSummary
 
 __all__ = ["NbopsMagics", "load_ipython_extension", "unload_ipython_extension"]
 
@@ -65,7 +65,7 @@ class NbopsMagics(Magics):
     @_plainly
     def runs(self, line: str) -> Shown:
         """List the runs of the project, the newest first."""
-        from nbops.record.summaries import summaries  # noqa: PLC0415 - a notebook pays for what it uses
+        from nbops.pages.summaries import summaries  # noqa: PLC0415 - a notebook pays for what it uses
 
         wanted = parse_argstring(self.runs, line)
         root = find_root(Path.cwd())

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nbops.pages.judged import by_rule
 from nbops.pages.lineage import anchor, nodes_of
 from nbops.pages.origins import Origins
 from nbops.pages.score import SCORE_WORDS, Score, score_of
@@ -136,7 +137,7 @@ def catalog_context(latest: Latest) -> dict[str, Any]:
                 page=node.page,
                 profile=latest.profiles.get(item.name),
                 mark=node.mark,
-                score=score_of(checks[item.name]),
+                score=score_of(rule.result for rule in by_rule(checks[item.name])),
                 freshness=freshness_of(item, checks[item.name], home=item.from_run or run.id),
                 popularity=Popularity(
                     tasks=sum(nodes[key].kind == "task" for key in node.downstream),

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
     from nbops.pages.watch import BandPoint
 
-__all__ = ["HEIGHT", "STEP", "Chart", "Spot", "chart"]
+__all__ = ["HEIGHT", "STEP", "Chart", "Spot", "chart", "rounded"]
 
 HEIGHT, STEP = 100, 10
 """Units of a drawing: its height, and a run's width."""
+_STEPS = 20
+"""Into so many round numbers a scale is parted at most."""
+_LEAST, _MOST = 1e-290, 1e290
+"""What is smaller or larger than this is left as it is."""
 _ROOM = 0.8
 """So far above and below what is ordinary the scale goes at most, as part of its span; what is beyond stands at the edge."""
 
@@ -111,11 +115,40 @@ def _scale(points: Sequence[BandPoint], marked: Mapping[str, bool]) -> tuple[flo
         span = max(span, median(sorted(highs or every)) - median(sorted(lows or every)))
     span = span or (abs(high) or 1.0) * 0.5
     bottom, top = max(min(*every, *lows), low - _ROOM * span), min(max(*every, *highs), high + _ROOM * span)
-    room = 0.06 * (top - bottom) or span / 2
-    bottom, top = bottom - room, top + room
+    room = 0.04 * (top - bottom) or span / 2
+    bottom, top = rounded(bottom - room, top + room)
     if min(every) >= 0 > bottom:
         bottom = 0.0
     return (bottom, top) if math.isfinite(top - bottom) and top > bottom else None
+
+
+def rounded(bottom: float, top: float, *, parts: int = _STEPS) -> tuple[float, float]:
+    """Return round numbers around a scale.
+
+    What a series is expected to be moves a little with each run. Were the scale to move along, each point of the drawing would
+    be at another place each time, and the whole of it be kept anew.
+
+    Args:
+        bottom: The lowest value.
+        top: The highest.
+        parts: Into how many parts the scale is parted at most by round numbers, at least 10; they are up to two and a half times
+            as wide as that.
+
+    >>> rounded(79_856, 91_518), rounded(79_856, 91_518, parts=10)
+    ((79000.0, 92000.0), (78000.0, 92000.0))
+    """
+    span = top - bottom
+    if not _LEAST < span < _MOST:
+        return bottom, top
+    power = math.floor(math.log10(span)) - 1
+    step = next((step for step in (1, 2, 5) if span <= parts * _by_ten(step, power)), 10)
+    unit = _by_ten(step, power)
+    return _by_ten(math.floor(bottom / unit) * step, power), _by_ten(math.ceil(top / unit) * step, power)
+
+
+def _by_ten(number: int, power: int) -> float:
+    """Return a whole number times a power of ten, as near as can be: 3 / 10 and not 3 * 0.1."""
+    return number * 10.0**power if power >= 0 else number / 10.0**-power
 
 
 def _path(places: Sequence[tuple[int, int]]) -> str:

@@ -14,7 +14,7 @@ from nbops.pages.incidents import OPEN_STATES, during_words, newest_first, open_
 from nbops.pages.links import Links, known
 from nbops.pages.matrix import RowHead, matrix_of
 from nbops.pages.templating import markup
-from nbops.pages.text import count, duration, instant, plural, short
+from nbops.pages.text import count, duration, instant, not_committed, plural, short
 from nbops.pages.timing import gantt, longest_cell
 from nbops.pages.views import (
     by_severity,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nbops.history.comparison import Comparison
     from nbops.history.matrix import MatrixRow
     from nbops.model import CheckResult, Dataset, Environment, GitState, Incident, Run, TaskRun
-    from nbops.record.summaries import RunSummary
+    from nbops.pages.summaries import RunSummary
 
 __all__ = [
     "RUNS_ON_A_PAGE",
@@ -62,7 +62,7 @@ def _run_facts(run: Run) -> list[tuple[str, Any]]:
     git = run.git
     commit: Any = ""
     if git is not None and git.commit:
-        changed = f", {plural(git.changed_files, 'changed file')}" if git.dirty else ""
+        changed = f", {not_committed(git.changed_files)}" if git.dirty else ""
         commit = markup("<code>{}</code>{}", git.commit[:9], changed)
     return [
         ("Run", markup("<code>{}</code>", run.id)),
@@ -102,11 +102,14 @@ def run_context(
     links = Links(run, reports=reports, root="../../", here="")
     rows = dataset_rows(run, reports)
     own = {item.name for item in run.datasets if links.own_dataset(item.name)}
+    tasks, elsewhere_lineage = _task_lists(run, links), _lineage_elsewhere(run, reports)
+    stands = elsewhere_lineage if _is_as_before(run, found, accepted, previous, tasks) and not own else None
     return {
         **known(run, reports, root="../../", here=""),
+        "stands": stands,
         "head": headline(run, found),
         "facts": _run_facts(run),
-        "contents": _contents(run, found, during),
+        "contents": _contents(run, found, during, stands=stands is not None),
         "incidents": shown([(during_words(one, run.id), one) for one in during], _INCIDENTS),
         "found": shown(found[:_FINDINGS_ON_PAGE], _FINDINGS_ON_PAGE),
         "further": shown(found[_FINDINGS_ON_PAGE:], _FINDINGS - _FINDINGS_ON_PAGE),
@@ -114,7 +117,7 @@ def run_context(
         "since_previous": changes_view(previous, top=_CHANGES_BEFORE, each=0) if previous else None,
         "strip": shown(strip_rows(run), _TASKS),
         "gantt": gantt(run),
-        **_task_lists(run, links),
+        **tasks,
         "datasets": shown([row for row in rows if _is_news(row.dataset) or row.dataset.name in own], _DATASETS),
         "unchanged": shown([row for row in rows if not _is_news(row.dataset) and row.dataset.name not in own], _IDLE),
         "fresh": shown(freshness_rows(run), _DATASETS),
@@ -125,9 +128,9 @@ def run_context(
         "good_words": _good_words(elsewhere),
         "good_carried": any(result.from_run for result in elsewhere),
         "dataset_words": _good_words([result for result in good if result.check.dataset in datasets]),
-        "flows": shown(flows(run), _TASKS),
-        "drawing": draw(run),
-        "lineage_of": _lineage_elsewhere(run, reports),
+        "flows": shown(flows(run), _TASKS) if elsewhere_lineage is None else None,
+        "drawing": draw(run) if elsewhere_lineage is None else None,
+        "lineage_of": elsewhere_lineage,
         "parameters": sorted(run.parameters.items()),
         "git": _git(run.git),
         "environment": _environment(run.environment),
@@ -136,11 +139,28 @@ def run_context(
     }
 
 
-def _contents(run: Run, found: Sequence[Finding], during: Sequence[Incident]) -> list[tuple[str, str, int | None]]:
+def _is_as_before(
+    run: Run, found: Sequence[Finding], accepted: Comparison | None, previous: Comparison | None, tasks: Mapping[str, Any]
+) -> bool:
+    """Tell whether nothing ran and nothing differs, so that a line that leads to the run whose results stand says it all."""
+    comparisons = [one for one in (accepted, previous) if one is not None]
+    same = accepted is not None and not any(one.different or one.changes or one.unknown for one in comparisons)
+    idle = tasks["idle"].items
+    alone = len(idle) == 1 and idle[0][0] == "up_to_date" and not tasks["tasks"].items and not tasks["idle"].more
+    return same and alone and not run.quarantine and len(found) <= _FINDINGS
+
+
+def _contents(
+    run: Run, found: Sequence[Finding], during: Sequence[Incident], *, stands: bool
+) -> list[tuple[str, str, int | None]]:
     contents: list[tuple[str, str, int | None]] = [
         ("findings", "Findings", len(found)),
         *([("incidents", "Incidents", len(during))] if during else []),
         ("changes", "Changes", None),
+    ]
+    if stands:
+        return [*contents, ("before", "As before", None)]
+    contents += [
         ("tasks", "Tasks", len(run.tasks)),
         ("datasets", "Datasets", len(run.datasets)),
     ]
@@ -184,7 +204,7 @@ def _good_words(results: Sequence[CheckResult]) -> str:
 def _git(git: GitState | None) -> list[tuple[str, Any]]:
     if git is None:
         return []
-    tree = f"{plural(git.changed_files, 'file')} changed and not committed" if git.dirty else "clean"
+    tree = not_committed(git.changed_files) if git.dirty else "clean"
     return [("Commit", git.commit), ("Branch", git.branch or "detached head"), ("Working tree", tree)]
 
 

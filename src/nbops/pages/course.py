@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from nbops.pages.charts import rounded
 from nbops.pages.series_words import told as series_told
 from nbops.pages.text import count, size, value
 from nbops.pages.words import AGES, figure, mark, rank
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Course", "Version", "check_courses", "course_of", "measured_courses", "versions"]
 
 _STEP, _HEIGHT, _EDGE = 10, 18, 2
+_PARTS = 10
+"""Of a scale, by round numbers: wider ones than in the drawings of monitoring, as these are small and show the shape alone."""
 _RUN_ID = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 _BAD = frozenset({"failed", "errored", "warned"})
 _NAMES = {
@@ -77,8 +80,12 @@ def _instant(run_id: str) -> str:
 def _line(numbers: Sequence[float]) -> list[tuple[int, int]]:
     """Return the places of a line through numbers, the first at the left; none where there is nothing to draw."""
     low, high = min(numbers), max(numbers)
+    if low == high or not math.isfinite(high - low):  # so far apart that they overflow
+        return []
+    bottom, top = rounded(low, high, parts=_PARTS)  # with the numbers' own ends, most runs would move all places
+    low, high = min(low, bottom), max(high, top)  # a hair apart, they are no longer rounded outwards
     span = high - low
-    if not span or not math.isfinite(span):  # so far apart that they overflow
+    if not span or not math.isfinite(span):
         return []
     return [
         (_STEP * at, round(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * ((number - low) / span)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.pages.catalog import freshness_of
 from nbops.pages.course import check_courses, course_of, measured_courses, versions
+from nbops.pages.judged import by_rule
 from nbops.pages.lineage import anchor
 from nbops.pages.links import known
 from nbops.pages.score import score_of
@@ -16,7 +17,6 @@ from nbops.pages.text import count, day, minute, plural, short, size
 from nbops.pages.views import (
     COLUMNS_SHOWN,
     Shown,
-    by_severity,
     column_anchors,
     columns_of,
     loose_measurements,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from nbops.history.series import Point
     from nbops.model import CheckResult, Column, Dataset, Measurement, Run
+    from nbops.pages.judged import Rule
     from nbops.pages.origins import Origins
 
 __all__ = ["dataset_context"]
@@ -61,7 +62,8 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path, origins: Origins,
         origins: The run's column lineage.
         points: What earlier runs and this one measured, the oldest first.
     """
-    results = by_severity([result for result in run.checks if result.check.dataset == item.name])
+    rules = by_rule(result for result in run.checks if result.check.dataset == item.name)
+    results = [rule.result for rule in rules]
     quarantine = [entry for entry in run.quarantine if entry.dataset == item.name]
     broken = any(entry.rows_in != entry.rows_out + entry.rows for entry in quarantine)
     verdicts = [
@@ -79,10 +81,11 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path, origins: Origins,
         "sentence": _sentence(item, results),
         "facts": _facts(run, item, results, report_link(item.profile, reports)),
         "failing": any(result.verdict in {"failed", "errored"} for result in results),
-        "checks": shown(results, _CHECKS),
-        "check_courses": check_courses(results[:_CHECKS], points),
+        "checks": shown(rules, _CHECKS),
+        "in_tasks": any(one.task is not None for rule in rules[:_CHECKS] for one in rule.judged),
+        "check_courses": check_courses([rule.seen for rule in rules[:_CHECKS]], points),
         "runs_seen": len(points),
-        "explained": [result for result in results if result.verdict not in {"passed", "skipped"}][:30],
+        "explained": [_case(rule) for rule in rules if rule.result.verdict not in {"passed", "skipped"}][:30],
         "quarantine": quarantine[:20],
         "columns": columns,
         "column_rows": shown(_column_rows(item, origins), COLUMNS_SHOWN),
@@ -101,6 +104,18 @@ def dataset_context(run: Run, item: Dataset, *, reports: Path, origins: Origins,
         "place": anchor("dataset", item.name),
         "with_cells": {task.name for task in run.tasks if task.notebook is not None and task.status == "succeeded"},
         "sla": [(key, figure("freshness", text)) for key, text in sorted(item.sla.items())],  # its numbers are seconds
+    }
+
+
+def _case(rule: Rule) -> dict[str, Any]:
+    """Return a rule that somebody objects to, with what each who looked has to say that nobody said before."""
+    said: dict[str, tuple[str | None, CheckResult]] = {}
+    for one in sorted(rule.judged, key=lambda one: rank(one.result.verdict)):
+        if one.result.verdict not in {"passed", "skipped"} and one.result.message:
+            said.setdefault(one.result.message, (one.task, one.result))
+    return {
+        "rule": rule,
+        "said": [(task if len(rule.judged) > 1 else None, result) for task, result in said.values()] or [(None, rule.result)],
     }
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from nbops.pages.judged import by_rule
 from nbops.pages.series_words import expect_command, expected_words, more_of, subject_of, unusual_message
 from nbops.pages.text import count, cut, duration, join, plural, short
 from nbops.pages.words import expectation, label, observed, rank, rule, run_mark
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from nbops.model import Anomaly, CheckResult, Quarantine, Run, RunError, TaskRun
+    from nbops.pages.judged import Rule
 
 __all__ = ["Finding", "Headline", "fault", "finding_of_check", "findings", "headline"]
 
@@ -52,6 +54,8 @@ class Finding:
     facts: tuple[tuple[str, str], ...] = ()
     """Label and text: expected, observed, severity, where it was declared..."""
     examples: tuple[Mapping[str, Any], ...] = ()
+    raised: bool = False
+    """Whether it is an error, whose title says little without its message."""
     source: str = ""
     traceback: str = ""
 
@@ -70,21 +74,23 @@ def findings(run: Run) -> tuple[Finding, ...]:
     """Return a run's findings, worst first.
 
     Failed tasks, then failed and errored checks, unmeasured datasets, interruption, held tasks, what is out of the ordinary,
-    quarantine, notices and warned checks. Within a kind the ledger's order stays.
+    quarantine, notices and warned checks. Within a kind the ledger's order stays. A rule that was judged more than once, by nbops
+    and in notebooks, is one finding.
     """
+    rules = by_rule(run.checks)
     found = [
         *_tasks(run),
         *_errors(run),
-        *_checks(run, "failed"),
+        *_checks(run, rules, "failed"),
         *_notices(run, "error"),
-        *_checks(run, "errored"),
+        *_checks(run, rules, "errored"),
         *_unmeasured(run),
         *_ending(run),
         *_held(run),
         *_unusual(run),
         *_quarantines(run),
         *_notices(run, "warn"),
-        *_checks(run, "warned"),
+        *_checks(run, rules, "warned"),
     ]
     owners = _owners(run)
     found = [_owned(finding, owners) for finding in found]
@@ -161,7 +167,7 @@ def _tasks(run: Run) -> Iterator[Finding]:
     explained = {result.check.dataset for result in run.checks if result.verdict in {"failed", "errored"}}
     writers = {dataset.task for dataset in run.datasets if dataset.name in explained}
     for task in run.tasks:
-        error = task.error
+        error = _error_of(run, task)
         if task.status != "failed" and error is None:
             continue
         if error is not None and error.kind == "ChecksFailed" and task.name in writers:
@@ -172,8 +178,15 @@ def _tasks(run: Run) -> Iterator[Finding]:
             yield _error(error, task)
 
 
+def _error_of(run: Run, task: TaskRun) -> RunError | None:
+    """Return why a task failed: what it says itself, else what the run says of it."""
+    if task.error is not None or task.status != "failed":
+        return task.error
+    return next((error for error in run.errors if error.task == task.name), None)
+
+
 def _errors(run: Run) -> Iterator[Finding]:
-    told = {(task.name, task.error.kind, task.error.message) for task in run.tasks if task.error}
+    told = {(task.name, one.kind, one.message) for task in run.tasks if (one := _error_of(run, task)) is not None}
     checked = any(result.verdict in {"failed", "errored"} for result in run.checks)
     for error in run.errors:
         ending = error.kind == "Interrupted" and error.task is None  # told by _ending
@@ -195,6 +208,7 @@ def _error(error: RunError, task: TaskRun | None) -> Finding:
         task=name if task else None,
         cell=error.cell,
         facts=facts,
+        raised=True,
         source=error.cell_source or "",
         traceback=error.traceback or "",
     )
@@ -211,12 +225,23 @@ def fault(error: RunError) -> str:
     return f"{_FAULTS.get(error.kind) or f'raised {short(error.kind, 60)}'}{where}"
 
 
-def _checks(run: Run, verdict: str) -> Iterator[Finding]:
+def _checks(run: Run, rules: tuple[Rule, ...], verdict: str) -> Iterator[Finding]:
     held = {dataset.name for dataset in run.datasets if not dataset.published}
     writers = {dataset.name: dataset.task for dataset in run.datasets}
-    for result in run.checks:
+    for one in rules:
+        result = one.result
         if result.verdict == verdict:
-            yield _check(result, held=result.check.dataset in held, task=writers.get(result.check.dataset))
+            found = _check(result, held=result.check.dataset in held, task=writers.get(result.check.dataset))
+            yield replace(found, facts=(*found.facts, ("Judged", _judged(one)))) if len(one.judged) > 1 else found
+
+
+def _judged(one: Rule) -> str:
+    """Return who judged a rule, and what those saw whom the finding does not speak for."""
+    found = []
+    for look in one.judged:
+        where = "the file" if look.task is None else f"in task {short(look.task, 60)}"
+        found.append(where if look.agrees else f"{where} ({short(look.said, 50)})")
+    return join(found, limit=6)
 
 
 def _next_step(result: CheckResult, *, held: bool, task: str | None) -> str:
@@ -377,5 +402,9 @@ def _notices(run: Run, severity: str) -> Iterator[Finding]:
             about = f"{short(notice.task, 60)}: " if notice.task else ""
             mark = "failed" if severity == "error" else "notice"
             yield Finding(
-                mark=mark, title=f"{about}{short(notice.kind.replace('_', ' '), 80)}", message=notice.message, task=task
+                mark=mark,
+                title=f"{about}{short(notice.kind.replace('_', ' '), 80)}",
+                message=notice.message,
+                task=task,
+                raised=True,
             )

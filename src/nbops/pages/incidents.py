@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from nbops.pages.lineage import anchor
 from nbops.pages.names import page_name
 from nbops.pages.series_words import shell_words, subject_of
 from nbops.pages.text import count, plural, short
@@ -163,10 +164,17 @@ def during_words(incident: Incident, run_id: str) -> str:
 
 
 class _Places:
-    """Where runs, datasets and tasks have their pages."""
+    """Where runs, datasets and tasks have their pages.
 
-    def __init__(self, latest: Latest | None, reports: Path) -> None:
-        self._latest, self._reports = latest, reports
+    Args:
+        latest: The newest run, completed, and where its pages are.
+        reports: The project's ``reports`` folder.
+        lasting: What has no page in the run that is meant leads to its row in the pipeline's lineage, which stays, and not to its
+            page of the newest run: that one goes some day, and an incident that is over would be written again for it.
+    """
+
+    def __init__(self, latest: Latest | None, reports: Path, *, lasting: bool) -> None:
+        self._latest, self._reports, self._lasting = latest, reports, lasting
 
     def run(self, run_id: str) -> _Place:
         return _Place(text=run_id, page=report_link(f"runs/{run_id}/index.html", self._reports) if run_id else None)
@@ -179,7 +187,10 @@ class _Places:
         if folder is not None:
             page = report_link(f"runs/{run_id}/{folder}/{page_name(name)}.html", self._reports) if run_id else None
             if page is None and self._latest is not None:
-                page = (self._latest.datasets if kind == "dataset" else self._latest.tasks).get(name)
+                newest = (self._latest.datasets if kind == "dataset" else self._latest.tasks).get(name)
+                if self._lasting and newest is not None:
+                    return _Place(text=name, page=f"lineage.html#r-{anchor(kind, name)}")
+                page = newest
         if page is not None and cell is not None:
             page = f"{page}#cell-{cell}"
         return _Place(text=name, page=page)
@@ -199,7 +210,7 @@ def incident_context(incident: Incident, latest: Latest | None, *, reports: Path
         latest: The newest run, completed, and where its pages are.
         reports: The project's ``reports`` folder.
     """
-    places = _Places(latest, reports)
+    places = _Places(latest, reports, lasting=incident.state not in OPEN_STATES)
     found = sorted(
         (_finding(one, places) for one in incident.findings),
         key=lambda row: (row.finding.mended_run is not None, row.finding.severity != "error", row.finding.key),
@@ -308,13 +319,13 @@ def incidents_context(incidents: Sequence[Incident], latest: Latest | None, *, r
         latest: The newest run, completed, and where its pages are.
         reports: The project's ``reports`` folder.
     """
-    places = _Places(latest, reports)
+    live, over = (_Places(latest, reports, lasting=lasting) for lasting in (False, True))
     ordered = newest_first(incidents)
     opened, closed = (
         Shown(items=tuple(_entry(one, places) for one in some.items), more=some.more)
-        for some in (
-            shown([one for one in ordered if one.state in OPEN_STATES], _OPEN),
-            shown([one for one in ordered if one.state not in OPEN_STATES], _CLOSED),
+        for places, some in (
+            (live, shown([one for one in ordered if one.state in OPEN_STATES], _OPEN)),
+            (over, shown([one for one in ordered if one.state not in OPEN_STATES], _CLOSED)),
         )
     )
     return {

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from nbops.pages.body import Body
-from nbops.pages.compiled import compiled_templates
 from nbops.pages.sanitise import has_content, order_headings, safe_html, safe_markdown
 from nbops.pages.text import clean, count, cut, duration, plural, size
+from nbops.quality.compiled import compiled_templates
 from nbops.record.figures import FIGURES, figure_of
 
 if TYPE_CHECKING:
@@ -193,7 +193,6 @@ def _figure(output: Any, cell: Any, mime: str) -> str:
 
 def _prepare(notebook: Any, task: TaskRun, budget: _Budget) -> tuple[Any, list[int]]:
     """Return a notebook of our own making, with bounded outputs, and the numbers of its cells as the ledger counts them."""
-    nodes: Any = import_module("nbformat.v4")
     runs = {cell.index: cell for cell in task.cells}
     failing = task.error.cell if task.error else None
     kept: list[Any] = []
@@ -212,24 +211,22 @@ def _prepare(notebook: Any, task: TaskRun, budget: _Budget) -> tuple[Any, list[i
         info = _info(cell, number, runs.get(index) if number is not None else None, tags)
         if number is not None and (number == failing or info["status"] == "failed"):
             info |= {"status": "failed", "open": True}
-        kept.append(_cell(cell, info, budget, nodes))
+        kept.append({"id": f"cell-{len(kept)}", **_cell(cell, info, budget)})
         numbers += [number] if number is not None else []
-    return nodes.new_notebook(cells=kept, metadata=_language(notebook.metadata)), numbers
+    made = {"nbformat": 4, "nbformat_minor": 5, "metadata": _language(notebook.metadata), "cells": kept}
+    return import_module("nbformat").from_dict(made), numbers  # not checked: nothing of a stranger's form is left in it
 
 
-def _cell(cell: Any, info: dict[str, Any], budget: _Budget, nodes: Any) -> Any:
+def _cell(cell: Any, info: dict[str, Any], budget: _Budget) -> dict[str, Any]:
     """Make a cell anew: ids, tags and metadata of a stranger may be invalid, and then nbconvert refuses the whole notebook."""
     metadata = {"nbops": info, **({"alt": cell.metadata["alt"]} if isinstance(cell.metadata.get("alt"), str) else {})}
     source = clean(cut(_text(cell.source), _SOURCE))
+    made = {"cell_type": cell.cell_type, "source": source, "metadata": metadata}
     if cell.cell_type == "code":
-        outputs = _outputs(cell.get("outputs") or [], info["title"].lower(), budget)
-        return nodes.new_code_cell(source, outputs=outputs, metadata=metadata)
+        return {**made, "execution_count": None, "outputs": _outputs(cell.get("outputs") or [], info["title"].lower(), budget)}
     if cell.cell_type == "markdown":
-        made = nodes.new_markdown_cell(source, metadata=metadata)
-        if isinstance(cell.get("attachments"), dict):
-            made["attachments"] = cell["attachments"]
-        return made
-    return nodes.new_raw_cell(source, metadata=metadata)
+        return {**made, **({"attachments": cell["attachments"]} if isinstance(cell.get("attachments"), dict) else {})}
+    return {**made, "cell_type": "raw"}
 
 
 def _language(metadata: Any) -> dict[str, Any]:
@@ -269,22 +266,22 @@ class _Budget:
 
 
 def _outputs(outputs: Iterable[Any], about: str, budget: _Budget) -> list[Any]:
-    new_output: Any = import_module("nbformat.v4").new_output
     made: list[Any] = []
     for output in _joined(outputs):
         kind = output.get("output_type")
         if kind == "stream":
             name = "stderr" if output.get("name") == "stderr" else "stdout"
-            made.append(new_output("stream", name=name, text=_bounded(_screen(_text(output.get("text"))), budget)))
+            text = _bounded(_screen(_text(output.get("text"))), budget)
+            made.append({"output_type": "stream", "name": name, "text": text})
         elif kind == "error":
             lines = "\n".join(_text(line) for line in output.get("traceback") or []).split("\n")
             trace = [_bounded("\n".join(lines[1:] if _RULER.match(lines[0]) else lines), budget)]
             ename, evalue = clean(cut(_text(output.get("ename")), 200)), clean(cut(_text(output.get("evalue")), 2_000))
-            made.append(new_output("error", ename=ename, evalue=evalue, traceback=trace))
+            made.append({"output_type": "error", "ename": ename, "evalue": evalue, "traceback": trace})
         else:
             data = _kept_figure(output, budget) or _static(output.get("data") or {}, about, budget)
             metadata = output.get("metadata") if isinstance(output.get("metadata"), dict) else {}
-            made.append(new_output("display_data", data=data, metadata=metadata))
+            made.append({"output_type": "display_data", "data": data, "metadata": metadata})
     return made
 
 

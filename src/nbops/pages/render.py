@@ -17,13 +17,13 @@ from nbops.pages.links import Links
 from nbops.pages.names import page_name
 from nbops.pages.origins import Origins
 from nbops.pages.overview import render_overview
+from nbops.pages.summaries import Listing
 from nbops.pages.task import task_context
 from nbops.pages.templating import STYLESHEET, page, template_hash
 from nbops.pages.views import report_link
 from nbops.quality.profile import STYLESHEET as PROFILE_STYLESHEET
 from nbops.record.ledger import as_stored
 from nbops.record.store import ledger_path
-from nbops.record.summaries import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -34,13 +34,20 @@ if TYPE_CHECKING:
     from nbops.history.series import Series
     from nbops.model import Incident, Run, TaskRun
     from nbops.pages.contexts import RowsOf
+    from nbops.pages.summaries import RunSummary
     from nbops.pages.watch import Watch
-    from nbops.record.summaries import RunSummary
 
-__all__ = ["render_index", "render_run"]
+__all__ = ["pages_of", "render_index", "render_run"]
 
 _HEAD = 2_000
 """Bytes of a page in which what it was made of is written."""
+
+
+def pages_of(run: Run, reports: Path) -> list[str]:
+    """Return the pages that :func:`render_run` writes, relative to the run's folder."""
+    links = Links(run, reports=reports, root="", here="")
+    datasets = [links.dataset(item.name) for item in run.datasets if links.own_dataset(item.name)]
+    return ["index.html", *datasets, *(links.task(task.name) for task in run.tasks if links.own_task(task.name))]
 
 
 def render_run(
@@ -111,7 +118,7 @@ def render_index(
     """Write ``reports/index.html``, the latest run in short; ``history.html``, the newest runs; and pages of older runs.
 
     A page of older runs changes only when a run on it loses its pages, and is made only when it is missing or has to change: what
-    is written with a run does not grow with their number. Given a :class:`~nbops.record.summaries.Listing` it looks at the
+    is written with a run does not grow with their number. Given a :class:`~nbops.pages.summaries.Listing` it looks at the
     newest of them, at those that hold a pruned run and at a few others in turn; at all, when one of these shows that more than
     that has changed.
 

@@ -14,17 +14,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from nbops.pages import text, timing, words
-from nbops.pages.compiled import compiled_templates
 from nbops.pages.fresh import moment_of
 from nbops.pages.incidents import incident_mark, incident_page
 from nbops.pages.names import page_name
 from nbops.pages.series_words import series_name
 from nbops.pages.views import balance
+from nbops.quality.compiled import compiled_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["SITE", "STYLESHEET", "markup", "page", "stylesheet", "template_hash"]
+__all__ = ["BUILT", "SITE", "STYLESHEET", "load_template", "markup", "page", "stylesheet", "template_hash"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STYLESHEET = _TEMPLATES / "nbops.css"
@@ -37,6 +37,14 @@ SITE = (
     ("lineage.html", "Lineage"),
 )
 """Pages of the whole site that every page leads to: file below ``reports/`` and title."""
+BUILT = tuple(
+    f"{name}.html.j2"
+    for name in (
+        *("base", "_parts", "_changes", "_sources", "_course", "_watch", "_matrix", "_lineage", "_catalog"),
+        *("run", "task", "dataset", "index", "history", "monitoring", "watch", "incidents", "catalog", "lineage"),
+    )
+)
+"""Templates of the pages that a build makes."""
 _SYMBOL = re.compile(r'<symbol id="m-(\w+)".*?</symbol>\n?', re.DOTALL)
 _USE = re.compile(r'<use [^>]*href="#m-(\w+)"')
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -113,6 +121,7 @@ def _environment() -> Environment:
         minute=text.minute,
         mark=words.mark,
         no_ansi=lambda thing: _ANSI.sub("", thing),
+        not_committed=text.not_committed,
         observed=words.observed,
         page_name=page_name,
         percent=lambda number: f"{number:.2f}%",
@@ -155,6 +164,15 @@ def page(template: str, context: Mapping[str, Any]) -> str:
     """
     html = _only_used_marks(_environment().get_template(template).render(context))
     return re.sub(r"\n\s*\n+", "\n", html) + "\n" if "<pre" not in html else _squeeze(html)
+
+
+def load_template(name: str) -> None:
+    """Have a template ready, which the first page made of it would wait for otherwise.
+
+    Args:
+        name: File name in ``templates/``.
+    """
+    _environment().get_template(name)
 
 
 def _only_used_marks(html: str) -> str:

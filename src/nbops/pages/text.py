@@ -24,6 +24,7 @@ __all__ = [
     "instant",
     "join",
     "minute",
+    "not_committed",
     "plural",
     "short",
     "size",
@@ -95,6 +96,22 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     ('1 check', '2 checks', '0 queries')
     """
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def not_committed(changed_files: int) -> str:
+    """Return what of a run's code no commit holds, where its working tree was not clean.
+
+    Args:
+        changed_files: How many files; 0 where git could not say in time.
+
+    >>> not_committed(1), not_committed(0)
+    ('1 file changed and not committed', 'it is not known what was not committed')
+    """
+    return (
+        f"{plural(changed_files, 'file')} changed and not committed"
+        if changed_files
+        else "it is not known what was not committed"
+    )
 
 
 def duration(seconds: float | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -11,12 +13,13 @@ from urllib.parse import quote
 
 from nbops.pages.fresh import made_at
 from nbops.pages.graph import in_order
+from nbops.pages.judged import by_rule
 from nbops.pages.names import page_name
 from nbops.pages.text import count
 from nbops.pages.words import rank
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from nbops.model import CheckResult, Column, Dataset, LineageEdge, Measurement, Quarantine, Run, TaskRun
 
@@ -30,6 +33,7 @@ __all__ = [
     "by_severity",
     "column_anchors",
     "columns_of",
+    "coming",
     "dataset_rows",
     "flows",
     "loose_measurements",
@@ -100,6 +104,23 @@ def shown(items: Sequence[Any], most: int) -> Shown:
     return Shown(items=tuple(items[:most]), more=max(0, len(items) - most))
 
 
+_coming: ContextVar[frozenset[str]] = ContextVar("_coming", default=frozenset())
+
+
+@contextmanager
+def coming(paths: Iterable[str]) -> Iterator[None]:
+    """Take files for there that another process is writing.
+
+    Args:
+        paths: The files, below ``reports/``.
+    """
+    token = _coming.set(frozenset(paths))
+    try:
+        yield
+    finally:
+        _coming.reset(token)
+
+
 def report_link(path: str | None, reports: Path) -> str | None:
     """Return a path below ``reports/`` as a relative URL; None when it leaves that folder or nothing is there."""
     if not path or "\0" in path or "\\" in path:
@@ -108,7 +129,7 @@ def report_link(path: str | None, reports: Path) -> str | None:
     if path.startswith("/") or ".." in parts:
         return None
     try:
-        exists = os.path.isfile(f"{reports}{os.sep}{path}")  # noqa: PTH113 - as text it costs a third
+        exists = path in _coming.get() or os.path.isfile(f"{reports}{os.sep}{path}")  # noqa: PTH113 - as text it costs a third
     except (OSError, ValueError):
         return None
     return quote("/".join(parts)) if exists else None
@@ -140,7 +161,7 @@ def dataset_rows(run: Run, reports: Path) -> tuple[DatasetRow, ...]:
 
 
 def _checks_of(results: Sequence[CheckResult], dataset: str) -> str:
-    verdicts = Counter(result.verdict for result in results if result.check.dataset == dataset)
+    verdicts = Counter(rule.result.verdict for rule in by_rule(result for result in results if result.check.dataset == dataset))
     total = sum(verdicts.values())
     if not total:
         return "none"

@@ -20,6 +20,10 @@ __all__ = ["Absence", "left_out"]
 
 _PLOTS = ("matplotlib", "mpl_toolkits", "seaborn", "wordcloud", "PIL", "imagehash", "statsmodels", "phik")
 _REPORTS = ("IPython", "ipywidgets", "minify_html", "pkg_resources", "requests", "great_expectations", "dacite", "filetype")
+_FILES = ("yaml", "puremagic")
+"""What settings are read with, and files whose names are values."""
+_SCHEMAS = "pydantic_core.core_schema"
+"""Types of a later pydantic than the one that the profiler's settings are made of."""
 _SCIPY = ("scipy.signal", "scipy.fft")
 _STATISTICS = "scipy.stats"
 """The profiler and pandas use four of its functions, which are provided; it takes half of the whole import."""
@@ -57,10 +61,14 @@ class Absence:
         """The import is over: from now on stand-ins must not be used."""
         self.used: list[str] = []
         """Names of stand-ins that were used after it."""
-        self._prefixes = (*_PLOTS, *_REPORTS, *_SCIPY, _STATISTICS, _CHECKER, *(f"{profiler}.{name}" for name in _OWN))
+        own = (f"{profiler}.{name}" for name in _OWN)
+        self._prefixes = (*_PLOTS, *_REPORTS, *_FILES, _SCHEMAS, *_SCIPY, _STATISTICS, _CHECKER, *own)
+        self._tops = frozenset(prefix.partition(".")[0] for prefix in (*self._prefixes, *_GRAPHS))
 
     def covers(self, name: str) -> bool:
         """Whether a module is left out."""
+        if name.partition(".")[0] not in self._tops:
+            return False
         if _under(name, _GRAPHS):
             # a package is needed for what is kept in it
             return not (_under(name, _KEPT) or any(kept.startswith(f"{name}.") for kept in _KEPT))

@@ -7,25 +7,50 @@ import copy
 import gc
 import importlib
 import os
+import pickle
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from typing import Any
 
 from nbops.quality._profile_lean import Absence, left_out
 
-__all__ = ["MODULES", "DoubtfulError", "Loaded", "load_lean", "load_whole"]
+__all__ = ["MODULES", "DoubtfulError", "Loaded", "load_lean", "load_whole", "settings_of"]
 
 MODULES = ("ydata_profiling", "data_profiling")
 """The profiler and its successor (``fg-data-profiling``), which keeps the interface."""
 _NEW_OBJECTS = 50_000
-"""Between two collections; the usual 700 has the import looked through over and over."""
+"""Between two collections, once the profiler is imported."""
 _OPTIONAL = ("numba", "pyspark")
 """What the profiler looks for and does without: numba would be a second of import, and compiles nothing that is used here."""
 
 
+_SETTINGS: Mapping[str, Any] = {
+    "progress_bar": False,
+    "pool_size": 1,  # the order of work is the order of columns
+    "samples": None,  # no raw rows on a page that is committed
+    "duplicates": None,
+    "interactions": None,
+    "missing_diagrams": None,  # drawn from the same counts on our page
+    "vars": {"cat": {"characters": False, "words": False}, "text": {"characters": False, "words": True}},
+    "plot": {"histogram": {"bins": 30}},
+}
+_CORRELATED = 0.5
+"""Correlation that is worth an alert (the profiler's own threshold)."""
+
+
 class DoubtfulError(Exception):
     """The profiler does not work with something left out."""
+
+
+def settings_of(*, correlate: bool) -> Mapping[str, Any]:
+    """Return the profiler's settings.
+
+    Args:
+        correlate: Whether correlations are worked out.
+    """
+    return {**_SETTINGS, "correlations": {"auto": {"calculate": correlate, "threshold": _CORRELATED}}}
 
 
 class Loaded:
@@ -40,7 +65,7 @@ class Loaded:
         self._report = report
         self._absence = absence
         self._failed = False
-        self._settings: dict[str, Any] = {}
+        self._settings: dict[str, tuple[bytes, Any, Any]] = {}
 
     @property
     def doubtful(self) -> bool:
@@ -52,13 +77,20 @@ class Loaded:
         return _Report(self, lambda: self._make(frame, dict(type_schema), settings).get_description())
 
     def _make(self, frame: Any, type_schema: dict[str, str], settings: Mapping[str, Any]) -> Any:
-        """Return a report; the profiler's checks of settings take as long as a small description, so they are made once."""
+        """Return a report.
+
+        The profiler's checks of settings, and its graph of types, take as long as a small description, so they are made once.
+        """
         key = repr(settings)
         if key in self._settings:
-            return self._report(frame, type_schema=type_schema, config=copy.deepcopy(self._settings[key]))
-        report = self._report(frame, type_schema=type_schema, **settings)
-        if hasattr(report, "config"):
-            self._settings[key] = copy.deepcopy(report.config)
+            config, typeset, summarizer = self._settings[key]
+            own = copy.copy(typeset)
+            own.type_schema = own._init_type_schema(type_schema)  # noqa: SLF001 - what its initializer calls with it
+            return self._report(frame, config=pickle.loads(config), typeset=own, summarizer=summarizer)  # noqa: S301 - our own
+        report = self._report(frame, type_schema=type_schema, **copy.deepcopy(dict(settings)))  # it writes into what it is given
+        with contextlib.suppress(AttributeError, pickle.PicklingError, TypeError):
+            if callable(report.typeset._init_type_schema):  # noqa: SLF001 - likewise
+                self._settings[key] = (pickle.dumps(report.config), report.typeset, report.summarizer)
         return report
 
     def fail(self) -> None:
@@ -104,7 +136,7 @@ def load_lean() -> Loaded:
         DoubtfulError: That does not work (or there is no profiler).
     """
     _quiet()
-    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+    gc.disable()  # what is imported stays
     try:
         loaded = _without()
         _try(loaded)
@@ -113,6 +145,8 @@ def load_lean() -> Loaded:
     if loaded.doubtful:
         raise DoubtfulError
     gc.freeze()  # thousands of functions and classes that every collection would look at
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+    gc.enable()
     return loaded
 
 
@@ -120,12 +154,27 @@ def _without() -> Loaded:
     importlib.import_module("pandas")  # first, since it looks for libraries that are left out
     for name in MODULES:
         absence = Absence(name)
-        with contextlib.suppress(ImportError), left_out(absence):
+        with contextlib.suppress(ImportError), left_out(absence), _no_plugins():
             report = importlib.import_module(name).ProfileReport
             statistics = importlib.import_module("nbops.quality._profile_statistics")
-            statistics.provide_crosstab(sys.modules.get(f"{name}.model.pandas.correlations_pandas"))
+            statistics.provide_counts(sys.modules.get(f"{name}.model.pandas.correlations_pandas"))
             return Loaded(report, absence)
     raise DoubtfulError
+
+
+@contextlib.contextmanager
+def _no_plugins() -> Iterator[None]:
+    """Keep networkx from looking through all that is installed for other ways to compute on graphs: types are ordered with it."""
+    usual = metadata.entry_points
+
+    def entry_points(**wanted: Any) -> Any:
+        return () if str(wanted.get("group", "")).startswith("networkx.") else usual(**wanted)
+
+    metadata.entry_points = entry_points
+    try:
+        yield
+    finally:
+        metadata.entry_points = usual
 
 
 def _quiet() -> None:
@@ -153,6 +202,4 @@ def _try(loaded: Loaded) -> None:
         }
     )
     schema = {"number": "numeric", "category": "categorical", "text": "text"}
-    correlations = {"auto": {"calculate": True}}
-    loaded(frame, type_schema=schema, progress_bar=False, pool_size=1, samples=None, duplicates=None, interactions=None,
-           missing_diagrams=None, correlations=correlations).get_description()  # fmt: skip
+    loaded(frame, type_schema=schema, **settings_of(correlate=True)).get_description()

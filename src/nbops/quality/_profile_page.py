@@ -19,6 +19,7 @@ from nbops.quality._profile_alerts import Alert, alerts_of
 from nbops.quality._profile_sample import Field, Sample, correlatable, is_private
 from nbops.quality._profile_settings import MAX_COLUMNS, MAX_LISTED, SEED
 from nbops.quality._profile_variable import Variable, variable_of
+from nbops.quality.compiled import compiled_templates
 
 __all__ = ["Page", "render_page"]
 
@@ -60,6 +61,7 @@ def _template() -> jinja2.Template:
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        bytecode_cache=compiled_templates("profile", _stamp()),
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -67,6 +69,15 @@ def _template() -> jinja2.Template:
     # the stylesheet is ours and holds nothing that HTML would read
     environment.globals["style"] = (_TEMPLATES / "profile.css").read_text(encoding="utf-8")
     return environment.get_template("profile.html.j2")
+
+
+def _stamp() -> str:
+    """Return what tells one state of this file, whose settings decide how the template is compiled, from another."""
+    try:
+        found = Path(__file__).stat()
+    except OSError:  # bundled in an archive
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _context(page: Page) -> dict[str, Any]:

@@ -19,9 +19,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
-__all__ = ["PARENT", "Worker"]
+__all__ = ["PARENT", "Process", "Worker"]
 
 PARENT = "NBOPS_PROFILE_PARENT"
 """Environment variable that tells the process whose child it is."""
@@ -32,22 +32,36 @@ _CHUNK = 262_144
 _REAP_SECONDS = 5.0
 
 
-class Worker:
-    """A process that imports the profiler as soon as it is made, then answers one question after another.
+class Process(Protocol):
+    """A process that was forked elsewhere and runs ``nbops.quality._profile_forked``."""
 
-    Args:
-        bytecode: Folder for compiled modules where Python may not keep them beside the sources.
+    questions: IO[bytes]
+    """Its input, not buffered."""
+    answers: IO[bytes]
+    """Its output, likewise."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, once known."""
+
+    def wait(self, seconds: float) -> int | None:
+        """Return its exit code (negative: the signal that ended it), or None when that is not known after so many seconds."""
+
+    def kill(self) -> None:
+        """Kill it, and do not wait for its end."""
+
+    def close(self) -> None:
+        """Kill it, and close both pipes."""
+
+
+class _Started:
+    """A process that starts Python anew.
 
     Raises:
-        OSError: The process cannot be started.
+        OSError: It cannot be started.
     """
 
-    def __init__(self, *, bytecode: Path | None = None) -> None:
-        self.started = time.monotonic()
-        self.ended = False
-        """Nothing more will be heard."""
-        self._unsent = bytearray()
-        self._heard = bytearray()
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="nbops-profile-", ignore_cleanup_errors=True)
         try:
             self._process = subprocess.Popen(
@@ -57,7 +71,7 @@ class Worker:
                 stderr=subprocess.DEVNULL,  # what libraries print there may hold values
                 bufsize=0,
                 cwd=self._folder.name,  # `-m` looks here for modules first; a project's own random.py must not win
-                env=_environment(bytecode),
+                env=environment,
                 start_new_session=True,
             )
         except BaseException:
@@ -65,26 +79,74 @@ class Worker:
             raise
         assert self._process.stdin is not None  # noqa: S101  # for the type checker: both are pipes
         assert self._process.stdout is not None  # noqa: S101
-        self._questions, self._answers = self._process.stdin, self._process.stdout
+        self.questions, self.answers = self._process.stdin, self._process.stdout
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    def wait(self, seconds: float) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(seconds)
+        return None
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self.kill()
+        self.wait(_REAP_SECONDS)
+        for pipe in (self.questions, self.answers):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        self._folder.cleanup()
+
+
+class Worker:
+    """A process that imports the profiler as soon as it is made, then answers one question after another.
+
+    Args:
+        bytecode: Folder for compiled modules where Python may not keep them beside the sources.
+        forked: A process that was forked for this; None starts one.
+
+    Raises:
+        OSError: The process cannot be started.
+    """
+
+    def __init__(self, *, bytecode: Path | None = None, forked: Process | None = None) -> None:
+        self.started = time.monotonic()
+        self.ended = False
+        """Nothing more will be heard."""
+        self._unsent = bytearray()
+        self._heard = bytearray()
+        environment = _environment(bytecode)
+        self.forked = forked is not None
+        self._process: Process = forked if forked is not None else _Started(environment)
+        self._questions, self._answers = self._process.questions, self._process.answers
         for pipe in (self._questions, self._answers):
             os.set_blocking(pipe.fileno(), False)
             with contextlib.suppress(OSError, AttributeError):
                 fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        if self.forked:
+            self.send({"environment": environment})
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the process, once known."""
+        return self._process.pid
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the process has said something or is gone."""
         return self._answers.fileno()
 
+    def kill(self) -> None:
+        """Kill the process with all it started, without waiting for its end."""
+        self._process.kill()
+
     def close(self) -> None:
         """Kill the process with all it started, and clear up."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_REAP_SECONDS)
-        for pipe in (self._questions, self._answers):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        self._folder.cleanup()
+        self._process.close()
 
     def send(self, question: Mapping[str, Any]) -> None:
         """Hand a question over; what the pipe does not take now goes with the next ``receive``."""
@@ -119,10 +181,10 @@ class Worker:
 
     def fate(self) -> str:
         """Say why nothing more is heard, and whether it was killed."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(1.0)
-            return f"its process was killed by signal {-code}" if code < 0 else f"its process ended with code {code}"
-        return "its process stopped answering"
+        code = self._process.wait(1.0)
+        if code is None:
+            return "its process stopped answering"
+        return f"its process was killed by signal {-code}" if code < 0 else f"its process ended with code {code}"
 
     def _flush(self) -> None:
         try:

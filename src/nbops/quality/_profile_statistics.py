@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import math
+from functools import lru_cache, partial
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["FUNCTIONS", "chi2_contingency", "chisquare", "crosstab", "entropy", "provide_crosstab", "spearmanr"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FUNCTIONS", "chi2_contingency", "chisquare", "crosstab", "entropy", "provide_counts", "spearmanr"]
 
 
 class _Chisquare(NamedTuple):
@@ -92,8 +96,14 @@ def spearmanr(a: Any, b: Any) -> tuple[float]:
         return (math.nan,)
     if (first == first[0]).all() or (second == second[0]).all():
         return (math.nan,)
-    ranks = np.column_stack([pd.Series(column).rank().to_numpy() for column in (first, second)])
+    ranks = np.column_stack([_ranks(column.tobytes()) for column in (first, second)])
     return (float(np.corrcoef(ranks, rowvar=False)[1, 0]),)
+
+
+@lru_cache(maxsize=64)
+def _ranks(numbers: bytes) -> Any:
+    """Return the ranks of floats; a column is paired with each other one, mostly in the same rows."""
+    return pd.Series(np.frombuffer(numbers)).rank().to_numpy()
 
 
 FUNCTIONS = {one.__name__: one for one in (chisquare, entropy, chi2_contingency, spearmanr)}
@@ -116,12 +126,36 @@ def crosstab(index: Any, columns: Any) -> Any:
     return pd.crosstab(index, columns)
 
 
-def provide_crosstab(correlations: ModuleType | None) -> None:
-    """Let the profiler's correlation of two categories (Cramer's V, corrected) take its counts from ``crosstab``.
+class _Discretized:
+    """A frame whose numbers fall into bins, each column once it is asked for: with numbers only, the profiler asks for none.
 
     Args:
-        correlations: The profiler's module of correlations; None, or one without the two functions, is left as it is.
+        discretize: Makes it of a whole frame, one column like another.
+        frame: The frame.
     """
+
+    def __init__(self, discretize: Callable[[Any], Any], frame: Any) -> None:
+        self._discretize, self._frame = discretize, frame
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._discretize(self._frame[[name]])[name]
+        return self._made[name]
+
+
+def provide_counts(correlations: ModuleType | None) -> None:
+    """Let the profiler's correlation of two categories (Cramer's V, corrected) take its counts from ``crosstab``.
+
+    Numbers are put into bins only where they are correlated with categories.
+
+    Args:
+        correlations: The profiler's module of correlations; None, or one without the functions, is left as it is.
+    """
+    discretizer = getattr(correlations, "Discretizer", None)
+    usual = getattr(discretizer, "discretize_dataframe", None)
+    if discretizer is not None and usual is not None:
+        discretizer.discretize_dataframe = lambda self, frame: _Discretized(partial(usual, self), frame)
     statistic = getattr(correlations, "_cramers_corrected_stat", None)
     if correlations is not None and statistic is not None and hasattr(correlations, "_pairwise_cramers"):
         correlations.__dict__["_pairwise_cramers"] = lambda one, other: statistic(crosstab(one, other), correction=True)

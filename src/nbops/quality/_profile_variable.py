@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nbops.quality import _profile_text as text
 
@@ -155,14 +158,14 @@ def _numeric(field: Field, found: Mapping[str, Any], rows: int) -> dict[str, Any
 
     signs = (("Zeros", _of(int(found["n_zeros"]), rows)), ("Negative", _of(int(found["n_negative"]), rows)))
     monotonic = (("Monotonic", _MONOTONIC.get(int(found["monotonic"]), text.MISSING)),)
-    ordered = list(found["value_counts_without_nan"].sort_index().items())
+    ordered = found["value_counts_without_nan"].sort_index()
     return {
         "main": (*values(_CENTRE), *signs),
         "more": (("Quantiles", values(_QUANTILES)), ("Description", (*values(_DESCRIPTION), *monotonic))),
         "histogram": _histogram(found.get("histogram"), whole=field.kind == "integer"),
         **_top(found, rows),
-        "least": _rows(ordered[:_EXTREMES], rows),
-        "greatest": _rows(ordered[::-1][:_EXTREMES], rows),
+        "least": _rows(list(ordered.iloc[:_EXTREMES].items()), rows),
+        "greatest": _rows(list(ordered.iloc[: -_EXTREMES - 1 : -1].items()), rows),
     }
 
 
@@ -201,9 +204,9 @@ def _words(kind: str, found: Mapping[str, Any], rows: int) -> dict[str, Any]:
 
 def _top(found: Mapping[str, Any], rows: int) -> dict[str, Any]:
     counts: Any = found.get("value_counts_without_nan")
-    most = _most(counts)
-    if not most or (most[0][1] == 1 and len(counts) > _TOP):
+    if counts is None or len(counts) == 0 or (len(counts) > _TOP and int(counts.max()) == 1):
         return {"top": (), "rest": None}  # every value occurs once: ten of them say nothing
+    most = _most(counts)
     shown = _rows(most, rows)
     rest = int(counts.sum()) - sum(count for _, count in most)
     return {
@@ -214,12 +217,12 @@ def _top(found: Mapping[str, Any], rows: int) -> dict[str, Any]:
 
 def _most(counts: Any) -> list[tuple[Any, int]]:
     """Return the most frequent values; those equally frequent in the order of their texts, not of the profiler's hash table."""
-    if counts is None or len(counts) == 0:
-        return []
-    # nlargest keeps the whole run of equals at the threshold out of a sort of everything
-    least = int(counts.nlargest(_TOP).iloc[-1])
-    pairs = [(value, int(number)) for value, number in counts[counts >= least].items()]
-    return sorted(pairs, key=lambda pair: (-pair[1], _sortable(pair[0])))[:_TOP]
+    numbers = counts.to_numpy()
+    if len(numbers) > _TOP:  # what cannot be among them is not looked at
+        chosen = numbers >= np.partition(numbers, -_TOP)[-_TOP]
+        numbers, counts = numbers[chosen], counts[chosen]
+    pairs = zip(counts.index, (int(number) for number in numbers), strict=True)
+    return heapq.nsmallest(_TOP, pairs, key=lambda pair: (-pair[1], _sortable(pair[0])))
 
 
 def _sortable(value: Any) -> tuple[float, str]:

@@ -24,27 +24,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from nbops.errors import DataError
-from nbops.quality._profile_load import DoubtfulError, Loaded, load_lean, load_whole
+from nbops.quality._profile_load import DoubtfulError, Loaded, load_lean, load_whole, settings_of
 from nbops.quality._profile_page import Page, render_page
 from nbops.quality._profile_process import PARENT
 from nbops.quality._profile_restart import WHOLE, Questions, start_again
 from nbops.quality._profile_sample import Field, Reader, Sample, correlatable, schema_of
 
-__all__ = ["describe", "main"]
+__all__ = ["describe", "main", "serve_only"]
 
 _MODULE = "nbops.quality._profile_worker"
-_SETTINGS: Mapping[str, Any] = {
-    "progress_bar": False,
-    "pool_size": 1,  # the order of work is the order of columns
-    "samples": None,  # no raw rows on a page that is committed
-    "duplicates": None,
-    "interactions": None,
-    "missing_diagrams": None,  # drawn from the same counts on our page
-    "vars": {"cat": {"characters": False, "words": False}, "text": {"characters": False, "words": True}},
-    "plot": {"histogram": {"bins": 30}},
-}
-_CORRELATED = 0.5
-"""Correlation that is worth an alert (the profiler's own threshold)."""
 _GRACE_SECONDS = 5.0
 _NICENESS = 10
 """Profiles are off a build's critical path: its tasks come first."""
@@ -64,9 +52,8 @@ def describe(profiler: Any, frame: Any, fields: Sequence[Field]) -> tuple[Any, f
 
     def attempt(columns: Sequence[str], *, correlate: bool = False) -> Any:
         typed = {key: schema[key] for key in columns if key in schema}
-        settings = {**_SETTINGS, "correlations": {"auto": {"calculate": correlate, "threshold": _CORRELATED}}}
         try:
-            return profiler(frame[list(columns)].copy(), type_schema=typed, **settings).get_description()
+            return profiler(frame[list(columns)].copy(), type_schema=typed, **settings_of(correlate=correlate)).get_description()
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001  # whatever it is, it is the profiler's fault with these values
@@ -190,7 +177,7 @@ def _say(out: IO[str], message: Mapping[str, Any]) -> None:
     out.flush()
 
 
-def _serve_only(parent: int) -> None:
+def serve_only(parent: int) -> None:
     """Be of low priority, and gone when the parent is, however it ends (where there is no such call: once no question comes)."""
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
@@ -203,7 +190,7 @@ def _serve_only(parent: int) -> None:
 
 if __name__ == "__main__":
     if PARENT in os.environ and WHOLE not in os.environ:
-        _serve_only(int(os.environ[PARENT]))
+        serve_only(int(os.environ[PARENT]))
     # libraries print; what they print must not land among the answers
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

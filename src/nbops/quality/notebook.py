@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.contract.config import load_config
 from nbops.contract.odcs import load_contracts
+from nbops.contract.own_reads import own_reads
+from nbops.contract.yamlcache import DocumentCache
 from nbops.errors import ContractError, DataError, did_you_mean
 from nbops.model import Check, CheckResult, Severity, Verdict
 from nbops.quality.audit import audit
@@ -46,7 +48,9 @@ def check(data: Any, dataset: str, *, references: Mapping[str, Any] | None = Non
         TypeError: The data is of a kind that nbops does not know.
     """
     root = _project_root(Path.cwd())
-    contract = _contract(root, dataset)
+    with own_reads():  # settings and all contracts: when one of them changes, this is as it was
+        contract = _contract(root, dataset)
+    (root / contract.path).open("rb").close()  # what is judged by this one is no longer as it was
     with tempfile.TemporaryDirectory(prefix="nbops-", ignore_cleanup_errors=True) as scratch:
         given = {
             name: _as_file(item, Path(scratch) / f"reference{index}")
@@ -132,10 +136,11 @@ def _project_root(start: Path) -> Path:
 
 def _contract(root: Path, dataset: str) -> Contract:
     folder = load_config(root).contracts
-    contracts = load_contracts(root / folder, root=root)
+    known = DocumentCache(root / ".nbops/cache/contracts.json")  # a build has just read them, and says what their bytes mean
+    contracts = load_contracts(root / folder, root=root, cache=known)
     if dataset not in contracts:
-        known = did_you_mean(str(dataset), contracts) if contracts else f"There are no contracts in {folder}/."
-        raise ContractError(f"no contract for dataset {str(dataset)[:60]!r}. {known}")
+        hint = did_you_mean(str(dataset), contracts) if contracts else f"There are no contracts in {folder}/."
+        raise ContractError(f"no contract for dataset {str(dataset)[:60]!r}. {hint}")
     return contracts[dataset]
 
 

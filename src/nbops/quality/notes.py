@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["NOTES_VARIABLE", "read_notes", "write_notes"]
+__all__ = ["NOTED", "NOTES_VARIABLE", "noted", "noted_by", "read_notes", "write_notes"]
 
 NOTES_VARIABLE = "NBOPS_NOTES"
+NOTED = "notebook of "
+"""How the origin of a check begins that a notebook made, before the name of its task."""
 _MAX_TEXT = 1_000
 
 
@@ -107,3 +109,14 @@ def _result(data: Any) -> CheckResult:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def noted(result: CheckResult, task: str) -> CheckResult:
+    """Say which task noted a result; a contract's rule judged within a notebook is not the judgement of what was published."""
+    return dataclasses.replace(result, check=dataclasses.replace(result.check, origin=f"{NOTED}{task} | {result.check.origin}"))
+
+
+def noted_by(result: CheckResult) -> str | None:
+    """Return the task whose code noted a result, or None for a judgement of nbops' own."""
+    origin = result.check.origin
+    return origin.removeprefix(NOTED).split(" | ", 1)[0] if origin.startswith(NOTED) else None

@@ -19,16 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from nbops.quality._profile_files import current, failed, is_current, plain, publish
-from nbops.quality._profile_process import Worker
+from nbops.quality._profile_process import Process, Worker
 from nbops.quality._profile_records import FORMATS, ProfileRequest, ProfileResult
 
-__all__ = ["STYLESHEET", "ProfileRequest", "ProfileResult", "Profiler", "is_current", "profile_many"]
+__all__ = ["FORKED", "STYLESHEET", "ProfileRequest", "ProfileResult", "Profiler", "is_current", "profile_many"]
 
 STYLESHEET = Path(__file__).parent / "templates" / "profile.css"
 """What pages look like; stands in each of them, or once for those that name a copy of it."""
 
+FORKED = "nbops.quality._profile_forked"
+"""Module whose ``run(questions, answers)`` makes profiles in a process that was forked."""
+
 _START_SECONDS = 180.0
 """For importing the profiler, on a slow and busy machine."""
+_FORKED_SECONDS = 60.0
+"""For the same, when it is to be forked where much is imported already."""
 _ATTEMPTS = 2
 """A process may die for a reason that has nothing to do with what it was asked."""
 
@@ -56,12 +61,22 @@ class Profiler:
         log: Told one line a profile, as soon as it is done.
         bytecode: Folder for compiled modules, such as ``~/.cache/nbops/bytecode``, used only where Python may not keep them
             beside the sources and would compile the profiler's libraries anew for each run.
+        forked: Returns a process that was forked, to run ``FORKED``, from one that has imported pandas; None where there is none.
+            It is asked once; when that process is gone, the next one is started anew.
     """
 
-    def __init__(self, *, seconds: float = 120.0, log: Callable[[str], None] | None = None, bytecode: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        seconds: float = 120.0,
+        log: Callable[[str], None] | None = None,
+        bytecode: Path | None = None,
+        forked: Callable[[], Process | None] | None = None,
+    ) -> None:
         self._seconds = seconds
         self._log = log
         self._bytecode = bytecode
+        self._forked = forked
         self._worker: Worker | None = None
         self._ready = False
         self._starts = 0
@@ -146,6 +161,11 @@ class Profiler:
         jobs, self._jobs = self._jobs, []
         return tuple(job.result for job in jobs if job.result is not None)
 
+    def dismiss(self) -> None:
+        """Kill the process if it has nothing to do: nothing more will be asked. Only the end of the block waits for its end."""
+        if self._worker is not None and not self.pending:
+            self._worker.kill()
+
     def make(self, requests: Sequence[ProfileRequest]) -> tuple[ProfileResult, ...]:
         """Make the profiles that are not current, waiting for them; see ``results``.
 
@@ -189,9 +209,10 @@ class Profiler:
         return True
 
     def _start(self) -> None:
-        self._worker, self._ready = Worker(bytecode=self._bytecode), False
-        self._starts += 1
-        self._limit = self._worker.started + _START_SECONDS
+        take, self._forked = self._forked, None
+        self._worker, self._ready = Worker(bytecode=self._bytecode, forked=take() if take is not None else None), False
+        self._starts += not self._worker.forked
+        self._limit = self._worker.started + (_FORKED_SECONDS if self._worker.forked else _START_SECONDS)
 
     def _ask(self, job: _Job) -> None:
         assert self._worker is not None  # noqa: S101  # for the type checker
@@ -212,13 +233,14 @@ class Profiler:
     def _lost(self, fate: str, *, again: bool) -> None:
         """Do without a process that is gone or must go; the next request gets another one."""
         ready, job = self._ready, self._current
+        forked = self._worker is not None and self._worker.forked
         self._current = None
         self._stop()
         if job is not None and again and job.attempts < _ATTEMPTS:
             self._queue.appendleft(job)
         elif job is not None:
             self._done(job, failed(job.request, f"{fate}. Raise profile_seconds or lower profile_rows in [tool.nbops]."))
-        elif not ready and not (again and "signal" in fate and self._starts < _ATTEMPTS):
+        elif not ready and not forked and not (again and "signal" in fate and self._starts < _ATTEMPTS):
             self._broken = f"the profiler did not start: {fate}"
 
     def _done(self, job: _Job, result: ProfileResult) -> None:

@@ -18,20 +18,23 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nbops.record.git import Git, GitError, NoGitError
+from nbops.record.identity import identity_of, strict
 from nbops.record.indexes import ConflictsError, WorkIndex, replaced_by, start_from, sweep_killed, work_index
 from nbops.record.packing import pack_later
 from nbops.record.repository import Repository, git_state, in_the_middle, open_repository, wait_for_index
 from nbops.record.staging import files_below, take_in
+from nbops.record.store import run_folders
 
 if TYPE_CHECKING:
     from nbops.record.committed import Recent
+    from nbops.record.guard import Check
 
 __all__ = ["CommitOutcome", "commit_reports", "git_state"]
 
@@ -43,8 +46,8 @@ _LOCK_SECONDS = 10.0
 _LOCK_STEP = 0.1  # seconds between two attempts
 _COMPRESSION = 9  # zlib's best
 _TREES = 1  # zlib's fastest, for folders
+_ENTRY = 36  # bytes of a folder's name and hash in a tree that is compressed
 _BLOBS = 64  # files that are held in memory at once
-_FALLBACK = ("nbops", "nbops@localhost")
 _NO_OBJECT = re.compile(r"0+")
 _BROKEN_FILTER = re.compile(r"filter '(?P<name>[^'\s]+)' failed")
 _COMPRESSIONS = frozenset({"core.compression", "core.loosecompression", "pack.compression"})
@@ -53,8 +56,6 @@ _SETTINGS = (
     r"|core\.(splitindex|fsmonitor|untrackedcache|sparsecheckout)|feature\.manyfiles|index\..*)$"
 )
 _LFS = b"version https://git-lfs.github.com/spec/"
-
-Check = Callable[[Iterable[tuple[str, bytes]]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ def commit_reports(
     check: Check,
     lock_seconds: float = _LOCK_SECONDS,
     recent: Recent | None = None,
+    cleared: Mapping[str, str] | None = None,
 ) -> CommitOutcome:
     """Commit what is under ``reports/``; leave everything else of the repository alone.
 
@@ -100,6 +102,7 @@ def commit_reports(
         check: Is given path (relative to the root) and content of each file that the commit adds or changes; raises to refuse.
         lock_seconds: How long to wait for another git process.
         recent: What is known of earlier commits, so that old runs that were committed need not be looked at.
+        cleared: Files that were checked already, see :func:`nbops.record.guard.cleared`.
 
     Returns:
         What happened. Without git or repository, or in the middle of a merge, rebase or the like nothing is committed; the next
@@ -116,7 +119,8 @@ def commit_reports(
         return _no_repository(root, error)
     repository, plain = _as_set(repository)
     left = _Left()
-    job = _Job(repository, root, reports, files, _full_message(message, trailers), check, lock_seconds, recent, plain, left)
+    said = _full_message(message, trailers)
+    job = _Job(repository, root, reports, files, said, check, lock_seconds, recent, plain, left, cleared or {})
     try:
         outcome = job.run()
     except GitError as error:
@@ -125,7 +129,7 @@ def commit_reports(
         )
     if recent is not None and outcome.commit and outcome.status in {"committed", "nothing"}:
         recent.keep(outcome.commit, index=left.index)
-        pack_later(root, recent.cache, commit=outcome.commit, files=outcome.files)
+        pack_later(root, recent.cache, commit=outcome.commit, files=outcome.files, size=left.size)
     return outcome
 
 
@@ -163,6 +167,8 @@ class _Left:
 
     index: Sequence[int] | None = None
     """What tells the user's index, where it holds nothing but the commit."""
+    size: int = 0
+    """Bytes of the loose objects of its files, and about those of the tree that names all runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,7 @@ class _Job:
     plain: bool
     """Whether the user's index is of no special kind."""
     left: _Left
+    cleared: Mapping[str, str]
 
     @property
     def _git(self) -> Git:
@@ -242,6 +249,7 @@ class _Job:
             if self._head() != head:
                 return None
             index_note = self._refresh_index(tree, work if clean else None)
+        self.left.size = self._loose(changes)
         if not self._move(writer, commit, head):
             self._refresh_index(self._git.line("rev-parse", "--verify", "HEAD^{tree}"))  # as it was
             return None
@@ -255,12 +263,24 @@ class _Job:
     def _written(self, tree: str, head: str | None) -> tuple[Git, str, str]:
         """Write the commit; return git as who commits, the commit, and a note when git does not know who that is."""
         arguments = ("commit-tree", "--no-gpg-sign", tree, *(("-p", head) if head else ()))
-        strict = _strict(self._git)
+        sure = strict(self._git)
         with suppress(GitError):  # nearly always it does
-            return strict, strict.call(*arguments, data=self.message).decode().strip(), ""
-        identity, note = _identity(self._git)
-        writer = replace(self._git, environment=identity)
+            return sure, sure.call(*arguments, data=self.message).decode().strip(), ""
+        who, note = identity_of(self._git)
+        writer = replace(self._git, environment=who)
         return writer, writer.call(*arguments, data=self.message).decode().strip(), note
+
+    def _loose(self, changes: Sequence[_Change]) -> int:
+        """Return about how many bytes what was committed takes; what is in a pack takes none."""
+        folder = self.repository.folder
+        with suppress(OSError):  # a work tree beside the main one has its objects there
+            folder = folder / (folder / "commondir").read_text(encoding="utf-8").strip()
+        size = _ENTRY * len(run_folders(self.root / self.reports))
+        for change in changes:
+            with suppress(OSError):
+                name = change.object or ""
+                size += (folder / "objects" / name[:2] / name[2:]).stat().st_size if name else 0
+        return size
 
     def _head(self) -> str | None:
         return self._git.maybe("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
@@ -313,6 +333,7 @@ class _Job:
 
     def _contents(self, git: Git, changes: Sequence[_Change]) -> Iterator[tuple[str, bytes]]:
         wanted = [change for change in changes if change.object is not None and change.mode != "160000"]  # no submodules
+        wanted = [one for one in wanted if self.cleared.get(one.path.removeprefix(self.repository.prefix)) != one.object]
         for at in range(0, len(wanted), _BLOBS):
             part = wanted[at : at + _BLOBS]
             for change, data in zip(part, _blobs(git, [change.object or "" for change in part]), strict=True):
@@ -413,21 +434,3 @@ def _changes(git: Git, head: str | None, tree: str) -> list[_Change]:
         return _parsed(git.call("diff-tree", "-r", "--raw", "-z", "--no-renames", "--full-index", head, tree))
     staged = os.fsdecode(git.call("ls-files", "--stage", "-z")).split("\0")
     return [_Change(path, *about.split(" ")[:2]) for about, path in (entry.split("\t", 1) for entry in staged if entry)]
-
-
-def _strict(git: Git) -> Git:
-    """Return git that fails where it would have to guess who commits."""
-    return replace(git, settings=(*git.settings, "user.useConfigOnly=true"))
-
-
-def _identity(git: Git) -> tuple[dict[str, str], str]:
-    """Return who commits, as environment variables, and a note when git does not know."""
-    strict = _strict(git)
-    if strict.maybe("var", "GIT_AUTHOR_IDENT") and strict.maybe("var", "GIT_COMMITTER_IDENT"):
-        return {}, ""
-    name, address = _FALLBACK
-    found = {
-        f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what, text in (("NAME", name), ("EMAIL", address))
-    }
-    note = f" Git does not know who you are, so it says {name} <{address}>: set user.name and user.email."
-    return found, note

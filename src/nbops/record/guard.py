@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,10 @@ from nbops.record.machine_paths import PathMask
 from nbops.record.personal import PERSONAL_MASK, PersonalValues
 from nbops.record.secret_values import MASK, SecretMask
 
-__all__ = ["GuardFinding", "refuse", "scan"]
+__all__ = ["Check", "GuardFinding", "cleared", "refuse", "scan"]
+
+Check = Callable[[Iterable[tuple[str, bytes]]], None]
+"""Is given path (relative to the root) and content of files; raises GuardError to refuse them."""
 
 _AROUND = 30  # characters shown before and after a finding
 _SHOWN = 20  # findings that an error names
@@ -159,13 +163,16 @@ class _Lines:
 
 def _scan_text(path: str, text: str, eyes: _Eyes, *, depth: int = 0) -> Iterator[GuardFinding]:
     spans = sorted(eyes.find(text, visible=lambda: _visible(path, text)), key=lambda span: (span[0], -span[1]))
+    embedded = list(_embedded(text)) if depth < _DEEPEST else []
+    if not spans and not embedded:
+        return  # as nearly always: where lines begin is not asked
     lines = _Lines(text, spans)
     last = 0
     for index, (start, end, kind, _) in enumerate(spans[:_PER_FILE]):
         if end > last:  # what lies inside another finding is the same one
             yield GuardFinding(path=path, line=lines.number(start), kind=kind, excerpt=lines.excerpt(index))
         last = max(last, end)
-    for position, inside in _embedded(text) if depth < _DEEPEST else ():
+    for position, inside in embedded:
         for finding in _scan_text("data.html", inside, eyes, depth=depth + 1):
             yield GuardFinding(path=path, line=lines.number(position), kind=finding.kind, excerpt=f"data: {finding.excerpt}")
 
@@ -226,6 +233,33 @@ def refuse(findings: Iterable[GuardFinding]) -> None:
             ]
         )
     )
+
+
+def cleared(files: Iterable[Path], *, root: Path, check: Check) -> dict[str, str]:
+    """Return those files in which a check finds nothing, so that the commit need not look at them again: all or none.
+
+    Args:
+        files: Files below the root, as they are to be committed.
+        root: The project's root.
+        check: Raises GuardError when it finds something.
+
+    Returns:
+        Path relative to the root, and what git calls the content where objects have SHA-1 names
+        (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects).
+    """
+    found: dict[str, str] = {}
+
+    def contents() -> Iterator[tuple[str, bytes]]:
+        for file in files:
+            data, name = file.read_bytes(), file.relative_to(root).as_posix()
+            found[name] = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+            yield name, data
+
+    try:
+        check(contents())
+    except (GuardError, OSError):  # the commit says what, and where
+        return {}
+    return found
 
 
 def _group(kind: str) -> str:

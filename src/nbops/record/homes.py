@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbops.model import Dataset, Run, TaskRun
 
-__all__ = ["dataset_home", "homes_in", "task_home"]
+__all__ = ["dataset_home", "homes_in", "homes_of", "task_home"]
 
 _CARRIED = frozenset({"up_to_date", "not_selected"})
 
@@ -25,6 +25,12 @@ def task_home(run: Run, task: TaskRun) -> str:
 def dataset_home(run: Run, dataset: Dataset) -> str:
     """Return the run that has the page of a dataset: this one, or the one that measured it."""
     return dataset.from_run or run.id
+
+
+def homes_of(run: Run) -> frozenset[str]:
+    """Return the runs that have the pages of a run's tasks and datasets; without the run itself, it had nothing to do."""
+    tasks = (task_home(run, task) for task in run.tasks)
+    return frozenset([*tasks, *(dataset_home(run, item) for item in run.datasets)])
 
 
 def homes_in(document: Mapping[str, Any]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from typing import Any
 from nbops.errors import LedgerError
 from nbops.model import Notice, Run
 from nbops.record.codec import decode, encode
+from nbops.record.jsonschemas import compiled
 from nbops.record.layout import laid_out
 from nbops.record.refer import Load, referred_runs, restore, shorten
 from nbops.record.schema import SCHEMA_PATH, SCHEMA_VERSION
@@ -92,18 +93,16 @@ def to_json(run: Run, *, previous: str | None = None, load: Load | None = None) 
     """
     document = _document(run)
     if previous is not None and load is not None:
-        document = shorten(document, previous=previous, load=load)
+        # earlier ledgers may have been edited by hand into what no reference can lead to: then nothing is left out
+        with suppress(TypeError, ValueError, AttributeError, LookupError, OverflowError, RecursionError):
+            document = shorten(document, previous=previous, load=load)
     return laid_out(document)
 
 
 @lru_cache(maxsize=2)
 def _validator(*, detailed: bool) -> Callable[[Any], Any]:
     """Return what checks a ledger; what says where it is wrong takes three times as long to make."""
-    import fastjsonschema  # noqa: PLC0415  (only who reads a ledger pays for it)
-
-    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
-    compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, detailed_exceptions=detailed)
-    return compiled
+    return compiled(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")), detailed=detailed)
 
 
 def validate(document: object) -> None:

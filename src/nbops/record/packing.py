@@ -6,9 +6,13 @@ it once a build has committed, at lowest priority, so that no build waits for it
 
 The newest runs are in one pack that is made anew each time, with all its deltas looked for again: git keeps a delta that it finds
 in a pack, and never takes such an object for the base of another, so that each new page would be compared with whatever few
-happen to be stored whole. When that pack is full it stays, and the next one begins. Full packs are merged so that each holds
-twice as many objects as all that are smaller (as `git repack --geometric` does); however many runs there are, an object is
-packed again only a few times.
+happen to be stored whole. When that pack is full the next one begins, in which each page is whole once more; so the full one
+is merged with those before it at that moment, its whole pages become differences from theirs, and `.git` grows evenly. Merging
+copies deltas as they are and compares only what is whole.
+
+A run that changed few files leaves them loose, unless they are large together: then they are put into the newest pack as they fit
+there, its deltas kept, which takes a fraction of making it anew. What each run leaves loose besides pages, the list of all runs,
+grows with their number.
 
 Only commits of the branch since nbops was first used are packed, and only packs that nbops made are replaced. Other packs are
 told to git as if they were kept, so that nothing is stored twice; objects that no branch reaches stay as and where they are. A
@@ -41,18 +45,25 @@ __all__ = ["pack_later", "pack_runs"]
 _WAITING, _STATE, _LOCK = "unpacked.json", "packs.json", "packing.lock"  # below .nbops/cache
 _FILES = 48
 """Changed files after which it is packed; a run with data of a dozen tasks changes more."""
-_FULL = 2_000  # objects
+_FULL = 2_000  # objects; half of them for the first pack, which has none to be merged with while runs are still small
 _FULL_BYTES = 32 * 1024 * 1024
+_MERGING = ("--window=50",)
+"""What is whole is few, and can be compared with more than the ten others that git does."""
+_LARGE = 11_000
+"""Bytes of loose objects of one commit above which they are packed even when they are few. Beside them a run adds some 3 KB to
+`.git`: its commit and small trees, entries of the index and of the reference log."""
 _MERGED = 100_000  # objects; larger packs stay
 _LOOSE_KIB = 64 * 1024  # above, the user has committed data of their own: that is left to git
-_FACTOR = 2
-_COMPARED = 20_000
+_COMPARED = 60_000
 """How often two objects are compared, about, while a pack is made: in a small pack each with more others."""
 _WINDOW = range(10, 100)  # git's own is 10
 _STALE_SECONDS = 24 * 3600
+_SPARE_BYTES = 256 * 1024 * 1024
+"""What stays free on the disk, besides room for all that is merged: git that runs out of it leaves what it has written so far."""
 _BUSY = ("gc.pid", "objects/maintenance.lock")
 _SETTINGS = r"^(gc\.auto|maintenance\.auto|pack\.compression|core\.compression|extensions\.partialclone|remote\..*\.promisor)$"
 _NAME = re.compile(r"pack-[0-9a-f]{40,64}")
+_KEEPING = "keeping"
 _PARTS = (".idx", ".rev", ".pack")
 _FOLDER = "tmp_objdir-nbops-"  # such folders are removed by `git prune` too
 
@@ -74,7 +85,7 @@ class _State:
     merged: bool = False
 
 
-def pack_later(root: Path, cache: Path, *, commit: str, files: int) -> bool:
+def pack_later(root: Path, cache: Path, *, commit: str, files: int, size: int = 0) -> bool:
     """Have a process of its own pack what commits have left loose, once there is enough of it.
 
     Args:
@@ -82,6 +93,7 @@ def pack_later(root: Path, cache: Path, *, commit: str, files: int) -> bool:
         cache: Where is noted what was packed, such as ``.nbops/cache``.
         commit: The commit that was just made.
         files: How many files it changed.
+        size: Bytes of its loose objects, about.
 
     Returns:
         Whether the process was started. Whatever goes wrong changes nothing that is committed, and so is not an error.
@@ -92,9 +104,10 @@ def pack_later(root: Path, cache: Path, *, commit: str, files: int) -> bool:
         enough = waiting + files >= _FILES
         note = json.dumps({"first": first, "files": 0 if enough else waiting + files})
         replace_file(cache / _WAITING, note.encode(), durable=False)
-        if enough:
+        if enough or size > _LARGE:
+            told = [str(root.absolute()), str(cache.absolute()), commit, first, *([] if enough else [_KEEPING])]
             subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", __name__, str(root.absolute()), str(cache.absolute()), commit, first],
+                [sys.executable, "-W", "ignore", "-m", __name__, *told],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -103,7 +116,7 @@ def pack_later(root: Path, cache: Path, *, commit: str, files: int) -> bool:
             ).returncode = 0  # it goes on when this process has ended: there is nothing to wait for
     except OSError:
         return False
-    return enough
+    return enough or size > _LARGE
 
 
 def _waiting(cache: Path) -> tuple[str, int] | None:
@@ -113,7 +126,7 @@ def _waiting(cache: Path) -> tuple[str, int] | None:
     return None
 
 
-def pack_runs(root: Path, cache: Path, *, commit: str, first: str) -> None:
+def pack_runs(root: Path, cache: Path, *, commit: str, first: str, keeping: bool = False) -> None:
     """Pack what the branch got since nbops was first used, unless settings or another git process say no.
 
     Nothing is done where ``gc.auto`` is 0 or ``maintenance.auto`` is false, nor while git collects garbage. Partial clones,
@@ -124,6 +137,7 @@ def pack_runs(root: Path, cache: Path, *, commit: str, first: str) -> None:
         cache: Where is noted what was packed.
         commit: Up to which commit.
         first: The first commit of nbops that is not packed yet, where nothing is noted.
+        keeping: Keep the deltas of the newest pack; only what is new is compared with what is whole in it.
     """
     with suppress(GitError, OSError), _alone(cache) as mine:
         if not mine:
@@ -141,7 +155,7 @@ def pack_runs(root: Path, cache: Path, *, commit: str, first: str) -> None:
             return
         if not settings.keys() & {"pack.compression", "core.compression"}:
             git = replace(git, settings=(*git.settings, "pack.compression=9"))
-        _Packs(git, objects, cache).pack(commit, first)
+        _Packs(git, objects, cache).pack(commit, first, keeping=keeping)
 
 
 def _setting(line: str) -> tuple[str, str]:
@@ -157,6 +171,10 @@ def _places(git: Git, *names: str) -> list[Path]:
 def _loose_kib(git: Git) -> int:
     counted = dict(line.split(": ", 1) for line in git.line("count-objects", "-v").splitlines() if ": " in line)
     return int(counted.get("size", 0))
+
+
+def _has_room(folder: Path, needed: int = 0) -> bool:
+    return shutil.disk_usage(folder).free >= _SPARE_BYTES + needed
 
 
 @contextmanager
@@ -180,39 +198,41 @@ class _Packs:
         self._git, self._objects, self._cache = git, objects, cache
         self._folder = objects / "pack"
 
-    def pack(self, commit: str, first: str) -> None:
-        """Make the newest pack anew, with all up to a commit."""
+    def pack(self, commit: str, first: str, *, keeping: bool = False) -> None:
+        """Make the newest pack anew, with all up to a commit; begin the next one when it is full."""
         self._sweep()
+        if not _has_room(self._objects):
+            return
         state = self._state(first)
+        if state.newest and self._is_full(state.newest, (2 if keeping else 1) * (1 if state.full else 0.5)):
+            state = _State(since=state.upto, upto=state.upto, full=(*state.full, state.newest))
         self._keep(state)
         others = [path.name for path in self._folder.glob("pack-*.pack") if path.stem != state.newest]
         data = f"{commit}\n" + (f"--not\n{state.since}\n" if state.since else "")
         keep = [f"--keep-pack={name}" for name in others]
-        window = _COMPARED // (_count(self._folder / f"{state.newest}.idx") if state.newest else 1)
+        window = _COMPARED // (self._count(state.newest) if state.newest else 1)
         window = max(_WINDOW.start, min(window, _WINDOW.stop))
-        made = self._made("--revs", "--local", "--no-reuse-delta", f"--window={window}", *keep, data=data)
+        anew = () if keeping and state.newest else ("--no-reuse-delta", f"--window={window}")
+        made = self._made("--revs", "--local", *anew, *keep, data=data)
         if made is None:
             return
         state = replace(state, made=made.name)
         self._put(made, state)
         state = replace(self._settled(state), upto=commit)
-        newest = made.name
-        if _count(self._folder / f"{newest}.idx") >= _FULL or self._size(newest) >= _FULL_BYTES:
-            state = _State(since=commit, full=(*state.full, newest))
         self._keep(state)
-        if state.newest is None:
-            self._merge(state)
         self._git.call("prune-packed", "--quiet")
+        self._merge(state)
 
     def _merge(self, state: _State) -> None:
-        """Merge the last of the full packs until each holds as many objects as geometry has it."""
-        counts = [_count(self._folder / f"{name}.idx") for name in state.full]
+        """Merge the last of the full packs with those before, but for one that is too large to be copied each time."""
         taken = 1
-        while taken < len(counts) and _MERGED > counts[-taken - 1] < _FACTOR * sum(counts[-taken:]):
+        while taken < len(state.full) and self._count(state.full[-taken - 1]) < _MERGED:
             taken += 1
-        if taken == 1:
+        if taken == 1 or not state.full:
             return
-        made = self._made("--stdin-packs", data="".join(f"{name}.pack\n" for name in state.full[-taken:]))
+        if not _has_room(self._objects, sum(self._size(name) for name in state.full[-taken:])):
+            return
+        made = self._made("--stdin-packs", *_MERGING, data="".join(f"{name}.pack\n" for name in state.full[-taken:]))
         if made is not None:
             state = replace(state, made=made.name, merged=True)
             self._put(made, state)
@@ -269,15 +289,27 @@ class _Packs:
             base.with_name(f"{base.name}.keep").exists()
         )
 
+    def _is_full(self, pack: str, times: float) -> bool:
+        """Tell whether the next pack is to begin; a run of few files waits for one of many, beside which its own are small."""
+        return self._count(pack) >= _FULL * times or self._size(pack) >= _FULL_BYTES * times
+
+    def _count(self, pack: str) -> int:
+        return _count(self._folder / f"{pack}.idx")
+
     def _size(self, pack: str) -> int:
         return (self._folder / f"{pack}.pack").stat().st_size
 
     def _sweep(self) -> None:
         """Remove what a process that was killed has left."""
-        for folder in self._objects.glob(f"{_FOLDER}*"):
+        begun = [*self._objects.glob(f"{_FOLDER}*"), *self._folder.glob("tmp_pack_*"), *self._folder.glob("tmp_idx_*")]
+        for path in begun:
             with suppress(OSError):
-                if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-                    shutil.rmtree(folder, ignore_errors=True)
+                if time.time() - path.stat().st_mtime <= _STALE_SECONDS:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
 
     def _state(self, first: str) -> _State:
         """Return what was packed, as far as it is still there: git may have packed all anew, history may be another."""
@@ -312,8 +344,8 @@ def main(arguments: Sequence[str]) -> int:
     """Pack; what the process does that :func:`pack_later` starts."""
     with suppress(OSError):
         os.nice(19)
-    root, cache, commit, first = arguments
-    pack_runs(Path(root), Path(cache), commit=commit, first=first)
+    root, cache, commit, first, *how = arguments
+    pack_runs(Path(root), Path(cache), commit=commit, first=first, keeping=_KEEPING in how)
     return 0
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["PERSONAL_MASK", "Found", "PersonalValues"]
+__all__ = ["PERSONAL_MASK", "Found", "PersonalPart", "PersonalValues", "ordinary_words"]
 
 PERSONAL_MASK = "•••"
 
@@ -50,6 +50,7 @@ _TRIVIAL = frozenset(["none", "null", "true", "false", "unknown", "other", "miss
 _MULTIPLIER = 0x9E3779B97F4A7C15  # of Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4)
 _BATCH = 50_000  # values whose hashes are computed at once
 _REMEMBERED = 200_000  # words whose hashes are kept: those of one page stand on the next, too
+_AT_A_TIME = 10_000  # values between two pauses of a reading that pauses
 
 Kind = Literal["word", "phrase", "number"]
 
@@ -88,11 +89,26 @@ def _ordinary_words() -> frozenset[str]:
     return frozenset(_fold(word) for word in _WORD.findall(SCHEMA_PATH.read_text(encoding="utf-8")))
 
 
+def ordinary_words(texts: Iterable[str]) -> frozenset[str]:
+    """Return the words of some texts, and of the ledger's own format, folded: by themselves they are never a finding."""
+    return _ordinary_words() | {_fold(word) for text in texts for word in _WORD.findall(text)}
+
+
+class PersonalPart(NamedTuple):
+    """Hashes of the values of some columns. They mean nothing to another process, whose hashes differ."""
+
+    columns: frozenset[str]
+    runs: Mapping[int, NDArray[np.uint64]]
+    """Number of words to sorted hashes."""
+    numbers: Mapping[int, NDArray[np.uint64]]
+    """Number of digits to sorted hashes."""
+
+
 class _Builder:
     """Collects values as hashes, 8 bytes each."""
 
-    def __init__(self, ordinary: Iterable[str]) -> None:
-        self._ordinary = _ordinary_words() | {_fold(word) for text in ordinary for word in _WORD.findall(text)}
+    def __init__(self, ordinary: frozenset[str]) -> None:
+        self._ordinary = ordinary
         self._pending: dict[tuple[str, int], array[int]] = {}  # kind and words (or digits), to hashes of the words
         self._done: dict[tuple[str, int], list[NDArray[np.uint64]]] = {}
         self._count = 0
@@ -172,6 +188,29 @@ def _texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
+def _gathered(columns: Iterable[tuple[str, Iterable[Any]]], ordinary: frozenset[str]) -> Iterator[PersonalPart | None]:
+    """Yield None now and then while columns are read, and at last what they hold."""
+    builder, names, left = _Builder(ordinary), set(), _AT_A_TIME
+    for name, values in columns:
+        names.add(name.casefold())
+        for value in values:
+            for text in _texts(value):
+                builder.add(text)
+            left -= 1
+            if not left:
+                yield None
+                left = _AT_A_TIME
+    yield PersonalPart(frozenset(names), builder.take("run"), builder.take("number"))
+
+
+def _joined(parts: Iterable[Mapping[int, NDArray[np.uint64]]]) -> dict[int, NDArray[np.uint64]]:
+    found: dict[int, list[NDArray[np.uint64]]] = {}
+    for part in parts:
+        for size, hashes in part.items():
+            found.setdefault(size, []).append(hashes)
+    return {size: _merged(some) if len(some) > 1 else some[0] for size, some in found.items()}
+
+
 class PersonalValues:
     """Values that must not be shown, and the columns that hold them.
 
@@ -189,18 +228,12 @@ class PersonalValues:
     """
 
     def __init__(self, columns: Mapping[str, Iterable[Any]], *, ordinary: Iterable[str] = ()) -> None:
-        self._read(((name, values) for name, values in columns.items()), ordinary)
+        self._join(_gathered(columns.items(), ordinary_words(ordinary)))
 
-    def _read(self, columns: Iterable[tuple[str, Iterable[Any]]], ordinary: Iterable[str]) -> None:
-        builder = _Builder(ordinary)
-        names = set()
-        for name, values in columns:
-            names.add(name.casefold())
-            for value in values:
-                for text in _texts(value):
-                    builder.add(text)
-        self.columns = frozenset(names)
-        runs, numbers = builder.take("run"), builder.take("number")
+    def _join(self, parts: Iterable[PersonalPart | None], *, columns: Iterable[str] = ()) -> None:
+        found = [part for part in parts if part is not None]
+        self.columns = frozenset().union(*(part.columns for part in found), map(str.casefold, columns))
+        runs, numbers = _joined(part.runs for part in found), _joined(part.numbers for part in found)
         self._index = _Index(runs, numbers) if runs or numbers else None
 
     @classmethod
@@ -210,6 +243,7 @@ class PersonalValues:
         *,
         ordinary: Iterable[str] = (),
         columns: Iterable[str] = (),
+        known: Iterable[PersonalPart] = (),
     ) -> PersonalValues:
         """Read the values from datasets with DuckDB, a part at a time.
 
@@ -218,16 +252,35 @@ class PersonalValues:
                 not is passed over.
             ordinary: See the class.
             columns: Further personal columns, known by name only: tables are masked under them, too.
+            known: What was read of further datasets, see :meth:`reading`.
 
         Raises:
             DataError: A file cannot be read, so what it holds cannot be kept private.
         """
         from nbops.record.personal_files import read_columns  # noqa: PLC0415  (loads DuckDB)
 
+        read = list(files)
         found = cls({})
-        found._read(read_columns(files), ordinary)
-        found.columns |= {name.casefold() for name in columns}
+        found._join([*known, *(_gathered(read_columns(read), ordinary_words(ordinary)) if read else ())], columns=columns)
         return found
+
+    @staticmethod
+    def reading(
+        file: tuple[Path, str, Sequence[str]], *, ordinary: frozenset[str], threads: int = 1
+    ) -> Generator[PersonalPart | None]:
+        """Read one dataset with pauses: yield None at each of them, and what was read at the end.
+
+        Args:
+            file: Path, format and personal columns, as for :meth:`from_files`.
+            ordinary: See :func:`ordinary_words`.
+            threads: Of DuckDB; with one, this process can be forked in a pause.
+
+        Raises:
+            DataError: The file cannot be read.
+        """
+        from nbops.record.personal_files import read_columns  # noqa: PLC0415  (loads DuckDB)
+
+        yield from _gathered(read_columns([file], threads=threads), ordinary)
 
     def __bool__(self) -> bool:
         return bool(self.columns or self._index)

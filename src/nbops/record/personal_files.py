@@ -28,18 +28,19 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def read_columns(files: Iterable[tuple[Path, str, Sequence[str]]]) -> Iterator[tuple[str, Iterator[Any]]]:
+def read_columns(files: Iterable[tuple[Path, str, Sequence[str]]], *, threads: int = 2) -> Iterator[tuple[str, Iterator[Any]]]:
     """Yield the name and the distinct values of each personal column of some datasets.
 
     Args:
         files: Path, format and personal columns of each dataset.
+        threads: Of DuckDB; one means none beside the caller's.
 
     Raises:
         DataError: A format is unknown, or a file cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="nbops-") as folder, duckdb.connect() as connection:
         connection.execute("SET memory_limit = '1GB'")
-        connection.execute("SET threads = 2")
+        connection.execute(f"SET threads = {threads:d}")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute(f"SET temp_directory = '{folder.replace(chr(39), chr(39) * 2)}'")
         for path, kind, columns in files:

@@ -19,10 +19,12 @@ from nbops.record.homes import homes_in
 from nbops.record.ledger import document_of
 from nbops.record.store import LEDGER, ledger_path, replace_file, run_folders, write_failure
 
-__all__ = ["forget_pruned", "is_time_to_prune", "prune", "prune_seldom", "runs_with_pages", "runs_without_pages"]
+__all__ = ["forget_pruned", "prune", "prune_seldom", "runs_with_pages", "runs_without_pages"]
 
 _PAGES = frozenset({".html", ".ipynb"})
 _PRUNED_AT_ONCE = 10
+_IDLE_TIMES = 5
+"""How many times as many old runs a run with nothing to do has to find before it takes their pages."""
 _CACHE_FILE, _VERSION = "pruned.json", 1
 
 
@@ -67,17 +69,27 @@ def _noted(cache: Path | None) -> tuple[str, list[str]]:
     return "", []
 
 
-def _note(cache: Path, until: str, there: Sequence[str]) -> None:
-    text = json.dumps({"version": _VERSION, "until": until, "there": there})
+def _note(cache: Path, until: str, there: Sequence[str], *, last: str) -> None:
+    text = json.dumps({"version": _VERSION, "until": until, "there": there, "last": last})
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         replace_file(cache / _CACHE_FILE, text.encode(), durable=False)
 
 
+def _last_pruned(cache: Path | None) -> str:
+    """Return the newest of the old runs when pages last went; empty where that is not known."""
+    with suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
+        if cache is not None:
+            data = json.loads((cache / _CACHE_FILE).read_bytes())
+            return str(data.get("last", data["until"])) if data["version"] == _VERSION else ""
+    return ""
+
+
 def forget_pruned(cache: Path) -> None:
-    """Forget which runs have no pages, since pages of old runs are about to be made again."""
+    """Forget which runs have no pages, since pages of old runs are about to be made again; they go when it is time for that."""
     with suppress(OSError):
-        (cache / _CACHE_FILE).unlink(missing_ok=True)
+        if (cache / _CACHE_FILE).is_file():
+            _note(cache, "", [], last=_last_pruned(cache))
 
 
 def runs_with_pages(reports: Path, wanted: Sequence[str]) -> frozenset[str]:
@@ -126,7 +138,7 @@ def prune(reports: Path, keep: int, *, cache: Path | None = None) -> list[Path]:
             figure.unlink()
             removed.append(figure)
     if cache is not None:
-        _note(cache, until, there)
+        _note(cache, until, there, last=until)
     return sorted(removed)
 
 
@@ -135,17 +147,28 @@ def _checked(keep: int) -> None:
         raise LedgerError(f"keep_runs: {keep}: at least 1 is needed, as the latest run is shown by the index page.")
 
 
-def is_time_to_prune(reports: Path, keep: int) -> bool:
-    """Tell whether :func:`prune_seldom` prunes at the end of the newest run."""
-    return len(run_folders(reports)) % max(1, min(_PRUNED_AT_ONCE, keep // 5)) == 0
+def prune_seldom(reports: Path, keep: int, *, cache: Path | None = None, idle: bool = False) -> list[Path]:
+    """Do what :func:`prune` does once enough runs have come: up to a fifth more runs than ``keep``, but ten, keep their pages.
 
+    Each time it rewrites what leads to the pages that go: pages of incidents and of older runs. A run with nothing to do leaves
+    that to one that adds to the history anyway, unless none came for long.
 
-def prune_seldom(reports: Path, keep: int, *, cache: Path | None = None) -> list[Path]:
-    """Do what :func:`prune` does at the end of some runs only: up to a fifth more runs than ``keep``, but ten, keep their pages.
+    Args:
+        reports: The project's ``reports`` folder.
+        keep: How many runs keep their pages; at least 1.
+        cache: Folder of the note up to which run pages were removed; None looks at all runs.
+        idle: The newest run had nothing to do.
 
-    Each time it rewrites what leads to the pages that go.
+    Returns:
+        The files that were removed, sorted.
+
+    Raises:
+        LedgerError: ``keep`` is below 1, or a page could not be removed.
     """
-    return prune(reports, keep, cache=cache) if is_time_to_prune(reports, keep) else []
+    names = run_folders(reports)[: -max(1, keep)]
+    due = len(names) - bisect_right(names, _last_pruned(cache))
+    wanted = max(1, min(_PRUNED_AT_ONCE, keep // 5)) * (_IDLE_TIMES if idle else 1)
+    return prune(reports, keep, cache=cache) if due >= wanted else []
 
 
 def _pages(folder: Path) -> Iterator[Path]:

@@ -6,27 +6,30 @@ item of the same key there, with the fields that it states itself in place of th
 there of the same metric, column and arguments. References lead to earlier runs only and are few steps long.
 
 What an item must have, and its verdict, always stand in it: a run whose earlier ledgers are lost still tells what went how. The
-check results of a dataset that was carried over, none of which changed, are one entry of ``carried_checks`` together, and
-``carried_datasets`` names the datasets of which nothing but that changed, by the run that measured them.
+check results of a dataset that was carried over are one entry of ``carried_checks`` together, but for those that changed, which
+stand among ``checks``; ``carried_datasets`` names the datasets of which nothing changed, by the run that measured them, and
+``carried_lineage`` the run whose ``lineage`` is the same.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
 from functools import cache
 from typing import Any
 
 from nbops.model import Check, CheckResult, Dataset, Environment, TaskLineage, TaskRun
 from nbops.record.codec import field_types
+from nbops.record.ledger_parts import CHECK, DATASET, ENVIRONMENT, LINEAGE, PARTS, RESULT, TASK, Document, Key, Part, check_key
 
 __all__ = [
     "ADDED",
     "AS_IN",
     "CARRIED",
     "CARRIED_DATASETS",
+    "CARRIED_LINEAGE",
     "MEASUREMENTS",
     "REFERRING",
     "WITHOUT",
@@ -36,7 +39,8 @@ __all__ = [
 ]
 
 AS_IN, WITHOUT, ADDED, MEASUREMENTS = "as_in", "without", "+", "measurements"
-CARRIED, CARRIED_DATASETS = "carried_checks", "carried_datasets"
+CARRIED, CARRIED_DATASETS, CARRIED_LINEAGE = "carried_checks", "carried_datasets", "carried_lineage"
+_FLOWS = "lineage"
 
 REFERRING = (Check, CheckResult, Dataset, Environment, TaskLineage, TaskRun)
 """The records that may refer to an earlier run."""
@@ -51,55 +55,8 @@ state all hashes anew when the run before it was the last of a chain."""
 _WORTH = 40
 """Characters that a reference has to save, and that a shorter chain may cost."""
 
-Document = Mapping[str, Any]
-Key = tuple[str, ...]
 Load = Callable[[str], Document | None]
 """Returns the document of a run as it is stored (references not followed), None when it cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Items of a ledger that may refer."""
-
-    name: str
-    record: type
-    items: Callable[[Document], Iterator[tuple[Key, Document]]]
-
-
-def _check_key(item: Document) -> Key:
-    return (str(item["check"]["dataset"]), str(item["check"]["id"]))
-
-
-def _definitions(document: Document) -> Iterator[tuple[Key, Document]]:
-    yield from ((_check_key(item), item["check"]) for item in document.get("checks", ()))
-
-
-def _results(document: Document) -> Iterator[tuple[Key, Document]]:
-    yield from ((_check_key(item), item) for item in document.get("checks", ()))
-
-
-def _datasets(document: Document) -> Iterator[tuple[Key, Document]]:
-    yield from (((str(item["name"]),), item) for item in document.get("datasets", ()))
-
-
-def _tasks(document: Document) -> Iterator[tuple[Key, Document]]:
-    yield from (((str(item["name"]),), item) for item in document.get("tasks", ()))
-
-
-def _lineages(document: Document) -> Iterator[tuple[Key, Document]]:
-    yield from (((str(item["task"]),), item) for item in document.get("column_lineage", ()))
-
-
-def _environments(document: Document) -> Iterator[tuple[Key, Document]]:
-    if document.get("environment") is not None:
-        yield (), document["environment"]
-
-
-_CHECK, _RESULT = _Part("check", Check, _definitions), _Part("result of check", CheckResult, _results)
-_DATASET, _TASK = _Part("dataset", Dataset, _datasets), _Part("task", TaskRun, _tasks)
-_ENVIRONMENT = _Part("environment", Environment, _environments)
-_LINEAGE = _Part("lineage of", TaskLineage, _lineages)
-_PARTS = (_CHECK, _RESULT, _DATASET, _TASK, _ENVIRONMENT, _LINEAGE)
 
 
 @cache
@@ -125,13 +82,13 @@ class _Stored:
             self._documents[run_id] = _unfolded(self._raw(run_id) or {}, self._raw)[0]
         return self._documents[run_id]
 
-    def item(self, part: _Part, run_id: str, key: Key) -> Document | None:
+    def item(self, part: Part, run_id: str, key: Key) -> Document | None:
         """Return an item as it is stored; None when it is not there or shares its key with another."""
         if (part.name, run_id) not in self._indexes:
             self._indexes[part.name, run_id] = _index(part, self._load(run_id))
         return self._indexes[part.name, run_id].get(key)
 
-    def chain(self, part: _Part, run_id: str, key: Key) -> list[tuple[str, Document]]:
+    def chain(self, part: Part, run_id: str, key: Key) -> list[tuple[str, Document]]:
         """Return the runs that hold an item, the nearest first, each with the whole item as it was there."""
         found = self.item(part, run_id, key)
         if found is None:
@@ -142,23 +99,29 @@ class _Stored:
             return []
         return [(run_id, _merged(found, further[0][1]) if further else found), *further]
 
+    def _missing(self, part: Part, run_id: str, key: Key) -> str:
+        """Return the run of a broken chain whose ledger does not hold the item: those before it in the chain are whole."""
+        while (found := self.item(part, run_id, key)) is not None and "" < (onward := str(found.get(AS_IN, ""))) < run_id:
+            run_id = onward
+        return run_id
+
     def results(self, run_id: str, dataset: str) -> dict[Key, dict[str, Any]]:
         """Return the whole check results of a dataset in a run."""
         document = self._load(run_id)
-        keys = [key for key, _ in _RESULT.items(document) if key[0] == dataset]
-        found = {key: (self.chain(_RESULT, run_id, key), self.chain(_CHECK, run_id, key)) for key in keys}
+        keys = [key for key, _ in RESULT.items(document) if key[0] == dataset]
+        found = {key: (self.chain(RESULT, run_id, key), self.chain(CHECK, run_id, key)) for key in keys}
         return {key: {**result[0][1], "check": check[0][1]} for key, (result, check) in found.items() if result and check}
 
-    def whole(self, part: _Part, item: Document, key: Key, before: str) -> dict[str, Any]:
+    def whole(self, part: Part, item: Document, key: Key, before: str) -> dict[str, Any]:
         """Return an item with what it leaves out; with what it has itself when the earlier one is not there."""
         onward = str(item.get(AS_IN, ""))
         chain = self.chain(part, onward, key) if onward and onward < before else []
         if onward and not chain:
-            self.lost.setdefault(onward, []).append(f"{part.name} {' '.join(key)}".strip())
+            self.lost.setdefault(self._missing(part, onward, key), []).append(f"{part.name} {' '.join(key)}".strip())
         return _merged(item, chain[0][1] if chain else {})
 
 
-def _index(part: _Part, document: Document) -> dict[Key, Document]:
+def _index(part: Part, document: Document) -> dict[Key, Document]:
     pairs = list(part.items(document))
     keys = Counter(key for key, _ in pairs)
     return {key: item for key, item in pairs if keys[key] == 1}
@@ -254,21 +217,31 @@ def shorten(document: dict[str, Any], *, previous: str, load: Load) -> dict[str,
     """
     stored = _Stored(load)
 
-    def short(part: _Part, item: dict[str, Any], key: Key, unique: Mapping[Key, Document]) -> dict[str, Any]:
+    def short(part: Part, item: dict[str, Any], key: Key, unique: Mapping[Key, Document]) -> dict[str, Any]:
         if unique.get(key) is not item:
             return item
         return dict(_shortest(item, stored.chain(part, previous, key), _kept(part.record)))
 
     shortened = _each(document, short)
-    return _folded_datasets(document, _folded(document, shortened, stored), stored)
+    return _folded_lineage(_folded_datasets(document, _folded(document, shortened, stored), stored), previous, load)
+
+
+def _folded_lineage(document: dict[str, Any], previous: str, load: Load) -> dict[str, Any]:
+    """Name the run whose lineage is the same, in one step however many runs have it."""
+    there = load(previous) or {}
+    run_id = str(there.get(CARRIED_LINEAGE, previous))
+    flows = document.get(_FLOWS)
+    if not flows or len(json.dumps(flows)) <= _WORTH or run_id > previous or (load(run_id) or {}).get(_FLOWS) != flows:
+        return document
+    return {**{name: value for name, value in document.items() if name != _FLOWS}, CARRIED_LINEAGE: run_id}
 
 
 def _folded_datasets(document: dict[str, Any], shortened: dict[str, Any], stored: _Stored) -> dict[str, Any]:
     """Name the datasets that are as the run that measured them says, instead of an item for each."""
     named: dict[str, list[str]] = {}
-    for item in _index(_DATASET, document).values():
+    for item in _index(DATASET, document).values():
         run_id = str(item.get("from_run", ""))
-        chain = stored.chain(_DATASET, run_id, (str(item["name"]),)) if run_id and run_id < str(document["id"]) else []
+        chain = stored.chain(DATASET, run_id, (str(item["name"]),)) if run_id and run_id < str(document["id"]) else []
         if chain and {**chain[0][1], **_NOW, "from_run": run_id} == item:
             named.setdefault(run_id, []).append(str(item["name"]))
     if not named:
@@ -280,19 +253,22 @@ def _folded_datasets(document: dict[str, Any], shortened: dict[str, Any], stored
 
 
 def _folded(document: dict[str, Any], shortened: dict[str, Any], stored: _Stored) -> dict[str, Any]:
-    """Put the check results of each dataset that are all those of the run that measured it into one entry."""
+    """Put those check results of each dataset that are as in the run that measured it into one entry."""
     results: dict[str, list[Document]] = {}
     for item in document.get("checks", ()):
         results.setdefault(str(item["check"]["dataset"]), []).append(item)
-    entries = {
-        dataset: {AS_IN: items[0]["from_run"], "dataset": dataset, "verdicts": dict(sorted(_verdicts(items).items()))}
-        for dataset, items in results.items()
-        if _all_as_there(dataset, items, stored, before=str(document["id"]))
-    }
+    entries: list[dict[str, Any]] = []
+    folded: set[Key] = set()
+    for dataset, items in sorted(results.items()):
+        run_id, same = _as_there(dataset, items, stored, before=str(document["id"]))
+        if same:
+            verdicts = _verdicts([item for item in items if check_key(item) in same])
+            entries.append({AS_IN: run_id, "dataset": dataset, "verdicts": dict(sorted(verdicts.items()))})
+            folded |= same
     if not entries:
         return shortened
-    left = [item for item in shortened["checks"] if item["check"]["dataset"] not in entries]
-    made = {**shortened, "checks": left, CARRIED: [entries[dataset] for dataset in sorted(entries)]}
+    left = [item for item in shortened["checks"] if check_key(item) not in folded]
+    made = {**shortened, "checks": left, CARRIED: entries}
     return made if left else {name: value for name, value in made.items() if name != "checks"}
 
 
@@ -304,13 +280,17 @@ def _verdicts(items: list[Document]) -> Counter[str]:
     return Counter(str(item["verdict"]) for item in items)
 
 
-def _all_as_there(dataset: str, items: list[Document], stored: _Stored, *, before: str) -> bool:
-    run_id = items[0].get("from_run")
-    if not run_id or run_id >= before or any(item.get("from_run") != run_id for item in items):
-        return False
+def _as_there(dataset: str, items: list[Document], stored: _Stored, *, before: str) -> tuple[str, set[Key]]:
+    """Return the run that measured a dataset, and the results that are all of those there but for the ones that changed."""
+    runs = Counter(str(item["from_run"]) for item in items if item.get("from_run"))
+    run_id = max(runs, key=lambda name: (runs[name], name), default="")
+    own = {check_key(item): item for item in items}
+    if not run_id or run_id >= before or len(own) < len(items):
+        return "", set()
     there = stored.results(run_id, dataset)
-    own = {_check_key(item): {name: value for name, value in item.items() if name != "from_run"} for item in items}
-    return len(own) == len(items) and there == own
+    measured = {key: {**item, "from_run": run_id} for key, item in there.items() if "from_run" not in item}
+    same = {key for key, item in own.items() if measured.get(key) == item}
+    return (run_id, same) if same == set(there) - (set(own) - same) else ("", set())
 
 
 def _unfolded(document: Document, load: Load) -> tuple[dict[str, Any], dict[str, list[str]]]:
@@ -320,14 +300,16 @@ def _unfolded(document: Document, load: Load) -> tuple[dict[str, Any], dict[str,
     if CARRIED not in document:
         return dict(document), lost
     checks = list(document.get("checks", ()))
+    changed = {check_key(item) for item in checks}
     for entry in document[CARRIED]:
         run_id, dataset = str(entry[AS_IN]), str(entry["dataset"])
-        there = [item for item in (load(run_id) or {}).get("checks", ()) if item["check"]["dataset"] == dataset]
+        items = (load(run_id) or {}).get("checks", ())
+        there = [item for item in items if item["check"]["dataset"] == dataset and check_key(item) not in changed]
         if len(there) != sum(entry.get("verdicts", {}).values()) or run_id >= str(document["id"]):
             lost.setdefault(run_id, []).append(f"the checks of {dataset}")
             continue
         checks += [_carried(item, run_id) for item in there]
-    checks.sort(key=_check_key)
+    checks.sort(key=check_key)
     rest = {name: value for name, value in document.items() if name != CARRIED}
     return {**rest, **({"checks": checks} if checks else {})}, lost
 
@@ -337,7 +319,7 @@ def _unfolded_datasets(document: Document, load: Load, lost: dict[str, list[str]
         return document
     made = list(document.get("datasets", ()))
     for run_id, names in document[CARRIED_DATASETS].items():
-        there = _index(_DATASET, load(run_id) or {}) if run_id < str(document["id"]) else {}
+        there = _index(DATASET, load(run_id) or {}) if run_id < str(document["id"]) else {}
         for name in names:
             base = there.get((str(name),))
             if base is None:
@@ -348,6 +330,18 @@ def _unfolded_datasets(document: Document, load: Load, lost: dict[str, list[str]
     made.sort(key=lambda item: (str(item["name"]), str(item["path"])))
     rest = {name: value for name, value in document.items() if name != CARRIED_DATASETS}
     return {**rest, **({"datasets": made} if made else {})}
+
+
+def _unfolded_lineage(document: dict[str, Any], load: Load, lost: dict[str, list[str]]) -> dict[str, Any]:
+    if CARRIED_LINEAGE not in document:
+        return document
+    run_id = str(document[CARRIED_LINEAGE])
+    rest = {name: value for name, value in document.items() if name != CARRIED_LINEAGE}
+    there = (load(run_id) or {}).get(_FLOWS) if run_id < str(document["id"]) else None
+    if there is None:
+        lost.setdefault(run_id, []).append("what tasks read and write")
+        return rest
+    return {**rest, _FLOWS: there}
 
 
 def _carried(item: Document, run_id: str) -> dict[str, Any]:
@@ -367,33 +361,34 @@ def restore(document: dict[str, Any], load: Load) -> tuple[dict[str, Any], list[
     """
     stored, run_id = _Stored(load), str(document["id"])
     unfolded, stored.lost = _unfolded(document, load)
+    unfolded = _unfolded_lineage(unfolded, load, stored.lost)
     whole = _each(unfolded, lambda part, item, key, _: stored.whole(part, item, key, run_id))
     return whole, [_lost(lost, about) for lost, about in sorted(stored.lost.items())]
 
 
-_Change = Callable[[_Part, dict[str, Any], Key, Mapping[Key, Document]], dict[str, Any]]
+_Change = Callable[[Part, dict[str, Any], Key, Mapping[Key, Document]], dict[str, Any]]
 
 
 def _each(document: dict[str, Any], change: _Change) -> dict[str, Any]:
     """Return a document with each item that may refer changed."""
-    unique = {part.name: _index(part, document) for part in _PARTS}
+    unique = {part.name: _index(part, document) for part in PARTS}
     made = dict(document)
     if "checks" in document:
         made["checks"] = [
             {
-                **change(_RESULT, item, _check_key(item), unique[_RESULT.name]),
-                "check": change(_CHECK, item["check"], _check_key(item), unique[_CHECK.name]),
+                **change(RESULT, item, check_key(item), unique[RESULT.name]),
+                "check": change(CHECK, item["check"], check_key(item), unique[CHECK.name]),
             }
             for item in document["checks"]
         ]
-    for name, part in (("datasets", _DATASET), ("tasks", _TASK)):
+    for name, part in (("datasets", DATASET), ("tasks", TASK)):
         if name in document:
             made[name] = [change(part, item, (str(item["name"]),), unique[part.name]) for item in document[name]]
     if "column_lineage" in document:
         lineages = document["column_lineage"]
-        made["column_lineage"] = [change(_LINEAGE, item, (str(item["task"]),), unique[_LINEAGE.name]) for item in lineages]
+        made["column_lineage"] = [change(LINEAGE, item, (str(item["task"]),), unique[LINEAGE.name]) for item in lineages]
     if document.get("environment") is not None:
-        made["environment"] = change(_ENVIRONMENT, document["environment"], (), unique[_ENVIRONMENT.name])
+        made["environment"] = change(ENVIRONMENT, document["environment"], (), unique[ENVIRONMENT.name])
     return made
 
 
@@ -407,5 +402,7 @@ def _lost(run_id: str, about: list[str]) -> str:
 
 def referred_runs(document: Document) -> frozenset[str]:
     """Return the earlier runs that a stored document refers to."""
-    own = {str(item[AS_IN]) for part in _PARTS for _, item in part.items(document) if AS_IN in item}
-    return frozenset(own | {str(entry[AS_IN]) for entry in document.get(CARRIED, ())} | set(document.get(CARRIED_DATASETS, ())))
+    own = {str(item[AS_IN]) for part in PARTS for _, item in part.items(document) if AS_IN in item}
+    carried = {str(entry[AS_IN]) for entry in document.get(CARRIED, ())} | set(document.get(CARRIED_DATASETS, ()))
+    flows = {str(document[CARRIED_LINEAGE])} if CARRIED_LINEAGE in document else set()
+    return frozenset(own | carried | flows)

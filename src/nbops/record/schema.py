@@ -18,7 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from nbops import model
 from nbops.record.codec import field_types
 from nbops.record.edges import EDGE_SCHEMA
-from nbops.record.refer import ADDED, AS_IN, CARRIED, CARRIED_DATASETS, MEASUREMENTS, REFERRING, WITHOUT
+from nbops.record.refer import ADDED, AS_IN, CARRIED, CARRIED_DATASETS, CARRIED_LINEAGE, MEASUREMENTS, REFERRING, WITHOUT
 
 __all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "build", "definitions_of"]
 
@@ -41,7 +41,7 @@ _REFERENCE: dict[str, Any] = {
 
 _CARRIED: dict[str, Any] = {
     "type": "array",
-    "description": "Datasets whose check results are all as in the ledger of the run that measured them.",
+    "description": "Datasets whose check results are as in the ledger of the run that measured them, but for those in `checks`.",
     "items": {
         "type": "object",
         "properties": {
@@ -61,6 +61,11 @@ _CARRIED_DATASETS: dict[str, Any] = {
     "type": "object",
     "description": "Id of an earlier run to the names of datasets that are as its ledger says: carried over, not changed since.",
     "additionalProperties": {"type": "array", "items": {"type": "string"}},
+}
+
+_CARRIED_LINEAGE: dict[str, Any] = {
+    "type": "string",
+    "description": "Id of an earlier run whose ledger holds the same `lineage`.",
 }
 
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
@@ -147,7 +152,7 @@ def build() -> dict[str, Any]:
     apart |= {model.Cause, model.Incident, model.IncidentEvent, model.IncidentFinding}  # in files of their own
     definitions = {kind.__name__: _of_record(kind, texts.get(kind.__name__, {})) for kind in kinds if kind not in apart}
     run = definitions.pop("Run")
-    run["properties"] |= {CARRIED: _CARRIED, CARRIED_DATASETS: _CARRIED_DATASETS}
+    run["properties"] |= {CARRIED: _CARRIED, CARRIED_DATASETS: _CARRIED_DATASETS, CARRIED_LINEAGE: _CARRIED_LINEAGE}
     run["properties"]["schema_version"] = {"type": "integer", "minimum": 1, "description": "Version of this format."}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

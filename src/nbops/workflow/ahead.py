@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nbops import kernels
 from nbops.adapters.pipeline_yaml import read_pipeline
 from nbops.errors import ConfigError
 from nbops.pipeline import TaskSpec
+from nbops.quality.profile import FORKED
 from nbops.workflow.fingerprint import Fingerprinter
 from nbops.workflow.hashing import HashCache
 
@@ -21,12 +21,21 @@ if TYPE_CHECKING:
 
     from nbops.contract.config import Config
 
-__all__ = ["imported_by", "start_kernels_early"]
+__all__ = ["imported_by", "prestart", "start_kernels_early"]
 
-_PARTS: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
-    {"pandas": ("parquet", frozenset({"pyarrow", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet"}))}
+_IMAGES = frozenset({"Bmp", "Gif", "Jpeg", "Png", "Ppm"})
+_PARTS: tuple[tuple[str, tuple[str, ...], frozenset[str]], ...] = (
+    ("pandas", ("parquet",), frozenset({"pyarrow", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet"})),
+    # arrays and tables of Python's values may be pandas' own, for which it is imported where it is installed
+    ("pyarrow", ("array(", "table(", "from_py", "to_pandas"), frozenset({"pandas", "pyarrow.compute", "pyarrow.pandas_compat"})),
+    (
+        "matplotlib.pyplot",
+        ("",),
+        frozenset({"matplotlib.backends.backend_agg", *(f"PIL.{name}ImagePlugin" for name in _IMAGES)}),
+    ),
+    ("nbops", ("nbops.check(", "nbops.expect("), frozenset({"nbops.quality.notebook"})),
 )
-"""A library to a word, and to what the library imports itself once code with that word runs."""
+"""A library, words, and what the library imports itself once code with one of the words runs."""
 _TEXT = frozenset({".py"})
 _NOTEBOOK = frozenset({".ipynb"})
 
@@ -49,7 +58,12 @@ def start_kernels_early(root: Path, config: Config, *, pipeline: Path | None, va
             if not any(source.suffix in _NOTEBOOK | _TEXT for source in sources):
                 return  # no kernel is going to be asked for
             foreseen = _foreseen(root, config, sources)
-    kernels.prestart(root, config, imports=foreseen)
+    prestart(root, config, imports=foreseen)
+
+
+def prestart(root: Path, config: Config, *, imports: Iterable[str] | None) -> None:
+    """Start the process that kernels, and the profiler, are forked from; see :func:`nbops.kernels.prestart`."""
+    kernels.prestart(root, config, imports=imports, companion=FORKED if config.profile else None)
 
 
 def _foreseen(root: Path, config: Config, sources: Iterable[Path]) -> tuple[str, ...] | None:
@@ -99,7 +113,8 @@ def imported_by(tasks: Iterable[TaskSpec], *, fingerprinter: Fingerprinter) -> t
             if item.level == 0 and item.module.split(".")[0] in outside:
                 # a name that is taken from a package may be a module: what is none is left out when it is looked for
                 found |= {item.module, *(f"{item.module}.{name}" for name in item.names if name.islower())}
-    for name, (mark, parts) in _PARTS.items():
-        if name in found and any(mark in cell for cell in code):
+    libraries = frozenset(found)
+    for library, words, parts in _PARTS:
+        if library in libraries and any(word in cell for cell in code for word in words):
             found |= parts
     return tuple(sorted(found))

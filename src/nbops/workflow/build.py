@@ -17,8 +17,8 @@ from nbops.contract.odcs import load_contracts
 from nbops.contract.yamlcache import DocumentCache
 from nbops.errors import ConfigError, EarlyStop, LedgerError, NbopsError
 from nbops.model import Notice, Run, RunError
-from nbops.pages.vocabulary import page_words
 from nbops.quality.audited import Audit
+from nbops.quality.notes import noted_by
 from nbops.record.commit import git_state
 from nbops.record.running import alive_here, recover, remove_running, sweep_killed, write_running
 from nbops.record.store import latest_run, load_runs, new_run_id, read_run, run_folders, write_run
@@ -34,7 +34,6 @@ from nbops.workflow.assemble import (
     verdict_of,
     without_quotes,
 )
-from nbops.workflow.conclude import Conclusion, conclude, scrubber_for
 from nbops.workflow.context import Context, Earlier
 from nbops.workflow.costs import load_costs, save_costs
 from nbops.workflow.datasets import orphan_contracts, plan_datasets
@@ -48,16 +47,17 @@ from nbops.workflow.lineage_inputs import named_inputs
 from nbops.workflow.live import LiveNotes
 from nbops.workflow.lock import project_lock
 from nbops.workflow.meanwhile import Meanwhile
+from nbops.workflow.personal import PersonalAhead
 from nbops.workflow.profiling import Profiling
 from nbops.workflow.progress import Progress, duration
 from nbops.workflow.running import RunningLedger
 from nbops.workflow.schedule import Scheduler
+from nbops.workflow.scrubbing import scrubber_for
 from nbops.workflow.share import Share
 from nbops.workflow.state import StateStore, TaskState
 from nbops.workflow.stop import StopSignals
 from nbops.workflow.taskrecord import TaskRecord
 from nbops.workflow.watchover import catch_up
-from nbops.workflow.worker import noted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from nbops.contract.records import Contract
     from nbops.pipeline import Runner, TaskSpec
     from nbops.record.scrub import Scrubber
+    from nbops.workflow.conclude import Conclusion
 
 __all__ = ["BuildResult", "build"]
 
@@ -165,7 +166,7 @@ class _Build:
         self.profiles = Profiling(root, config, {})
         self.exports = Exports(root)
         self.tracing = Tracing(root, config, folder=root / ".nbops/work" / self.run_id / "lineage", previous=self.previous)
-        self.meanwhile = Meanwhile(root, self.reports, scrubber=self._scrubber_of_all)
+        self.meanwhile = Meanwhile(root, self.reports, scrubber=self._scrubber_of_all, monitors=config.monitoring.enabled)
 
     def _new_id(self) -> str:
         """Return an id that sorts after every earlier one, also of a run begun in the same second."""
@@ -193,16 +194,15 @@ class _Build:
                 self.errors.append(RunError(kind=type(error).__name__, message=str(error)))
                 self._prepare(tasks, {})
                 self._hold_all("held: the contracts cannot be read")
-                self._conclude({})
+                self._conclude()
                 raise
             self._prepare(tasks, contracts)
             self.profiles = Profiling(self.root, self.config, contracts)
-            if any(contract.personal_columns for contract in contracts.values()):
-                self.meanwhile.later(page_words)  # which the search for personal values asks for at the end
+            self.meanwhile.read_personal(self.personal)
             cleanup.callback(self.profiles.close)
             cleanup.callback(self.tracing.close)
             early = self._schedule(tasks, scratch)
-            run = self._conclude(contracts)
+            run = self._conclude()
         if self.stop.stopped():
             return BuildResult(run=run, seconds={})
         raise_failures(run, reports=self.config.reports)
@@ -237,6 +237,7 @@ class _Build:
     def _prepare(self, tasks: tuple[TaskSpec, ...], contracts: Mapping[str, Contract]) -> None:
         plans = plan_datasets(self.root, tasks, contracts)
         self.records = {task.name: TaskRecord(spec=task, plans=plans[task.name]) for task in tasks}
+        self.personal = PersonalAhead(self.root, self.records, contracts)
         if self.selected is None and not self.runner.partial:
             self.notices += orphan_contracts(plans, contracts)
 
@@ -304,7 +305,7 @@ class _Build:
     def _ledgers_if_needed(self, tasks: tuple[TaskSpec, ...]) -> list[Run] | None:
         """Read the ledgers only when a task's local state is missing: a fresh clone, or ``.nbops`` was deleted."""
         states = StateStore(self.root)
-        if all(states.path(task.name).exists() for task in tasks):
+        if self.previous is None or all(states.path(task.name).exists() for task in tasks):
             return None
         runs, _ = load_runs(self.reports)
         return runs
@@ -385,27 +386,31 @@ class _Build:
             notices=(*self.notices, *self.exports.notices, *(notice for r in done.values() for notice in r.notices)),
         )
 
-    def _conclude(self, contracts: Mapping[str, Contract]) -> Run:
+    def _conclude(self) -> Run:
+        from nbops.workflow.conclude import conclude  # noqa: PLC0415 - imported while tasks run, not before the first one
+
         failed = bool(self.errors) or any(record.status == "failed" for record in self.records.values())
         status: Literal["succeeded", "failed", "interrupted"] = "failed" if failed else "succeeded"
         if self.stop.stopped():
             status = "interrupted"
             self.errors.append(RunError(kind="Interrupted", message=f"the build was stopped by {self.stop.name}"))
         if self.profiles.busy and status != "interrupted":
-            self.ledger.write()  # there is a wait ahead, in which the build may be killed
+            self.meanwhile.first(self.ledger.write)  # there is a wait ahead, in which the build may be killed
         with _announced(self.progress):
             outcome: Conclusion = conclude(
                 root=self.root,
                 config=self.config,
+                run_id=self.run_id,
                 run_of=lambda notebooks, notices: self._final(status, notebooks, notices),
                 parameters=self.runner.parameters(),
                 records=self.records,
-                contracts=contracts,
+                personal_values=self.personal,
                 profiles=self.profiles,
                 meanwhile=self.meanwhile,
                 wait=0.0 if status == "interrupted" else self.config.profile_wait,
                 stop=self.stop,
                 exports=self.exports,
+                close=(self.lock,),
             )
         self._say_end(outcome)
         return outcome.run
@@ -424,10 +429,10 @@ class _Build:
     def _say_end(self, outcome: Conclusion) -> None:
         run = outcome.run
         colour = {"passed": "green", "warned": "yellow"}.get(run.verdict, "red")
-        checks = len(run.checks)
         passed = sum(1 for result in run.checks if result.verdict == "passed")
         took = duration(run.seconds or 0.0)
-        self.progress.say(f"nbops run {run.id}: {run.verdict.upper()}, {passed}/{checks} checks passed, {took}", colour=colour)
+        word = "INTERRUPTED" if run.status == "interrupted" else run.verdict.upper()
+        self.progress.say(f"nbops run {run.id}: {word}, {passed}/{len(run.checks)} checks passed, {took}", colour=colour)
         for sentence in outcome.said:
             self.progress.say(f"nbops: {sentence}")
 

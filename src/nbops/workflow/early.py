@@ -6,11 +6,13 @@ Such a process waits before the first cell (:func:`nbops.kernels.await_turn`), s
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from multiprocessing.connection import Connection
 
     from nbops.workflow.process import TaskProcess
     from nbops.workflow.publish import Staging
@@ -36,7 +38,7 @@ class EarlyStarts:
     def __init__(self, fork: Callable[[str], Early]) -> None:
         self._fork = fork
         self._waiting: dict[str, Early] = {}
-        self._seen: frozenset[str] = frozenset()
+        self._seen: tuple[frozenset[str], frozenset[str]] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -49,19 +51,37 @@ class EarlyStarts:
         """The processes that wait."""
         return [early.process for early in self._waiting.values()]
 
-    def start(self, coming: Callable[[], Iterable[str]], *, running: frozenset[str], free: int) -> None:
-        """Start what comes next, once for each set of running tasks.
+    @property
+    def said(self) -> list[Connection]:
+        """What becomes readable when one that is starting says something."""
+        return [process.said for process in self.processes if process.starting_until]
+
+    def starting_until(self) -> float:
+        """Take in what they say, and return the monotonic time up to which they are to be left a core; past when none starts."""
+        for process in self.processes:
+            if process.starting_until:
+                process.hear()
+        return max((process.starting_until for process in self.processes), default=0.0)
+
+    def start(self, coming: Callable[[frozenset[str]], Iterable[str]], *, running: frozenset[str], workers: int) -> None:
+        """Start what comes next: one at a time for each core with nothing to do, and in the end as many as may run at once.
+
+        In a chain that is also what comes after one that waits: a short notebook ends sooner than the next one's kernel starts.
 
         Args:
-            coming: Returns the tasks that may start when the running ones have ended, the first one first.
+            coming: Returns the tasks that may start when these have ended, the first one first.
             running: The tasks that run.
-            free: Cores with nothing to do, as far as those that wait are no work either.
+            workers: Tasks that may run at once. Those that wait are no work.
         """
-        free -= len(self._waiting)
-        if free <= 0 or not running or running == self._seen:
+        now, waiting = time.monotonic(), frozenset(self._waiting)
+        starting = sum(process.starting_until > now for process in self.processes)
+        free = min(workers - len(running) - starting, workers - len(waiting))
+        if free <= 0 or not running or (running, waiting) == self._seen:
             return
-        self._seen = running
-        for name in [name for name in coming() if name not in self._waiting][:free]:
+        names = [name for name in dict.fromkeys((*coming(running), *coming(running | waiting))) if name not in waiting]
+        if not names:
+            self._seen = running, waiting  # nothing is to be asked for until they change
+        for name in names[:free]:
             self._waiting[name] = self._fork(name)
 
     def begin(self, name: str) -> Early | None:

@@ -113,6 +113,7 @@ def _import(*, notebooks: bool) -> Any:
     if notebooks:
         importlib.import_module("nbops.adapters.papermill")
         importlib.import_module("papermill.execute")
+        importlib.import_module("nbops.adapters.notebook_parts").check_at_a_glance()
     importlib.import_module("nbops.workflow.attach")  # what `on_render` names
     importlib.import_module("nbops.workflow.build")  # what it imports when it builds
     return importlib.import_module("nbops.adapters.ploomber_build")

@@ -46,9 +46,11 @@ def observed_inputs(fingerprinter: Fingerprinter, record: TaskRecord) -> Observe
         return ObservedInputs(fingerprint={}, notices=())
     began = _nanoseconds(record.started_at)
     known = record.recipe.get("files", {})
+    # by these its data is judged anew anyway, without the task running again
+    contracts = {plan.contract.path for plan in record.plans if plan.contract is not None}
     files = {
         name: path
-        for name, path in fingerprinter.undeclared(spec, observed.reads, known=known)
+        for name, path in fingerprinter.undeclared(spec, observed.reads, known={**known, **dict.fromkeys(contracts)})
         if began is None or path.stat().st_mtime_ns < began
     }
     counted = sorted(files)[:_MOST_FILES]

@@ -103,7 +103,7 @@ def notebooks_to_run(root: Path, config: Config, *, pipeline: Path | None, value
     if pipeline is None:
         return True
     try:
-        recalled = recall(root, pipeline=pipeline, values=values)
+        recalled = recall(root, pipeline=pipeline, values=values, whole=False)
         if any(
             task.source is not None and task.source.suffix in _NOTEBOOKS
             for task in recalled.tasks

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
-import ctypes
 import multiprocessing
 import os
 import pickle
@@ -26,6 +25,7 @@ import psutil
 from nbops import kernels
 from nbops.model import RunError
 from nbops.workflow.failure import describe
+from nbops.workflow.families import die_with_parent, going_on, lives, resident, those_of, tree, watch_for_death, with_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,14 +46,13 @@ _SAMPLE_SECONDS = 0.25
 _SAMPLE_SHARE = 0.1
 """Memory is sampled less often the longer a task runs, at most each ``_SAMPLE_MOST`` seconds."""
 _SAMPLE_MOST = 1.0
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _GRACE_SECONDS = 3.0
-_PR_SET_PDEATHSIG = 1
+_STARTING_SECONDS = 0.25
 _KERNEL = b"kernel "
-"""How a message begins that names a kernel's process id; a pickle begins otherwise."""
+"""How a message begins that names a kernel's process id and the monotonic time; a pickle begins otherwise."""
 _BEGIN, _WITHDRAW = b"begin", b"withdraw"
-_HAS_CHILD_LISTS = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110
-"""The kernel lists the children of a thread (CONFIG_PROC_CHILDREN); else every process of the machine is looked at."""
+_WAITS = b"waits"
+"""What a process that was started early says when it is as far as it may go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +79,8 @@ class TaskProcess:
         time_limit: Seconds until the child is killed, or None.
         early: Start it before its turn: it waits, where it calls :func:`nbops.kernels.await_turn`, until :meth:`begin`, and its
             time counts from there.
+        from_kernel: Its time counts from the start of its kernel: what kernels are forked from may still be importing, for all of
+            the run's notebooks, and the first one is not to be charged for that.
     """
 
     def __init__(
@@ -91,26 +92,31 @@ class TaskProcess:
         close: tuple[int, ...] = (),
         time_limit: float | None = None,
         early: bool = False,
+        from_kernel: bool = False,
     ) -> None:
         context = multiprocessing.get_context("fork")
         self._receiver, sender = context.Pipe(duplex=False)
         self.started = time.monotonic()
         self._time_limit = time_limit
+        self._from_kernel = from_kernel
         self._peak = 0
         self._own_peak = 0
         self._sampled = 0.0
-        self._inherited = _memory(os.getpid())
+        self._inherited = resident(os.getpid())
         self.memory = 0
         """Bytes that it held when it was last looked at, without what it shares with this process since the fork."""
         self._message: bytes | None = None
         self._kernels: list[psutil.Process] = []
         self._lost_kernel = False
         """A kernel that it told of was gone when this was read."""
+        self._waits = not early
         turn: Connection | None = None
         self._turn: Connection | None = None
         if early:
             turn, self._turn = context.Pipe(duplex=False)
-        self._process = context.Process(target=_child, args=(work, environment, log, close, sender, self._receiver, turn))
+        self._process = context.Process(
+            target=_child, args=(work, environment, log, close, sender, self._receiver, turn, os.getpid())
+        )
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
@@ -120,7 +126,7 @@ class TaskProcess:
         sender.close()
         if turn is not None:
             turn.close()
-        self._death_watch = _watch_for_death(self._process.pid)
+        self._death_watch = watch_for_death(self._process.pid)
 
     @property
     def pid(self) -> int | None:
@@ -170,11 +176,17 @@ class TaskProcess:
             message = self._receiver.recv_bytes()
         except (EOFError, OSError):
             return True
+        if message == _WAITS:
+            self._waits = True
+            return False
         if not message.startswith(_KERNEL):
             self._message = message
             return True
+        pid, moment = message[len(_KERNEL) :].split()
+        if self._from_kernel:
+            self.started, self._from_kernel = float(moment), False
         try:
-            self._kernels.append(psutil.Process(int(message[len(_KERNEL) :])))
+            self._kernels.append(psutil.Process(int(pid)))
         except psutil.Error:
             self._lost_kernel = True
         return False
@@ -184,22 +196,39 @@ class TaskProcess:
         """Whether it has started a kernel, as far as :meth:`poll` knows."""
         return bool(self._kernels)
 
+    @property
+    def starting_until(self) -> float:
+        """Monotonic time up to which one that was started early is to be left the core that it starts on; past once it waits."""
+        return 0.0 if self._waits else self.started + _STARTING_SECONDS
+
+    @property
+    def said(self) -> Connection:
+        """What becomes readable when one that was started early has something to say."""
+        return self._receiver
+
+    def hear(self) -> None:
+        """Take in what one that was started early has said so far."""
+        while self._receiver.poll():
+            if self._is_over():
+                self._waits = True  # it has ended, which is found when its turn comes
+                return
+
     def begin(self) -> bool:
         """Tell a process that was started early that its turn has come; False when it is not as it was left, and of no use."""
         while self._receiver.poll():
             if self._is_over():
                 return False
-        if self._turn is None or not self._process.is_alive():
+        if self._turn is None or self._message is not None or not self._process.is_alive():
             return False
-        if self._lost_kernel or not all(_lives(kernel) for kernel in self._kernels):
+        if self._lost_kernel or not all(lives(kernel) for kernel in self._kernels):
             return False
+        self.started = time.monotonic()  # before the child is told: it may be quicker than what follows here
         try:
             self._turn.send_bytes(_BEGIN)
         except OSError:
             return False
         self._turn.close()
         self._turn = None
-        self.started = time.monotonic()
         return True
 
     def withdraw(self) -> None:
@@ -216,17 +245,26 @@ class TaskProcess:
 
     def family(self) -> list[psutil.Process]:
         """Return the child, all that it started, and its kernels: a forked one is no descendant of it; the child comes last."""
-        found = [process for kernel in self._kernels for process in _with_children(kernel)]
-        return list(dict.fromkeys([*found, *_with_children(self._process.pid)]))
+        found = [process for kernel in self._kernels for process in with_children(kernel)]
+        return list(dict.fromkeys([*found, *with_children(self._process.pid)]))
+
+    def _left(self) -> list[psutil.Process]:
+        """Return what is left of a child that has sent its result: mostly nothing but itself, for its kernel has ended."""
+        pids = [pid for kernel in self._kernels if lives(kernel) for pid in tree(kernel.pid)]
+        found = []
+        for pid in dict.fromkeys([*pids, *tree(self.pid)]):
+            with contextlib.suppress(psutil.Error):
+                found.append(psutil.Process(pid))
+        return found
 
     def kill(self) -> None:
         """Stop the child and everything that it started: first asking, then not."""
         kill_all([self])
 
     def _sample(self) -> None:
-        started = [pid for kernel in self._kernels if kernel.is_running() for pid in _tree(kernel.pid)]
-        family = dict.fromkeys([*_tree(self._process.pid), *started])
-        memory = [_memory(pid) for pid in family]
+        started = [pid for kernel in self._kernels if kernel.is_running() for pid in tree(kernel.pid)]
+        family = dict.fromkeys([*tree(self._process.pid), *started])
+        memory = [resident(pid) for pid in family]
         self._peak = max(self._peak, sum(memory[1:] or memory))
         if memory:
             self.memory = max(0, memory[0] - self._inherited) + sum(memory[1:])
@@ -246,17 +284,23 @@ class TaskProcess:
             self._death_watch = None
 
     def _finish(self) -> Outcome:
-        family = self.family()
-        self._process.join(_GRACE_SECONDS)
-        if self._process.is_alive():
-            self.kill()
+        told = (False, None, [], 0) if self._message is None else pickle.loads(self._message)  # noqa: S301 - our own child's
+        ok, value, left, memory = told
+        if not self._peak:  # it was over before it was ever looked at
+            self._peak, self._own_peak = memory, max(0, memory - self._inherited)
+        over = left is None
+        family = self.family() if self._message is None else [*self._left(), *those_of(left or [])]
+        if not over:
+            self._process.join(_GRACE_SECONDS)
+            if self._process.is_alive():
+                self.kill()
         for orphan in family:
-            # kernels and pools whose parent is gone
+            # kernels and pools whose parent is gone; a child that is over is left to end by itself
             with contextlib.suppress(psutil.Error):
-                orphan.kill()
+                if not over or orphan.pid != self.pid:
+                    orphan.kill()
         if self._message is None:
             return self._ended(self._death())
-        ok, value = pickle.loads(self._message)  # noqa: S301 - from our own child through an anonymous pipe
         return self._ended(None, value) if ok else self._ended(value)
 
     def _ended(self, error: RunError | None, value: Any = None) -> Outcome:
@@ -284,13 +328,6 @@ class TaskProcess:
         return RunError(kind="Exited", message=f"the task ended its own process (exit code {code}) before it was done")
 
 
-def _lives(process: psutil.Process) -> bool:
-    """Tell whether a process runs; one that was killed and that nobody has asked for yet does not."""
-    with contextlib.suppress(psutil.Error):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
 def kill_all(processes: Sequence[TaskProcess]) -> None:
     """Stop several children and everything that they started, all at the same time: first asking, then not."""
     victims = [victim for process in processes for victim in process.family()]
@@ -313,9 +350,10 @@ def _child(  # noqa: PLR0917 - handed over by multiprocessing
     sender: Connection,
     receiver: Connection,
     turn: Connection | None,
+    parent: int,
 ) -> None:
     os.setsid()
-    _die_with_parent()
+    die_with_parent(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
@@ -334,74 +372,29 @@ def _child(  # noqa: PLR0917 - handed over by multiprocessing
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     os.environ.update(environment)
-    kernels.observe(lambda pid: sender.send_bytes(_KERNEL + str(pid).encode()))
-    kernels.hold(None if turn is None else partial(_wait_for, turn))
+    kernels.observe(lambda pid: sender.send_bytes(_KERNEL + f"{pid} {time.monotonic()}".encode()))
+    kernels.hold(None if turn is None else partial(_wait_for, turn, sender))
     try:
-        message = pickle.dumps((True, work()))
+        message = _result(ok=True, value=work())
     except BaseException as error:  # noqa: BLE001 - also SystemExit and KeyboardInterrupt of the user's code
-        message = pickle.dumps((False, describe(error)))
+        message = _result(ok=False, value=describe(error))
     with contextlib.suppress(OSError):
         sender.send_bytes(message)
     sender.close()
+    if going_on() is None:
+        os._exit(0)  # nobody waits for it, and what multiprocessing would look after is not there
 
 
-def _wait_for(turn: Connection) -> None:
+def _result(*, ok: bool, value: Any) -> bytes:
+    """Return what is sent: the result, what else goes on (where that is None, the end need not be awaited), resident bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    return pickle.dumps((ok, value, going_on(), resident(os.getpid())))
+
+
+def _wait_for(turn: Connection, sender: Connection) -> None:
+    sender.send_bytes(_WAITS)
     if turn.recv_bytes() != _BEGIN:
         raise SystemExit("its turn does not come")  # no Exception: what catches those would report a failure
     turn.close()
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when the build dies, however it dies."""
-    if not sys.platform.startswith("linux"):
-        return
-    parent = os.getppid()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent or parent == 1:
-        os._exit(1)
-
-
-def _with_children(of: psutil.Process | int | None) -> list[psutil.Process]:
-    """Return the descendants of a process and, last, itself; nothing when it is gone."""
-    try:
-        head = of if isinstance(of, psutil.Process) else psutil.Process(of)
-        return [*head.children(recursive=True), head] if head.is_running() else []
-    except psutil.Error:
-        return []
-
-
-def _watch_for_death(pid: int | None) -> int | None:
-    """Return a descriptor that becomes readable when the process ends, or None where the system has none."""
-    if not hasattr(os, "pidfd_open") or pid is None:
-        return None
-    with contextlib.suppress(OSError):  # an older kernel, or a sandbox
-        return os.pidfd_open(pid)
-    return None
-
-
-def _tree(pid: int | None) -> list[int]:
-    """Return the process and all that it started, itself first; one look at each, where the system has such lists."""
-    found = [] if pid is None else [pid]
-    if not _HAS_CHILD_LISTS:
-        return [process.pid for process in reversed(_with_children(pid))]
-    for parent in found:  # grows while it is walked
-        with (
-            contextlib.suppress(OSError),
-            open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as stream,  # noqa: PTH123 - many times a minute
-        ):
-            found += [int(child) for child in stream.read().split()]
-    return found
-
-
-def _memory(pid: int) -> int:
-    """Return the resident bytes of a process, 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as stream:  # noqa: PTH123 - many times a minute
-            return int(stream.read().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        if sys.platform.startswith("linux"):
-            return 0
-    with contextlib.suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
-    return 0

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbops import kernels
 from nbops.model import Notice
 from nbops.pages.names import page_name
 from nbops.quality.profile import Profiler, ProfileRequest
+from nbops.quality.usercache import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +39,8 @@ class Profiling:
 
     def __init__(self, root: Path, config: Config, contracts: Mapping[str, Contract]) -> None:
         self._root, self._config, self._contracts = root, config, contracts
-        self._profiler = Profiler(seconds=config.profile_seconds, bytecode=_user_cache())
+        self._profiler = Profiler(seconds=config.profile_seconds, bytecode=_bytecode(), forked=kernels.take_companion)
+        self._offered: set[str] = set()
 
     @property
     def events(self) -> tuple[Any, ...]:
@@ -61,6 +63,7 @@ class Profiling:
         for dataset in datasets if self._config.profile else ():
             request = self._request(dataset)
             if request is not None:
+                self._offered.add(dataset.name)
                 self._profiler.submit(request)
 
     @property
@@ -71,6 +74,16 @@ class Profiling:
     def collect(self) -> None:
         """Take in what is done, and hand over what is next."""
         self._profiler.poll()
+
+    def expected(self, datasets: Iterable[Dataset]) -> dict[str, str]:
+        """Return what :meth:`finish` returns as pages if every profile that was asked for can be made.
+
+        Args:
+            datasets: The run's datasets.
+        """
+        reports = self._root / self._config.reports
+        pages = {dataset.name: _page(dataset.name) for dataset in (datasets if self._config.profile else ())}
+        return {name: page for name, page in pages.items() if name in self._offered or (reports / page).exists()}
 
     def finish(
         self, datasets: Iterable[Dataset], *, seconds: float, stop: StopSignals, meanwhile: Meanwhile
@@ -94,6 +107,7 @@ class Profiling:
             stop.drain()
             self.collect()
         results = {result.dataset: result for result in self._profiler.results(0.0, waited=seconds)}
+        self._profiler.dismiss()  # what it had in memory is let go of while pages are made
         found: dict[str, str] = {}
         notices: list[Notice] = []
         for dataset in datasets if self._config.profile else ():
@@ -133,7 +147,7 @@ def _page(dataset: str) -> str:
     return f"profiles/{page_name(dataset)}.html"
 
 
-def _user_cache() -> Path | None:
+def _bytecode() -> Path | None:
     """Return where the profiler may keep bytecode, when it has no other place: shared by the user's projects."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - that of Path fails without a home
-    return folder / "nbops/bytecode" if folder.is_absolute() else None
+    cache = user_cache()
+    return None if cache is None else cache / "bytecode"

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Staging",
     "flush",
+    "flush_meanwhile",
     "is_decided",
+    "leave",
     "missing_products",
     "planned",
     "publish",
@@ -154,7 +157,7 @@ def publish(
     """Move everything that a task made to where it belongs.
 
     Args:
-        staging: The attempt.
+        staging: The attempt; its products are on the disk already, see :func:`flush`.
         root: The project's root.
         extra: Further moves (staged, final): quarantined rows, undeclared outputs.
         state: The task's new state file and its content, written with the moves.
@@ -163,9 +166,10 @@ def publish(
         TaskError: A final path cannot be written; the journal stays, and the next build completes the moves.
     """
     moves = [(staging.staged[key], staging.final[key]) for key in sorted(staging.staged)]
-    moves += [(str(source), str(target)) for source, target in extra]
-    for source, _ in moves:
-        _flush(Path(source))
+    for source, target in extra:
+        moves.append((str(source), str(target)))
+        if staging.quarantine not in source.parents:
+            _flush(source)
     journal = staging.folder / _JOURNAL
     # a single move is there or not, whether the journal survives a loss of power or not
     document = {"moves": moves, "state": {"path": str(state[0]), "document": dict(state[1])}}
@@ -200,6 +204,17 @@ def flush(staging: Staging) -> None:
     for path in (*map(Path, staging.staged.values()), staging.quarantine):
         if path.exists():
             _flush(path)
+
+
+def flush_meanwhile(paths: Iterable[str | Path]) -> None:
+    """Begin to bring files to the disk while this process goes on; :func:`flush` then finds less to wait for."""
+
+    def work() -> None:
+        for path in paths:
+            with contextlib.suppress(OSError):  # `flush` meets it again
+                _flush(Path(path))
+
+    threading.Thread(target=work, name="nbops-flush", daemon=True).start()
 
 
 def _flush(path: Path) -> None:
@@ -246,6 +261,12 @@ def _complete(journal: Path) -> None:
     # should a loss of power leave an older state, or a broken one, the task runs once more
     write_json(Path(state["path"]), state["document"], durable=False)
     journal.unlink()
+
+
+def leave(root: Path, *, run_id: str) -> None:
+    """Remove a run's staging folder at the end of the run, unless something is in it that the next build has to complete."""
+    with contextlib.suppress(OSError):
+        (root / _STAGING_DIR / run_id).rmdir()
 
 
 def recover(root: Path) -> list[str]:

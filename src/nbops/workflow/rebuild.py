@@ -9,10 +9,10 @@ from nbops.errors import LedgerError
 from nbops.history.matrix import matrix_rows
 from nbops.history.series import series_of
 from nbops.pages.render import render_index, render_run
+from nbops.pages.summaries import Listing
 from nbops.record.committed import forget_committed
 from nbops.record.pruning import forget_pruned, runs_with_pages
 from nbops.record.store import latest_run, loader, read_run, run_ids
-from nbops.record.summaries import Listing
 from nbops.workflow.comparing import beside
 from nbops.workflow.watchpages import watch_of
 

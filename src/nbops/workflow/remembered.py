@@ -107,13 +107,15 @@ def _declaration(task: FileTask) -> dict[str, Any]:
     return plain
 
 
-def recall(root: Path, *, pipeline: Path, values: Mapping[str, Any]) -> Recalled:
+def recall(root: Path, *, pipeline: Path, values: Mapping[str, Any], whole: bool = True) -> Recalled:
     """Return the pipeline's tasks as a build would find them now.
 
     Args:
         root: The project's root.
         pipeline: The pipeline file.
         values: What ``--env--NAME VALUE`` would set.
+        whole: Text notebooks that are new or changed are read, which imports jupytext; else such a task is unknown, and without
+            what it depends on.
 
     Raises:
         PipelineError: The pipeline cannot be read without Ploomber.
@@ -130,20 +132,21 @@ def recall(root: Path, *, pipeline: Path, values: Mapping[str, Any]) -> Recalled
     tasks = {task.name: task for task in file.tasks}
     for name, declaration in now.items():
         try:
-            specs[name] = _spec(name, known.get(name), before=then.get(name), now=declaration, file=file, hashes=hashes)
+            spec = _spec(name, known.get(name), before=then.get(name), now=declaration)
+            specs[name] = _up_to_now(spec, known[name]["hash"], file=file, hashes=hashes, whole=whole)
         except SourceError as error:  # noqa: PERF203 - one task's fault is not another's
-            specs[name] = _as_declared(tasks[name], file)
+            specs[name] = _as_declared(tasks[name], file, whole=whole)
             unknown[name] = f"{error}; {_ELSEWHERE}"
     return Recalled(tasks=_sorted(specs, pipeline), unknown=unknown)
 
 
-def _as_declared(task: FileTask, file: PipelineFile) -> TaskSpec:
+def _as_declared(task: FileTask, file: PipelineFile, *, whole: bool) -> TaskSpec:
     """Return what the files say of a task that no build has loaded: what it depends on, for the order and for pictures."""
     bare = TaskSpec(name=task.name, kind="other", source=task.source, code=(), language="", upstream=(), products=())
     names = [one.name for one in file.tasks]
     if not file.extract_upstream:
         return replace(bare, upstream=tuple(name for name in task.upstream if name in names))
-    if task.source is None or task.source.suffix not in {".py", ".ipynb"}:
+    if task.source is None or task.source.suffix not in {".py", ".ipynb"} or not whole:
         return bare
     with suppress(SourceError):
         spec = replace(bare, kind="notebook", language="python")
@@ -167,10 +170,8 @@ def _spec(
     *,
     before: Any,
     now: dict[str, Any],
-    file: PipelineFile,
-    hashes: HashCache,
 ) -> TaskSpec:
-    """Return a task as it is now, from what it was and what changed.
+    """Return a task as it is declared now, from what it was and what changed; its code as it was.
 
     Raises:
         SourceError: That cannot be told.
@@ -198,10 +199,21 @@ def _spec(
         raise SourceError("its upstream is declared differently since the last build")
     if before["product"] != now["product"]:
         raise SourceError("its products are declared differently since the last build")
+    return spec
+
+
+def _up_to_now(spec: TaskSpec, known: str, *, file: PipelineFile, hashes: HashCache, whole: bool) -> TaskSpec:
+    """Return a task with its code as it is now.
+
+    Raises:
+        SourceError: That cannot be told, or is not to be.
+    """
     if spec.source is None:
         raise SourceError("it has no source file")
-    if hashes.of(spec.source) == entry["hash"]:
+    if hashes.of(spec.source) == known:
         return spec
+    if not whole and spec.kind == "notebook" and spec.source.suffix != ".ipynb":
+        raise SourceError("its source changed")
     return reread(spec, names=[task.name for task in file.tasks], upstream=file.extract_upstream, product=file.extract_product)
 
 

@@ -7,31 +7,36 @@ a moment is due (a retry, a time limit, the next look at memory).
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import time
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops import kernels
-from nbops.workflow.ahead import imported_by
+from nbops.workflow.ahead import imported_by, prestart
+from nbops.workflow.auditahead import AuditAhead
 from nbops.workflow.costs import UNKNOWN, Cost, Holder, critical_paths, shortage
 from nbops.workflow.decide import Decider
 from nbops.workflow.early import Early, EarlyStarts
 from nbops.workflow.failure import describe
 from nbops.workflow.finish import Finisher, blocking, checks_failed, utc_now
 from nbops.workflow.process import Outcome, TaskProcess, kill_all
-from nbops.workflow.publish import Staging, flush, set_aside, stage
+from nbops.workflow.publish import Staging, flush, flush_meanwhile, leave, set_aside, stage
 from nbops.workflow.resources import available_memory
 from nbops.workflow.taskqueue import TaskQueue
-from nbops.workflow.worker import Made, audit_task, child_environment, execute_task, prepare_audit
+from nbops.workflow.worker import Made, audits_of, child_environment, execute_task, made_by, prepare_audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nbops.pipeline import TaskSpec
+    from nbops.quality.audited import Audit
     from nbops.workflow.context import Context
+    from nbops.workflow.datasets import DatasetPlan
     from nbops.workflow.taskrecord import TaskRecord
 
 __all__ = ["Scheduler"]
@@ -71,6 +76,7 @@ class Scheduler:
         self._short: dict[str, str] = {}
         """Tasks that wait for memory (or for the machine to be theirs alone), and why."""
         self._early = EarlyStarts(self._fork_early)
+        self._saw_kernel = False  # then what kernels are forked from has imported all that it imports
         self._selected = selected
         self._imported: tuple[str, ...] | None = None
         datasets = sorted(len(record.plans) for record in records.values() if record.plans)
@@ -104,6 +110,9 @@ class Scheduler:
         except BaseException:
             self._stop()
             raise
+        finally:
+            multiprocessing.active_children()  # takes note of processes that were left to end by themselves
+            leave(self._context.root, run_id=self._context.run_id)
 
     # -- starting ---------------------------------------------------------------------------------------------------------
 
@@ -181,7 +190,7 @@ class Scheduler:
     def _start(self, name: str, record: TaskRecord) -> None:
         context, spec = self._context, record.spec
         if spec.kind == "notebook":
-            kernels.prestart(context.root, context.config, imports=self._imports())
+            prestart(context.root, context.config, imports=self._imports())
         record.attempts += 1
         record.started_at = record.started_at or utc_now()
         record.status = "interrupted"
@@ -232,6 +241,7 @@ class Scheduler:
             close=(context.lock,),
             time_limit=context.config.for_task(record.spec.name).time_limit,
             early=early,
+            from_kernel=not early and record.spec.can_wait and kernels.running() and not self._saw_kernel,
         )
 
     # -- starting early ---------------------------------------------------------------------------------------------------
@@ -242,10 +252,10 @@ class Scheduler:
         if len(running) >= workers or self._queue.ready or self._short or not kernels.running():
             return
         if all(self._is_under_way(name) for name in running):  # what runs is not to be slowed
-            self._early.start(self._coming, running=frozenset(running), free=workers - len(running))
+            self._early.start(self._coming, running=frozenset(running), workers=workers)
 
-    def _coming(self) -> list[str]:
-        return [name for name in self._queue.coming(self._running.keys()) if self._may_start_early(name)]
+    def _coming(self, before: frozenset[str]) -> list[str]:
+        return [name for name in self._queue.coming(before) if self._may_start_early(name)]
 
     def _is_under_way(self, name: str) -> bool:
         process = self._running[name].process
@@ -265,37 +275,51 @@ class Scheduler:
     # -- in the task's process --------------------------------------------------------------------------------------------
 
     def _execute_and_audit(self, record: TaskRecord, staging: Staging) -> Made:
+        ahead = None
+        if record.spec.kind == "notebook":
+            ahead = AuditAhead(
+                record.plans, staged=staging.staged, audits=lambda plans: self._audits(record, staging, plans=plans)
+            )
+            kernels.while_ending(ahead.make)
         execute_task(self._context.runner, record.spec, staging=staging, config=self._context.config)
-        return self._audit(record, staging)
+        return self._audit(record, staging, ahead=ahead)
 
-    def _audit(self, record: TaskRecord, staging: Staging) -> Made:
+    def _audit(self, record: TaskRecord, staging: Staging, *, ahead: AuditAhead | None = None) -> Made:
         context = self._context
-        references = {
-            plan.name: context.root / plan.final_path
-            for item in self._records.values()
-            for plan in item.plans
-            if item is not record and (context.root / plan.final_path).exists()
-        }
-        threads, memory_limit = context.share.limits(context.config.memory_limit)
-        made = audit_task(
-            record.spec,
-            staging=staging,
-            plans=record.plans,
-            references=references,
-            config=context.config,
-            run_id=context.run_id,
-            now=context.now,
-            threads=threads,
-            memory_limit=memory_limit,
-            rewrite=not record.carried,
-            published={plan.name: path for plan in record.plans if (path := context.root / plan.final_path).exists()},
-        )
+        known = ahead.standing() if ahead is not None else {}
+        left = tuple(plan for plan in record.plans if plan.name not in known)
+        if left and not record.carried:
+            flush_meanwhile(staging.staged.values())  # an audit computes while the disk works
+        rest = self._audits(record, staging, plans=left)
+        audits = {**known, **{audit.dataset.name: audit for audit in rest}}
+        made = made_by(record.spec, staging=staging, audits=tuple(audits[plan.name] for plan in record.plans))
         if record.carried:
             return made
         # hashing and writing to disk take time with large data, in which the build's own process has others to look after
         outputs = context.fingerprinter.outputs(self._finisher.staged_spec(record.spec, staging))
         flush(staging)
         return replace(made, outputs=outputs)
+
+    def _audits(self, record: TaskRecord, staging: Staging, *, plans: tuple[DatasetPlan, ...]) -> tuple[Audit, ...]:
+        if not plans:
+            return ()
+        context = self._context
+        final = {plan.name: context.root / plan.final_path for item in self._records.values() for plan in item.plans}
+        published = {name: path for name, path in final.items() if path.exists()}
+        threads, memory_limit = context.share.limits(context.config.memory_limit)
+        return audits_of(
+            record.spec,
+            staging=staging,
+            plans=plans,
+            references={**published, **{plan.name: Path(staging.staged[plan.key]) for plan in record.plans}},
+            config=context.config,
+            run_id=context.run_id,
+            now=context.now,
+            threads=threads,
+            memory_limit=memory_limit,
+            published=published,
+            quarantine=not record.carried,
+        )
 
     # -- waiting ----------------------------------------------------------------------------------------------------------
 
@@ -311,8 +335,13 @@ class Scheduler:
             moments.append(now + _MEMORY_SECONDS)
         if self._running and context.progress.live:
             moments.append(now + _LIVE_SECONDS)
+        steps = bool(self._running) and context.meanwhile.pending
+        if (until := self._early.starting_until()) > now:
+            steps = False  # the core is taken
+            events += self._early.said
+            moments.append(until)
         least = min(moments)
-        if not self._running or not context.meanwhile.pending:
+        if not steps:
             wait(events, timeout=None if least == float("inf") else max(0.0, least - now))
         elif not wait(events, timeout=0.0):
             context.meanwhile.step()
@@ -324,7 +353,9 @@ class Scheduler:
     def _reap(self) -> None:
         """Bring to their end the tasks whose processes have ended."""
         for name in list(self._running):
-            outcome = self._running[name].process.poll()
+            process = self._running[name].process
+            outcome = process.poll()
+            self._saw_kernel |= isinstance(process, TaskProcess) and process.has_kernel
             if outcome is not None:
                 item = self._running.pop(name)
                 self._decided.discard(name)

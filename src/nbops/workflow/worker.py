@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from nbops import plugins
 from nbops.errors import NbopsError, TaskError
 from nbops.kernels.watching import OBSERVE_VARIABLE, install
 from nbops.pipeline import ExecuteOptions, Runner, TaskSpec
+from nbops.quality.notes import noted as noted_as
 from nbops.quality.notes import read_notes
 from nbops.workflow.lineage_observed import observe_settings
 from nbops.workflow.publish import Staging, missing_products, undeclared
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from nbops.quality.audited import Audit
     from nbops.workflow.datasets import DatasetPlan
 
-__all__ = ["Made", "audit_task", "child_environment", "execute_task", "noted_by", "prepare_audit"]
-
-_NOTED = "notebook of "
+__all__ = ["Made", "audits_of", "child_environment", "execute_task", "made_by", "prepare_audit"]
 
 _MOST_DATABASES = 4
 _prepared = False
@@ -103,7 +102,7 @@ def prepare_audit(*, datasets: int) -> None:
         plugins.names("nbops.checks")  # looks through the metadata of all that is installed, once
 
 
-def audit_task(
+def audits_of(
     task: TaskSpec,
     *,
     staging: Staging,
@@ -114,59 +113,54 @@ def audit_task(
     now: datetime,
     threads: int,
     memory_limit: str,
-    rewrite: bool = True,
-    published: Mapping[str, Path] | None = None,
-) -> Made:
-    """Measure and judge what is in the staging folder; rows that a rule sets aside are taken out of it.
+    published: Mapping[str, Path],
+    quarantine: bool = True,
+) -> tuple[Audit, ...]:
+    """Measure and judge the datasets in the staging folder; rows that a rule sets aside are taken out of them.
 
     Args:
         task: The task.
         staging: What it made.
-        plans: Its datasets.
-        references: Other datasets as they are published, for relationships.
+        plans: Those of its datasets that are to be looked at.
+        references: All datasets, this task's as they are staged and others as they are published, for relationships.
         config: The project's settings.
         run_id: Names the quarantine file.
         now: The run's start, for freshness.
         threads: Threads that measuring may use.
         memory_limit: Memory that measuring may use, for example ``2GB``; beyond that it uses the disk.
-        rewrite: False for what is published already: no row is taken out, a row that breaks a rule breaks the check.
         published: Its datasets as they are published, to be held against.
+        quarantine: False for what is published already: no row is taken out, a row that breaks a rule breaks the check.
     """
     from nbops.quality.audit import audit  # noqa: PLC0415 - loads DuckDB, see `prepare_audit`
 
-    own = {plan.name: Path(staging.staged[plan.key]) for plan in plans}
-    published = published or {}
-    audits = []
-    for plan in plans:
-        quarantine = staging.quarantine / plan.name / f"{run_id}.parquet"
-        audits.append(
-            audit(
-                own[plan.name],
-                name=plan.name,
-                task=task.name,
-                final_path=plan.final_path,
-                contract=plan.contract,
-                references={**references, **own},
-                now=now,
-                quarantine_path=quarantine if rewrite else None,
-                quarantine_label=f"{config.quarantine}/{plan.name}/{run_id}.parquet",
-                memory_limit=memory_limit,
-                threads=threads,
-                spread=True,
-                spill=staging.folder,  # a disk that has room for the data
-                before=published.get(plan.name) if rewrite else None,
-            )
+    return tuple(
+        audit(
+            Path(staging.staged[plan.key]),
+            name=plan.name,
+            task=task.name,
+            final_path=plan.final_path,
+            contract=plan.contract,
+            references=references,
+            now=now,
+            quarantine_path=staging.quarantine / plan.name / f"{run_id}.parquet" if quarantine else None,
+            quarantine_label=f"{config.quarantine}/{plan.name}/{run_id}.parquet",
+            memory_limit=memory_limit,
+            threads=threads,
+            spread=True,
+            spill=staging.folder,  # a disk that has room for the data
+            before=published.get(plan.name) if quarantine else None,
         )
-    noted = tuple(_noted(result, task) for result in read_notes(staging.notes))
-    return Made(audits=tuple(audits), noted=noted, undeclared=tuple(undeclared(staging)))
+        for plan in plans
+    )
 
 
-def _noted(result: CheckResult, task: TaskSpec) -> CheckResult:
-    """Say which task noted a result; a contract's rule judged within a notebook is not the judgement of what was published."""
-    return replace(result, check=replace(result.check, origin=f"{_NOTED}{task.name} | {result.check.origin}"))
+def made_by(task: TaskSpec, *, staging: Staging, audits: tuple[Audit, ...]) -> Made:
+    """Return what an attempt made, with what the notebook noted itself.
 
-
-def noted_by(result: CheckResult) -> str | None:
-    """Return the task whose code noted a result, or None for a judgement of nbops' own."""
-    origin = result.check.origin
-    return origin[len(_NOTED) :].split(" | ", 1)[0] if origin.startswith(_NOTED) else None
+    Args:
+        task: The task.
+        staging: What it made.
+        audits: Of its datasets.
+    """
+    noted = tuple(noted_as(result, task.name) for result in read_notes(staging.notes))
+    return Made(audits=audits, noted=noted, undeclared=tuple(undeclared(staging)))

@@ -13,9 +13,9 @@ import pytest
 
 from nbops.model import Anomaly, Cause, Expected, Incident, IncidentEvent, IncidentFinding, MonitorCount, Run
 from nbops.pages.render import render_index, render_run
+from nbops.pages.summaries import summarise
 from nbops.pages.watch import BandPoint, BandSeries, RunWatch, Watch
 from nbops.record.store import write_run
-from nbops.record.summaries import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,40 @@ def test_a_band_with_one_side_goes_to_the_edge() -> None:
     drawing = chart(_points([0.1, 0.2, 0.1], high=0.4), {})
     assert drawing is not None
     assert max(y for _, y in _places(drawing.area)) == HEIGHT
+
+
+def test_a_scale_stays_when_what_was_expected_moves_a_little() -> None:
+    """What is drawn is kept for ever: a new run adds a step to its lines and leaves the others where they are."""
+    values = [100 + 3 * math.sin(at) for at in range(40)]
+    lines = set()
+    for runs in range(20, 40):
+        points = _points(values[:runs])
+        moved = [one._replace(low=90 - 0.01 * runs, high=111 + 0.013 * runs) for one in points]
+        drawing = chart(moved, {})
+        assert drawing is not None
+        assert (drawing.bottom, drawing.top) == (88, 114)
+        lines.add(drawing.line)
+    assert all(longer.startswith(line) for line in lines for longer in lines if len(longer) > len(line))
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([0.301, 0.699], (0.25, 0.75)),
+        ([-3.0, 4.0], (-3.5, 4.5)),
+        ([1_234_567.0, 1_234_568.0], (1_234_566.9, 1_234_568.1)),
+        ([0.0, 1e-320], None),
+        ([-1.7e308, 1.7e308], None),
+        ([1e300, 1.5e300], None),
+    ],
+)
+def test_a_scale_ends_at_round_numbers(values: list[float], scale: tuple[float, float] | None) -> None:
+    drawing = chart(_points(values), {})
+    if scale is None:
+        assert drawing is None or drawing.bottom < drawing.top
+    else:
+        assert drawing is not None
+        assert (drawing.bottom, drawing.top) == scale
 
 
 def test_a_scale_of_numbers_that_are_never_negative_ends_at_nothing() -> None:

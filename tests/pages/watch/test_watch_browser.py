@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from nbops.pages.render import render_index
+from nbops.pages.summaries import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,4 +95,21 @@ def test_marks_are_told_apart_by_shape_and_stand_on_the_line(browser: Any, sites
         " return x >= box.x - 1 && x <= box.right + 1 && y >= box.y - 1 && y <= box.bottom + 1; }); })"
     )
     assert boxes
+    page.close()
+
+
+def test_what_is_said_of_the_rhythm_is_not_cut_off(browser: Any, tmp_path: Path, watching: Any, runs: Any) -> None:
+    run = runs["passing"]()
+    watch = watching(run, runs=3)
+    said = "learning when something new comes: 4 more weeks to go; last new 2026-11-27 20:22 UTC"
+
+    def bands(name: str, short: bool) -> list[Any]:
+        return [replace(one, metric="interval", rhythm=said) for one in watch.bands(name, short)]
+
+    render_index([summarise(run)], latest=run, reports=tmp_path, watch=replace(watch, bands=bands))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((tmp_path / "monitoring.html").as_uri())
+    assert page.locator(f"table:has(#freshness-table) td:has-text('{said}')").count() == len(run.datasets)
+    room, needed = page.evaluate("(e => [e.clientWidth, e.scrollWidth])(document.querySelector('.scroll:has(#freshness-table)'))")
+    assert needed <= room
     page.close()

@@ -13,9 +13,9 @@ from nbops.model import Anomaly, Cause, Dataset, Expected, Incident, IncidentEve
 from nbops.pages.findings import findings, headline
 from nbops.pages.incidents import during_words, incident_page, open_during
 from nbops.pages.render import render_index, render_run
+from nbops.pages.summaries import summarise
 from nbops.pages.watch import BandPoint, BandSeries, RunWatch, Watch
 from nbops.record.store import write_run
-from nbops.record.summaries import summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,6 +157,36 @@ def test_an_incidents_page_is_written_again_only_when_the_incident_changed(
     render_index([summarise(later)], latest=later, reports=tmp_path, watch=seen)
     changed = [path.name for path, data in before.items() if path.read_bytes() != data]
     assert changed == [incident_page(first.id)]
+
+
+def test_an_incident_that_is_over_leads_to_what_stays_where_its_run_has_no_page_any_more(
+    tmp_path: Path, watching: Any, runs: Any
+) -> None:
+    run = runs["passing"]()
+    watch = watching(run)
+    bare = {"findings": (), "causes": (), "events": (), "last_good_run": None}
+    over, *_, still = (replace(one, subjects=("dataset:baskets", "task:clean"), root="dataset:baskets", **bare)
+                       for one in watch.incidents)  # fmt: skip
+    still = replace(still, last_bad_run=over.last_bad_run)
+    seen = replace(watch, incidents=(over, still))
+
+    def rendered(latest: Run) -> list[bytes]:
+        write_run(tmp_path, latest)
+        render_run(latest, reports=tmp_path)
+        render_index([summarise(latest)], latest=latest, reports=tmp_path, watch=seen)
+        return [(tmp_path / "incidents" / incident_page(one.id)).read_bytes() for one in (over, still)]
+
+    first = rendered(run)
+    for anchor in (b"r-d-baskets", b"r-t-clean"):
+        assert b'href="../lineage.html#' + anchor in first[0]
+        assert b'id="' + anchor in (tmp_path / "lineage.html").read_bytes()
+    assert f"runs/{run.id}/datasets/baskets.html".encode() in first[1]
+    later = replace(run, id="20261123T194156Z-aaaaaa")
+    for page in (tmp_path / "runs" / run.id).rglob("*.html"):
+        page.unlink()
+    second = rendered(later)
+    assert second[0] == first[0], "it was not written again for a page of a run that it had nothing to do with"
+    assert f"runs/{later.id}/datasets/baskets.html".encode() in second[1]
 
 
 def test_before_there_is_anything_to_judge_by_pages_say_so(tmp_path: Path, watched: Any, runs: Any) -> None:

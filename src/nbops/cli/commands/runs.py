@@ -11,7 +11,7 @@ from nbops.cli.common import OK, PROBLEM, current, epilog, note, note_incidents
 from nbops.cli.output import Cell, Column, colour_of, echo_json, table
 
 if TYPE_CHECKING:
-    from nbops.record.summaries import RunSummary
+    from nbops.pages.summaries import RunSummary
 
 __all__ = ["command"]
 
@@ -45,10 +45,10 @@ _COLUMNS = (
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of objects.")
 @click.pass_context
 def command(context: click.Context, number: int, as_json: bool) -> int:  # noqa: D103 - see _HELP
+    from nbops.pages.summaries import summaries  # noqa: PLC0415
     from nbops.pages.text import plural  # noqa: PLC0415 - help needs none of it
     from nbops.record.running import alive_here  # noqa: PLC0415
     from nbops.record.store import read_run, run_ids  # noqa: PLC0415
-    from nbops.record.summaries import summaries  # noqa: PLC0415
 
     project = current(context)
     found = summaries(project.reports, project.cache)

@@ -16,6 +16,7 @@ from nbops.history.causes.candidates import recipe_of
 from nbops.history.causes.case import AS_MUCH, Case, Weighed
 from nbops.history.causes.codediff import affected_names, changes_of, relevance_of, same_cells
 from nbops.history.causes.focus import is_telling, moved_by, turned
+from nbops.history.causes.raising import raised_in
 from nbops.history.counting import counted
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from nbops.history.causes.codediff import CodeChange
     from nbops.history.causes.facts import InputLook
     from nbops.history.causes.statements import Slice
-    from nbops.model import Dataset, TaskRun
+    from nbops.model import Dataset, RunError, TaskRun
 
 __all__ = ["weigh"]
 
@@ -99,6 +100,11 @@ def _code(case: Case, task: str) -> _Relevance:
     if not changes:
         return 0.08, (), (), ["the change renames variables or moves code, no more"]
     relevance, ordered = relevance_of(changes, *found)
+    raising = raised_in(ordered, case.focus, _error(case, task))
+    if raising is not None:
+        cells = tuple(sorted({item.cell for item in ordered if item.after is not None} - {raising.cell}))
+        first_of_all = (raising, *(item for item in ordered if item is not raising))
+        return 1.0, (raising.cell, *cells), first_of_all, [f"cell {raising.cell} raises what it failed of: {raising.text}"]
     strong = [item for item in ordered if item.after is not None or item.before is not None][:1]
     cells = tuple(sorted({item.cell for item in ordered if item.after is not None} or {item.cell for item in ordered}))
     first = strong[0]
@@ -111,6 +117,12 @@ def _code(case: Case, task: str) -> _Relevance:
     else:
         said = f"cell {first.cell} may matter to {'it' if column is None else column}: {first.text}"
     return relevance, cells, ordered, [said]
+
+
+def _error(case: Case, task: str) -> RunError | None:
+    """Return why the task failed that is asked about; None of another."""
+    found = next((one for one in case.after.tasks if one.name == task), None) if task == case.focus.task else None
+    return found.error if found is not None else None
 
 
 def _module(case: Case, candidate: Candidate, task: str) -> _Relevance:
@@ -156,7 +168,8 @@ def _parameter(case: Case, candidate: Candidate, task: str) -> _Relevance:
     if found is not None:
         used, cells = found[0].using({candidate.name})
     if strength and (used or found is None):
-        return max(strength * 0.97, used), cells, (), [f"lineage leads from it to {case.focus.column or case.focus.dataset}"]
+        about = case.focus.column or case.focus.dataset or case.focus.task
+        return max(strength * 0.97, used), cells, (), [f"lineage leads from it to {about}"]
     if found is None:
         return max(0.5, strength), (), (), []
     if not cells:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from nbops.model import IncidentFinding
+from nbops.quality.notes import noted_by
 
 if TYPE_CHECKING:
     from nbops.model import Anomaly, CheckResult, Dataset, Run, Severity, TaskRun
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Before", "Look", "Shown", "bare", "dataset_of", "key_of_anomaly", "key_of_check", "task_of"]
 
 _DATASET, _TASK, _RUN = "dataset:", "task:", "run:"
-_NOTED = "notebook of "
-"""How the origin of a check begins that a notebook declares: the task's name follows."""
 _AGES = frozenset({"freshness", "retention"})
 """Checks that are judged anew while the data stays."""
 _AGE_SERIES = frozenset({"age", "interval"})
@@ -286,14 +285,14 @@ class Look:
         name = result.check.dataset
         if name in self._makers:
             return _DATASET + name
-        noted = _noted_by(result)
+        noted = noted_by(result)
         return _TASK + noted if noted is not None else _DATASET + name
 
     def _is_anew(self, result: CheckResult) -> bool:
         if result.from_run is not None:
             return False
         dataset = self._datasets.get(result.check.dataset)
-        noted = _noted_by(result)
+        noted = noted_by(result)
         if noted is not None:  # a notebook's own check is made whenever it runs
             return noted not in self._tasks or self._tasks[noted].status not in {"up_to_date", "not_selected", "held"}
         return dataset is None or dataset.from_run is None or result.check.metric in _AGES
@@ -313,14 +312,9 @@ class Look:
         )
 
 
-def _noted_by(result: CheckResult) -> str | None:
-    origin = result.check.origin
-    return origin.removeprefix(_NOTED).split(" | ", 1)[0] if origin.startswith(_NOTED) else None
-
-
 def key_of_check(result: CheckResult) -> str:
     """Return the key that a check's finding has in all runs."""
-    noted = _noted_by(result)
+    noted = noted_by(result)
     check = result.check
     return f"check:{check.dataset}:{check.id}" if noted is None else f"check:{check.dataset}:{check.id}:{_TASK}{noted}"
 

@@ -22,6 +22,7 @@ from nbops.errors import LedgerError, did_you_mean
 from nbops.history.incidents.kept import Entry, Kept, stamp_of
 from nbops.model import Incident
 from nbops.record.codec import decode, encode
+from nbops.record.jsonschemas import compiled
 from nbops.record.layout import laid_out
 from nbops.record.store import replace_file
 
@@ -113,14 +114,11 @@ def to_text(incident: Incident) -> str:
 
 @lru_cache(maxsize=1)
 def _validator() -> Callable[[Any], Any]:
-    import fastjsonschema  # noqa: PLC0415 - only who reads an incident pays for it
-
-    from nbops.record.schema import definitions_of  # noqa: PLC0415
+    from nbops.record.schema import definitions_of  # noqa: PLC0415 - only who reads an incident pays for it
 
     kinds = (model.Incident, model.IncidentFinding, model.IncidentEvent, model.Cause)
     definitions = definitions_of(kinds)
-    compiled: Callable[[Any], Any] = fastjsonschema.compile({**definitions["Incident"], "definitions": definitions})
-    return compiled
+    return compiled({**definitions["Incident"], "definitions": definitions})
 
 
 def from_text(text: str) -> Incident:

@@ -95,10 +95,11 @@ function render({ model, el }) {
     simple("owner", "Owner", line()),
     simple("status", "Status", line()),
     simple("version", "Version", line()),
-    simple("recommendations", "Recommendations", line(), {
-      help: "If its rows are lists for users: user: column, item: column, rank: column, catalogue: dataset.column. Or no.",
-    }),
   );
+  const lists = simple("recommendations", "Recommendations", line(), { // a long line: it has a row of its own
+    help: "If its rows are lists for users: user: column, item: column, rank: column, catalogue: dataset.column. Or no.",
+  });
+  controls.push(lists);
   const fresh = [ageField("value", "Newest row at most"), ageField("unit", "Unit"), ageField("column", "By the time in column")];
   // All three are one field: what was read of one is what was read of all.
   const putFresh = () => fresh.forEach((one) => one.put(view.fields));
@@ -264,7 +265,7 @@ function render({ model, el }) {
   const head = h("h3", { tabindex: "-1" }, `Contract of ${view.dataset} `, h("span", { class: "nbops-w-quiet" }, view.file));
   root.append(
     head, unsaved, trouble, conflict,
-    h("fieldset", {}, h("legend", {}, "Dataset"), controls[0].node, h("div", { class: "nbops-c-grid" }, controls.slice(1).map((one) => one.node), fresh.map((one) => one.node))),
+    h("fieldset", {}, h("legend", {}, "Dataset"), controls[0].node, h("div", { class: "nbops-c-grid" }, controls.filter((one) => one !== lists).slice(1).map((one) => one.node), fresh.map((one) => one.node)), lists.node),
     h("fieldset", {}, h("legend", {}, "Columns"), classes,
       h("div", { class: "nbops-c-columns" }, h("div", {}, h("label", { for: listId }, "Column to edit"), list, add), panel)),
     problems,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from nbops.errors import LedgerError
+from nbops.pages.findings import findings, headline
 from nbops.record.plain import clean_text
 from nbops.record.store import ledger_path, loader, read_run, replace_file, run_folders
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Listing", "RunSummary", "summaries", "summarise"]
 
-_CACHE_VERSION = 3
+_CACHE_VERSION = 4
 _CACHE_FOLDER, _FORMER_FILE = "summaries", "summaries.json"
 _MONTH = 6  # of an id
 _HEADLINE = 200  # characters
@@ -50,45 +51,12 @@ class RunSummary:
     datasets: int
     rows_quarantined: int
     headline: str
-    """The worst finding in one sentence; empty when all is well."""
-
-
-_WORST_FIRST = (
-    ("errored", "error"),
-    ("failed", "error"),
-    ("errored", "warn"),
-    ("failed", "warn"),
-    ("warned", "warn"),
-    ("warned", "error"),
-)
-
-
-def _findings(run: Run) -> Iterator[str]:
-    """Yield what went wrong, the worst first."""
-    yield from (
-        f"{error.task}: {error.kind}: {error.message}" if error.task else f"{error.kind}: {error.message}" for error in run.errors
-    )
-    for task in run.tasks:
-        if task.status in ("failed", "interrupted"):
-            yield f"{task.name}: {task.error.message if task.error else task.status}"
-    yield from _of_checks(run, _WORST_FIRST[:2])
-    yield from (item.message for item in sorted(run.anomalies, key=lambda item: -item.score) if item.accepted is None)
-    yield from _of_checks(run, _WORST_FIRST[2:])
-    yield from (f"{dataset.name}: {dataset.error}" for dataset in run.datasets if dataset.error)
-    yield from (f"{item.dataset}: {item.rows:,} rows in quarantine" for item in run.quarantine if item.rows)
-    yield from (notice.message for notice in sorted(run.notices, key=lambda item: item.severity != "error"))
-
-
-def _of_checks(run: Run, kinds: tuple[tuple[str, str], ...]) -> Iterator[str]:
-    for kind in kinds:
-        for result in run.checks:
-            if (result.verdict, result.check.severity) == kind:
-                yield f"{result.check.dataset}: {result.check.id}: {result.message or result.verdict}"
+    """What leads the run's own page, its worst finding, in one sentence; empty when all is well."""
 
 
 def summarise(run: Run) -> RunSummary:
     """Return what a list of runs shows of ``run``."""
-    headline = " ".join(next(_findings(run), "").split())
+    told = " ".join(_worst(run).split())
     return RunSummary(
         id=run.id,
         status=run.status,
@@ -102,8 +70,17 @@ def summarise(run: Run) -> RunSummary:
         checks=dict(sorted(Counter(result.verdict for result in run.checks).items())),
         datasets=len(run.datasets),
         rows_quarantined=sum(item.rows for item in run.quarantine),
-        headline=headline if len(headline) <= _HEADLINE else headline[: _HEADLINE - 1] + "…",
+        headline=told if len(told) <= _HEADLINE else told[: _HEADLINE - 1] + "…",
     )
+
+
+def _worst(run: Run) -> str:
+    """Return what leads the run's own page, with what an error said; empty when all is well."""
+    found = findings(run)
+    head = headline(run, found)
+    if not found:
+        return "" if head.mark in {"passed", "skipped"} else head.title
+    return f"{head.title}: {found[0].message}" if found[0].raised and found[0].message else head.title
 
 
 def _restore(data: Any, run_id: str) -> RunSummary | None:

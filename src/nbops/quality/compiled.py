@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2 import FileSystemBytecodeCache
+
+from nbops.quality.usercache import code_folder
 
 if TYPE_CHECKING:
     from jinja2.bccache import Bucket
@@ -36,17 +34,5 @@ def compiled_templates(*depends_on: str) -> Any:
     Args:
         depends_on: What the compiled code depends on besides the template and Jinja: versions, settings of the environment.
     """
-    if sys.dont_write_bytecode:
-        return None
-    base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - that of Path fails without a home
-    if not base.is_absolute():
-        return None
-    made_by = "\0".join((jinja2.__version__, *depends_on))
-    folder = base / "nbops/templates" / hashlib.sha256(made_by.encode()).hexdigest()[:16]
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
-            return None  # what lies there runs as this user
-    except (OSError, AttributeError):
-        return None
-    return _Compiled(str(folder))
+    folder = code_folder("templates", jinja2.__version__, *depends_on)
+    return _Compiled(str(folder)) if folder is not None else None

@@ -8,7 +8,7 @@ import sys
 import pytest
 from jinja2 import DictLoader, Environment
 
-from nbops.pages.compiled import compiled_templates
+from nbops.quality.compiled import compiled_templates
 
 
 @pytest.fixture
