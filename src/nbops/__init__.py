@@ -37,6 +37,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib  # noqa: PLC0415 - keeps `import nbops` down to this file
 
+    if name == "attach":  # with it comes all that a build needs
+        importlib.import_module("nbops.quality.quickclasses").make_classes_quickly()
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

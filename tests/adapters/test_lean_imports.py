@@ -305,6 +305,35 @@ print(plugins._every_entry_point.cache_info().misses)
     assert text == "2"
 
 
+def test_engines_and_file_handlers_that_others_install_are_found(tmp_path: Path) -> None:
+    info = tmp_path / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[papermill.io]\nother:// = other:Handler\n[papermill.engine]\nother = other:Engine\n")
+    (tmp_path / "other.py").write_text(
+        "class Handler:\n    read = staticmethod(lambda path: f'read {path}')\n\nclass Engine:\n    name = 'other'\n"
+    )
+    asked = """
+from papermill import engines, iorw
+print(iorw.papermill_io.read("other://a"), engines.papermill_engines.get_engine("other").name)
+"""
+    assert run(asked, cwd=tmp_path) == "read other://a other"
+
+
+def test_one_that_makes_no_sense_is_told_and_left_out(tmp_path: Path) -> None:
+    info = tmp_path / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[papermill.engine]\nother = no module! at all\n")
+    asked = "from papermill import engines; print(sorted(map(str, engines.papermill_engines._engines)))"
+    assert "nbops" in run(asked)
+    assert run(asked, cwd=tmp_path) == run(asked)
+
+
+def test_they_are_not_looked_for_once_more() -> None:
+    assert run("import papermill.execute, papermill.iorw; print('entrypoints' in sys.modules)") == "False"
+
+
 def test_what_is_served_apart_is_imported_there() -> None:
     for holder in _ENTRY_POINTS[1]:
         assert "entry_points" in Path(str(import_module(holder).__file__)).read_text(encoding="utf-8")

@@ -129,10 +129,10 @@ _KEPT_SCHEMAS = ("nbformat.json_compat", "fastjsonschema", ())
 _ENTRY_POINTS = ("importlib.metadata", frozenset({"jupyter_client.provisioning.factory", "networkx.utils.backends"}))
 """Who looks through all that is installed for entry points, which is done once for all."""
 
-_LAZY_ENTRY_POINTS = ("papermill.engines", "entrypoints")
-"""The module that loads every installed engine as soon as it is imported, and the library that it does so with."""
+_LAZY_ENTRY_POINTS = (frozenset({"papermill.engines", "papermill.iorw"}), "entrypoints")
+"""Modules that load every installed engine, or file handler, when they are imported, and the library that they do so with."""
 
-_LISTED = frozenset({*_PUT_OFF, *_LEFT_OUT, *_REDUCED, *_ENTRY_POINTS[1], _LIGHT_MODELS[0], _LAZY_ENTRY_POINTS[0]})
+_LISTED = frozenset({*_PUT_OFF, *_LEFT_OUT, *_REDUCED, *_ENTRY_POINTS[1], _LIGHT_MODELS[0], *_LAZY_ENTRY_POINTS[0]})
 _import = builtins.__import__
 _bound: dict[int, tuple[str, _StandIn]] = {}
 """Which module holds which stand-in, by the stand-in's identity (comparing them would import what they stand for)."""
@@ -291,7 +291,7 @@ def _serve(importer: str, name: str, space: Mapping[str, object], fromlist: tupl
 
 def _made_for(importer: str, absolute: str, fromlist: tuple[str, ...]) -> Any:
     """Return what is made for a single import; None for any other."""
-    if (importer, absolute) == _LAZY_ENTRY_POINTS:
+    if absolute == _LAZY_ENTRY_POINTS[1] and importer in _LAZY_ENTRY_POINTS[0]:
         return _EntryPoints()
     if absolute == _ENTRY_POINTS[0] and importer in _ENTRY_POINTS[1]:
         return SimpleNamespace(**{item: getattr(_Metadata, item, None) or getattr(metadata, item) for item in fromlist})
@@ -379,18 +379,20 @@ class _Schemas:
 
 
 class _EntryPoints:
-    """The library that finds entry points, with those of papermill's engines loaded on first use."""
+    """The library that finds entry points, with those of papermill loaded on first use."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module(_LAZY_ENTRY_POINTS[1]), name)
 
     def get_group_all(self, group: str) -> list[Any]:
-        found = importlib.import_module(_LAZY_ENTRY_POINTS[1]).get_group_all(group)
-        return [SimpleNamespace(name=item.name, load=_loader(item)) for item in found]
+        found = list(entry_points(group=group))  # from one look at all that is installed
+        if all(entry.pattern.match(entry.value) for entry in found):
+            return [SimpleNamespace(name=entry.name, load=_loader(entry)) for entry in found]
+        return list(importlib.import_module(_LAZY_ENTRY_POINTS[1]).get_group_all(group))  # which says what is wrong with them
 
 
 def _loader(entry: Any) -> Callable[[], _StandIn]:
-    return lambda: _StandIn(entry.module_name, entry.object_name)
+    return lambda: _StandIn(entry.module, entry.attr or None)
 
 
 def _settle() -> None:
