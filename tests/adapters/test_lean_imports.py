@@ -326,7 +326,6 @@ def test_one_that_makes_no_sense_is_told_and_left_out(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[papermill.engine]\nother = no module! at all\n")
     asked = "from papermill import engines; print(sorted(map(str, engines.papermill_engines._engines)))"
-    assert "nbops" in run(asked)
     assert run(asked, cwd=tmp_path) == run(asked)
 
 
