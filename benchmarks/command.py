@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import importlib
+import os
 import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -69,9 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     only = [item for item in options.only.split(",") if item]
     sections = _sections(only)
     out = options.out or (options.work / "quick" if options.quick else _HERE)
-    results = load(out / "results.json") if options.out or not options.quick else {"experiments": {}}
     if options.report:
-        write_reports(results, out)
+        write_reports(load(out / "results.json"), out)
         return 0
     minutes = sum(module.MINUTES for _, module in sections)
     for name, module in sections:
@@ -81,14 +83,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     options.work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        return _run(options, only, sections, out, command=_public(arguments if arguments is not None else sys.argv[1:]))
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep others from writing results to the same folder: whoever ended last would lose what the other one measured."""
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(
+                f"Another benchmark is running and writes its results to {out}. Both at once would slow each other: wait for it, "
+                "or give another folder with --out."
+            ) from None
+        yield
+    finally:
+        os.close(folder)
+
+
+def _run(
+    options: argparse.Namespace,
+    only: Sequence[str],
+    sections: Sequence[tuple[str, ModuleType]],
+    out: Path,
+    *,
+    command: Sequence[str],
+) -> int:
+    results = load(out / "results.json") if options.out or not options.quick else {"experiments": {}}
     # not resolved: the path of an environment's interpreter is what makes it that environment's
     context = Context(work=options.work.resolve(), python=options.python.absolute(), quick=options.quick, rounds=options.rounds)
-    command = shlex.join(["python", "-m", "benchmarks", *_public(arguments if arguments is not None else sys.argv[1:])])
     wanted = {item for item in options.contestants.split(",") if item}
     broken = 0
     for name, module in sections:
         began = time.monotonic()
-        where = {**made_where(context, command), "quick": options.quick}
+        where = {**made_where(context, shlex.join(["python", "-m", "benchmarks", *command])), "quick": options.quick}
         for experiment in module.experiments(context):
             if any("." in item for item in only) and not {experiment.key, name} & set(only):
                 continue

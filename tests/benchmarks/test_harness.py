@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.command import main  # noqa: E402
 from benchmarks.figures import bars, rows_of  # noqa: E402
 from benchmarks.harness import CPU, Contestant, Experiment, SkippedError, compare, run_experiment  # noqa: E402
 from benchmarks.page import page  # noqa: E402
@@ -147,3 +149,17 @@ def test_bars_say_what_was_not_measured() -> None:
     found = list(bars({"experiments": {}}))
     assert found
     assert {bar.met for bar in found} == {None}
+
+
+def test_a_second_benchmark_does_not_write_over_the_first_ones_results(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text("of the first")
+    first = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with pytest.raises(SystemExit, match="Another benchmark is running"):
+            main(["--only", "floor", "--out", str(tmp_path), "--work", str(tmp_path / "work")])
+    finally:
+        os.close(first)
+    assert results.read_text() == "of the first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "work"]
