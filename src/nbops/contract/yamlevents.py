@@ -9,6 +9,7 @@ reader has no answer.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ __all__ = ["UNSURE", "quickly"]
 UNSURE: Any = object()
 """The answer where there is none."""
 
-_UNUSUAL = re.compile("[^\n -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-"""Tabs, control characters, and what ends a line in one of the versions only."""
+_UNUSUAL_ASCII = re.compile("[^\n -~]")
+"""Tabs and control characters."""
 _INTEGER = re.compile("-?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{1,9}")
 _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){2,3}")
@@ -33,6 +34,12 @@ _SLOPPY = re.compile("[|>][-+0-9]*#|\n +\n")
 """What only libyaml finds right: a block that begins with a comment, or with a line of fewer spaces."""
 _IN_FLOW = re.compile("[:?#]")
 _DEEPEST = 50
+
+
+@cache  # takes long to compile, and most contracts are all ASCII
+def _unusual() -> re.Pattern[str]:
+    """Return what finds those, and what ends a line in one of the versions only."""
+    return re.compile("[^\n -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 class _UnsureError(Exception):
@@ -50,7 +57,7 @@ def quickly(text: str) -> Any:
         from yaml import CLoader  # noqa: PLC0415 - not there where libyaml is not
     except ImportError:
         return UNSURE
-    if _UNUSUAL.search(text) or _SLOPPY.search(text):
+    if (_UNUSUAL_ASCII if text.isascii() else _unusual()).search(text) or _SLOPPY.search(text):
         return UNSURE
     try:
         return _document(yaml.parse(text, Loader=CLoader))

@@ -38,12 +38,7 @@ _LONGEST_RUN = 6  # words
 _LONGEST_VALUE = 65_536  # characters of a value that are looked at
 _WIDEST_GAP = 5  # characters between two words of one value
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0002ffff"
-_WORD = re.compile(
-    # the first alternative finds nothing that the third would not, in half of the time
-    rf"[A-Za-z0-9]+(?![A-Za-z0-9\u0080-\U0010ffff])|[{_CJK}]|(?:[^\W_{_CJK}]|[\u0300-\u036f])+|•+"
-)
-_ASCII_WORD = re.compile("[A-Za-z0-9]+")  # the same for a text that is all ASCII
-_WIDE = re.compile(rf"[{_CJK}]")
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")  # of a text that is all ASCII
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
 _ZEROS = re.compile(r"\.0+(?![\d.])")
 _TRIVIAL = frozenset(["none", "null", "true", "false", "unknown", "other", "missing", "test", "value", "empty", "undefined"])
@@ -81,17 +76,35 @@ def _step(state: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> NDArray[np.u
     return result
 
 
+@cache  # compiling these two takes longer than importing the module does otherwise
+def _word() -> re.Pattern[str]:
+    return re.compile(
+        # the first alternative finds nothing that the third would not, in half of the time
+        rf"[A-Za-z0-9]+(?![A-Za-z0-9\u0080-\U0010ffff])|[{_CJK}]|(?:[^\W_{_CJK}]|[\u0300-\u036f])+|•+"
+    )
+
+
+@cache
+def _wide() -> re.Pattern[str]:
+    return re.compile(rf"[{_CJK}]")
+
+
+def _words(text: str) -> list[str]:
+    found: list[str] = (_ASCII_WORD if text.isascii() else _word()).findall(text)
+    return found
+
+
 @cache
 def _ordinary_words() -> frozenset[str]:
     """Return the words of the ledger's own format, which stand in every ledger whatever the data."""
     from nbops.record.schema import SCHEMA_PATH  # noqa: PLC0415  (only when there are personal values)
 
-    return frozenset(_fold(word) for word in _WORD.findall(SCHEMA_PATH.read_text(encoding="utf-8")))
+    return frozenset(_fold(word) for word in _words(SCHEMA_PATH.read_text(encoding="utf-8")))
 
 
 def ordinary_words(texts: Iterable[str]) -> frozenset[str]:
     """Return the words of some texts, and of the ledger's own format, folded: by themselves they are never a finding."""
-    return _ordinary_words() | {_fold(word) for text in texts for word in _WORD.findall(text)}
+    return _ordinary_words() | {_fold(word) for text in texts for word in _words(text)}
 
 
 class PersonalPart(NamedTuple):
@@ -118,12 +131,12 @@ class _Builder:
         if text.endswith("0") and (whole := _WHOLE_FLOAT.fullmatch(text)):
             text = whole[1]  # it was a whole number before nulls made the column one of floats
         plain = text.isascii()
-        words = _WORD.findall(text.lower()) if plain else [_fold(word) for word in _WORD.findall(text)]
+        words = _words(text.lower()) if plain else [_fold(word) for word in _words(text)]
         if not words:
             return
         if words[0].isdecimal() and all(map(str.isdecimal, words)):
             self._add_digits(words)
-        elif len(text) + (0 if plain else len(_WIDE.findall(text))) >= _SHORTEST_TEXT and text.casefold() not in _TRIVIAL:
+        elif len(text) + (0 if plain else len(_wide().findall(text))) >= _SHORTEST_TEXT and text.casefold() not in _TRIVIAL:
             self._add_words(words)
 
     def _add_digits(self, words: list[str]) -> None:
@@ -314,7 +327,7 @@ class _Index:
         self._words = _WordHashes()
 
     def find(self, text: str, *, telling_only: bool) -> Iterator[Found]:
-        pattern = _ASCII_WORD if text.isascii() else _WORD
+        pattern = _ASCII_WORD if text.isascii() else _word()
         words = pattern.findall(text)
         if not words:
             return
