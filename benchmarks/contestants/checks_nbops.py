@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet  # noqa: F401 - long data is read with it; imports are counted apart, as for the bare read
 import ruamel.yaml  # noqa: F401 - likewise: contracts are
+import yaml  # noqa: F401 - likewise: those without a doubt about their meaning are
 from clock import Clock
 from rules import verify
 
