@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Any:
     import importlib  # noqa: PLC0415 - keeps `import nbops` down to this file
 
     if name == "attach":  # with it comes all that a build needs
-        importlib.import_module("nbops.quality.quickclasses").make_classes_quickly()
+        importlib.import_module("nbops.adapters.lean_classes").make_classes_quickly()
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -50,7 +50,7 @@ are loaded, as Ploomber does.
 @click.argument("rest", metavar="[--env--NAME VALUE]...", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def command(context: click.Context, /, rest: tuple[str, ...], **given: Any) -> int:  # noqa: D103 - see _HELP
-    from nbops.quality.quickclasses import make_classes_quickly  # noqa: PLC0415 - help needs none of it
+    from nbops.adapters.lean_classes import make_classes_quickly  # noqa: PLC0415 - help needs none of it
 
     make_classes_quickly()  # before the first of them is made
     from nbops.workflow.launch import launch  # noqa: PLC0415

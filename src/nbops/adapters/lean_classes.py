@@ -16,12 +16,12 @@ import os
 import sys
 import zlib
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.quality.usercache import code_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import CodeType
 
 __all__ = ["make_classes_quickly"]
@@ -61,8 +61,9 @@ class _Kept:
         if not self._is_new or os.getpid() != self._process:
             return
         self._is_new = False
+        codes = self._known if len(self._known) <= _AT_MOST else self._used
         with suppress(OSError, ValueError):  # it is made again
-            _write(self._path, {**self._known} if len(self._known) <= _AT_MOST else {**self._used})
+            _write(self._path, dict(codes))  # a thread may still make classes
 
 
 def make_classes_quickly() -> None:
@@ -90,16 +91,7 @@ def _read(path: Path) -> dict[str, CodeType]:
 
 
 def _write(path: Path, codes: dict[str, CodeType]) -> None:
-    import tempfile  # noqa: PLC0415 - rarely needed, and slow to import
+    from nbops.record.store import replace_file  # noqa: PLC0415 - a build has it by then; its start does without
 
     data = marshal.dumps(codes)
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(zlib.crc32(data).to_bytes(_CHECK, "big"))
-            file.write(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_file(path, zlib.crc32(data).to_bytes(_CHECK, "big") + data, durable=False)
